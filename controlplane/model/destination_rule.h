@@ -1,0 +1,54 @@
+// DestinationRule as validation left it. The customer's trafficPolicy.circuitBreaker has become outlier_detection already.
+#pragma once
+#include "controlplane/model/values.h"
+
+namespace weft::model {
+
+enum class LoadBalancer : unsigned char { kLeastRequest, kRoundRobin, kRandom };
+
+struct ConnectionPool {
+  std::optional<uint32_t> max_connections;
+  std::optional<Duration> connect_timeout;
+  std::optional<uint32_t> http1_max_pending_requests, http2_max_requests, max_retries, max_requests_per_connection;
+  std::optional<Duration> idle_timeout;
+};
+
+struct OutlierDetection {
+  std::optional<uint32_t> consecutive_5xx_errors, consecutive_gateway_errors, consecutive_local_origin_failures;
+  bool split_external_local_origin_errors = false;
+  std::optional<Duration> interval, base_ejection_time;
+  std::optional<uint32_t> max_ejection_percent, min_health_percent;
+};
+
+enum class TlsMode : unsigned char { kDisable };
+
+// The blocks that can stand at rule, subset and port level. An absent block is not the same as an empty one.
+struct PolicyBlocks {
+  std::optional<LoadBalancer> load_balancer;
+  std::optional<ConnectionPool> connection_pool;
+  std::optional<OutlierDetection> outlier_detection;
+  std::optional<TlsMode> tls;
+};
+
+struct TrafficPolicy : PolicyBlocks {
+  std::map<uint32_t, PolicyBlocks> port_levels;  // replaces, never merges: what a port entry leaves out falls to the defaults
+};
+
+struct Subset {
+  std::string name;
+  Labels labels;
+  std::optional<TrafficPolicy> traffic_policy;
+};
+
+struct DestinationRule {
+  std::string host;                   // fully qualified or a wildcard
+  std::string written_host;
+  std::vector<std::string> export_to;
+  std::optional<TrafficPolicy> traffic_policy;
+  std::vector<Subset> subsets;
+};
+
+// What stands for (rule policy, subset policy, port): the subset's blocks over the rule's, then the port entry instead of both.
+PolicyBlocks effective_policy(const TrafficPolicy* rule, const TrafficPolicy* subset, uint32_t port);
+
+}  // namespace weft::model

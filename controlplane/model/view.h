@@ -1,0 +1,115 @@
+// All resources of one revision, indexed for translation. Immutable and shared between threads; a query allocates at most its answer.
+// Pointers that a view returns live as long as the view.
+#pragma once
+#include "controlplane/model/node.h"
+#include "controlplane/model/resource.h"
+
+#include <span>
+#include <unordered_map>
+
+namespace weft::model {
+
+struct ServicePort {
+  uint32_t number = 0;
+  std::string name;
+  Protocol protocol = Protocol::kTcp;
+  TargetPort target;                  // a named target differs per workload: see InboundPort and Endpoint::port for the number
+  bool operator==(const ServicePort&) const = default;
+};
+
+// A host that clients can call: a Kubernetes Service, or one host of the ServiceEntries of a namespace.
+struct ServiceInfo {
+  std::string hostname, ns, name;     // name: of the object
+  bool kubernetes = false;
+  std::vector<std::string> addresses; // virtual IPs or CIDRs; empty for headless
+  bool headless = false;
+  std::vector<ServicePort> ports;     // without UDP
+  bool mesh_external = false;
+  std::vector<std::string> export_to;
+  uint64_t created = 0;
+  Labels selector;                    // of a Kubernetes Service
+  std::vector<Key> sources;           // the objects it was made from
+
+  const ServicePort* port(uint32_t number) const;
+};
+
+struct Endpoint {
+  enum class Health : unsigned char { kHealthy, kUnhealthy };
+  std::string address;
+  uint32_t port = 0;
+  Labels labels;
+  Locality locality;
+  uint32_t weight = 1;
+  Health health = Health::kHealthy;
+  std::string service_account, workload, ns, network;
+  std::string tls_mode;               // label security.istio.io/tlsMode: "istio" or empty
+  bool operator==(const Endpoint&) const = default;
+};
+using EndpointList = std::vector<Endpoint>;
+
+template <class T>
+struct Typed {
+  const Resource* resource = nullptr;
+  const T* spec = nullptr;
+  const T* operator->() const { return spec; }
+};
+
+// All rules that a namespace has for one host: subsets concatenated oldest first, the first traffic policy wins.
+struct MergedRule {
+  std::string host, ns, name;         // name of the rule that gave the policy, else of the oldest
+  std::optional<TrafficPolicy> traffic_policy;
+  std::vector<Subset> subsets;        // the first of a name stands
+  std::vector<Key> sources;
+  const Subset* subset(std::string_view name) const;
+  const TrafficPolicy* policy() const { return traffic_policy ? &*traffic_policy : nullptr; }
+};
+
+// A port on which a workload serves, and the service that sends traffic there.
+struct InboundPort {
+  const ServiceInfo* service = nullptr;
+  const ServicePort* port = nullptr;
+  uint32_t target_port = 0;
+};
+
+class View {
+ public:
+  // `previous` lets unchanged parts be shared; the result does not depend on it.
+  static std::shared_ptr<const View> build(uint64_t revision, std::vector<ResourcePtr> resources,
+                                           const std::shared_ptr<const View>& previous = {});
+  ~View();
+  View(const View&) = delete;
+  View& operator=(const View&) = delete;
+
+  uint64_t revision() const;
+  std::span<const ResourcePtr> resources() const;             // by key
+  const Resource* find(const Key& key) const;
+
+  // Every service, oldest first (ties by hostname, namespace).
+  std::span<const ServiceInfo* const> services() const;
+  // What clients in `ns` may call: one per hostname (Kubernetes first, then their own namespace, then the oldest), oldest first.
+  std::vector<const ServiceInfo*> visible_services(std::string_view ns) const;
+  const ServiceInfo* find_service(std::string_view hostname, std::string_view client_ns) const;
+  // The endpoints of a service port, in a stable order. Unhealthy ones are listed too.
+  const EndpointList& endpoints(const ServiceInfo& service, uint32_t port) const;
+
+  // Oldest first. `gateway`: "mesh", or "ns/name".
+  std::vector<Typed<VirtualService>> virtual_services(std::string_view client_ns, std::string_view gateway = kMesh) const;
+  // Istio's order: client namespace, service namespace (if exported to the client), root namespace; in each the most specific host.
+  const MergedRule* destination_rule(std::string_view hostname, std::string_view service_ns, std::string_view client_ns) const;
+  // Gateways whose selector picks these labels, oldest first.
+  std::vector<Typed<Gateway>> gateways(const Labels& labels) const;
+
+  // The pod (or workload entry) behind a proxy: by namespace and name, else by ip.
+  const Resource* workload(const Node& node) const;
+  // The node's own labels, else those of its pod or workload entry.
+  const Labels& labels(const Node& node) const;
+  // What the proxy's workload serves: every port of every service it belongs to, oldest service first.
+  std::vector<InboundPort> inbound(const Node& node) const;
+
+ private:
+  struct Index;
+  explicit View(std::unique_ptr<Index> index);
+  std::unique_ptr<Index> index_;
+};
+
+}  // namespace weft::model
