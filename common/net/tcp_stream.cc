@@ -1,0 +1,151 @@
+// TCP on asio's reactor. Its own async_wait costs an epoll_ctl a time; asio has already registered the socket for both edges,
+// so this file queues its own operation on the reactor instead: no system call to wait, no buffer while idle. It is the one
+// file that includes asio/detail, which is why Boost is pinned. An edge may be missed when the last bytes and a FIN arrive
+// together: TCP_INQ tells what is left after each read.
+#include "common/net/stream.h"
+
+#include <boost/asio/detail/reactor.hpp>
+#include <boost/asio/detail/reactor_op.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace weft::net {
+namespace {
+
+namespace detail = asio::detail;
+
+class TcpStream final : public Stream {
+ public:
+  explicit TcpStream(Socket socket) : reactor_(asio::use_service<detail::reactor>(socket.get_executor().context())) {
+    boost::system::error_code ignored;
+    local_ = socket.local_endpoint(ignored);
+    peer_ = socket.remote_endpoint(ignored);
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket.non_blocking(true, ignored);
+    fd_ = socket.release(ignored);
+    const int on = 1;
+    inq_ = ::setsockopt(fd_, IPPROTO_TCP, TCP_INQ, &on, sizeof on) == 0;
+    reactor_.register_descriptor(fd_, data_);
+  }
+  ~TcpStream() override { close(false); }
+
+  Transfer try_read(ReadBuffer& in) override {
+    in.prepare();
+    const size_t room = in.room();
+    bool more;
+    ssize_t n;
+    if (inq_) {
+      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+      iovec vector{in.end(), room};
+      msghdr message{};
+      message.msg_iov = &vector;
+      message.msg_iovlen = 1;
+      message.msg_control = control;
+      message.msg_controllen = sizeof control;
+      n = ::recvmsg(fd_, &message, MSG_DONTWAIT);
+      int left = 0;
+      const cmsghdr* header = n >= 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+      if (header && header->cmsg_level == IPPROTO_TCP && header->cmsg_type == TCP_CM_INQ) std::memcpy(&left, CMSG_DATA(header), sizeof left);
+      more = left > 0;
+    } else {
+      n = ::recv(fd_, in.end(), room, MSG_DONTWAIT);
+      more = n > 0;  // not known: look again
+    }
+    if (n < 0) return failure();
+    if (n == 0) return {Transfer::State::kEnd};
+    in.filled(static_cast<size_t>(n));
+    return {Transfer::State::kDone, static_cast<size_t>(n), more};
+  }
+
+  Transfer try_write(const iovec* vectors, int count) override {
+    ssize_t n;
+    if (count == 1) {
+      n = ::send(fd_, vectors->iov_base, vectors->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else {
+      msghdr message{};
+      message.msg_iov = const_cast<iovec*>(vectors);
+      message.msg_iovlen = static_cast<size_t>(count);
+      n = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    if (n < 0) return failure();
+    return {Transfer::State::kDone, static_cast<size_t>(n)};
+  }
+
+  void wait_readable(Ready& ready) override { start(*read_, detail::reactor::read_op, ready); }
+  void wait_writable(Ready& ready) override { start(*write_, detail::reactor::write_op, ready); }
+  void shutdown_write() override { ::shutdown(fd_, SHUT_WR); }
+
+  void close(bool reset) override {
+    if (fd_ < 0) return;
+    if (reset) {
+      const linger hard{1, 0};
+      ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    }
+    // What is pending is delivered as aborted after this object is gone: it then belongs to itself.
+    read_.release()->abandon();
+    write_.release()->abandon();
+    reactor_.deregister_descriptor(fd_, data_, false);
+    reactor_.cleanup_descriptor_data(data_);
+    ::close(fd_);
+    fd_ = -1;
+  }
+
+  const Endpoint& local_address() const override { return local_; }
+  const Endpoint& peer_address() const override { return peer_; }
+
+ private:
+  // A queued wait. Asio owns it while `pending`, the stream at all other times.
+  struct Operation : detail::reactor_op {
+    explicit Operation(bool write) : reactor_op({}, &Operation::perform, &Operation::complete), write(write) {}
+    static status perform(reactor_op*) { return done_and_exhausted; }
+    static void complete(void* owner, detail::operation* base, const boost::system::error_code&, size_t) {
+      auto* self = static_cast<Operation*>(base);
+      self->pending = false;
+      if (self->abandoned) return delete self;
+      if (!owner) return;  // the io_context dies
+      self->write ? self->ready->on_writable() : self->ready->on_readable();
+    }
+    void abandon() {
+      abandoned = true;
+      if (!pending) delete this;
+    }
+    Ready* ready = nullptr;
+    const bool write;
+    bool pending = false, abandoned = false;
+  };
+
+  static Transfer failure() {
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {Transfer::State::kBlock};
+    return {Transfer::State::kFailed, 0, false, errno};
+  }
+  void start(Operation& operation, int kind, Ready& ready) {
+    operation.ready = &ready;
+    operation.ec_ = {};
+    operation.pending = true;
+    reactor_.start_op(kind, fd_, data_, &operation, false, true);
+  }
+
+  detail::reactor& reactor_;
+  detail::reactor::per_descriptor_data data_{};
+  std::unique_ptr<Operation> read_ = std::make_unique<Operation>(false), write_ = std::make_unique<Operation>(true);
+  Endpoint local_, peer_;
+  int fd_ = -1;
+  bool inq_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Stream> make_tcp_stream(Socket socket) { return std::make_unique<TcpStream>(std::move(socket)); }
+
+std::string to_string(const Endpoint& endpoint) {
+  const auto address = endpoint.address();
+  const std::string port = ":" + std::to_string(endpoint.port());
+  return address.is_v6() ? "[" + address.to_string() + "]" + port : address.to_string() + port;
+}
+
+}  // namespace weft::net
