@@ -1,0 +1,90 @@
+// What a listener resource becomes: immutable values without proto, shared by all workers. Clusters become
+// upstream::ClusterConfig and upstream::EndpointSet, route configurations routing::RouteTable.
+#pragma once
+#include "common/http/codec.h"
+#include "common/net/stream.h"
+#include "proxy/filters/filter.h"
+#include "proxy/routing/forwarded.h"
+#include "proxy/routing/route_table.h"
+#include "proxy/upstream/cluster_config.h"
+#include "proxy/upstream/endpoint_set.h"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace weft::telemetry {
+class AccessLog;
+}
+
+namespace weft::config {
+
+using Milliseconds = std::chrono::milliseconds;
+
+// envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. A zero duration means: off.
+struct HttpConnectionManager {
+  enum class Codec : uint8_t { kAuto, kHttp1, kHttp2 };
+  enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
+
+  std::string stat_prefix;
+  Codec codec = Codec::kAuto;
+  http::Http1Options http1;
+  http::Http2Options http2;
+  // The routes themselves, or the name under which RDS delivers them.
+  std::shared_ptr<const routing::RouteTable> routes;
+  std::string rds_name;
+  filters::ChainPlan chain;
+  std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;
+
+  std::string server_name = "envoy";
+  ServerHeader server_header = ServerHeader::kOverwrite;
+  routing::ForwardedOptions forwarded;      // x-forwarded-*, x-request-id, via, sanitising, path normalisation
+  bool proxy_100_continue = false;
+  bool always_set_request_id_in_response = false;
+  bool stream_error_on_invalid_http_message = false;
+
+  Milliseconds idle_timeout{3'600'000};     // common_http_protocol_options
+  Milliseconds max_connection_duration{0};
+  uint32_t max_requests_per_connection = 0; // 0: no limit
+  Milliseconds max_stream_duration{0};
+  Milliseconds stream_idle_timeout{300'000};
+  Milliseconds request_timeout{0};
+  Milliseconds request_headers_timeout{0};
+  Milliseconds drain_timeout{5'000};
+  Milliseconds delayed_close_timeout{1'000};
+};
+
+// envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.
+struct TcpProxy {
+  struct Destination {
+    std::string cluster;
+    uint32_t weight = 1;
+  };
+  std::string stat_prefix;
+  std::vector<Destination> destinations;    // one, or weighted_clusters
+  uint32_t total_weight = 1;
+  Milliseconds idle_timeout{3'600'000};
+  uint32_t max_connect_attempts = 1;
+  std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;
+};
+
+struct FilterChain {
+  std::string name;
+  std::variant<std::shared_ptr<const HttpConnectionManager>, std::shared_ptr<const TcpProxy>> terminal;
+};
+
+// envoy.config.listener.v3.Listener. One filter chain, without match criteria, until captured traffic needs more.
+struct Listener {
+  std::string name;
+  std::string stat_prefix;                  // "127.0.0.1_80" unless the resource names one
+  net::Endpoint address;                    // port 0: the kernel's choice
+  uint32_t buffer_limit = 1 << 20;
+  uint32_t backlog = 4096;
+  FilterChain chain;
+  uint64_t hash = 0;                        // of the resource's bytes: an equal one changes nothing
+};
+
+}  // namespace weft::config

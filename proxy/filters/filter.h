@@ -1,0 +1,178 @@
+// HTTP filters. A factory is const and lives with the configuration; a filter belongs to one exchange and is built in its
+// arena. Hooks that a filter does not name are masked out when the chain is built, so they cost nothing. Request hooks run in
+// the order of the chain, response hooks in reverse; local replies pass the response hooks too. The router is no filter: it
+// is what the exchange does when the chain has let the request through.
+#pragma once
+#include "common/base/buffer.h"
+#include "common/http/head.h"
+#include "common/observe/response_flags.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weft {
+class TimingWheel;
+}
+namespace weft::format {
+struct RequestInfo;
+}
+namespace weft::observe {
+class Cells;
+}
+namespace weft::routing {
+struct FilterConfig;
+struct Route;
+}  // namespace weft::routing
+namespace weft::upstream {
+class Caller;
+}
+
+namespace weft::filters {
+
+enum class Verdict : uint8_t {
+  kContinue,  // on to the next filter
+  kWait,      // this filter will call resume_request() / resume_response(); meanwhile the body is held back
+  kReplied,   // reply() was called: request hooks only
+};
+
+// Body bytes on their way through the filters: take slices out, put slices in.
+struct Body {
+  std::vector<Slice> slices;
+  size_t size() const {
+    size_t n = 0;
+    for (const Slice& slice : slices) n += slice.size;
+    return n;
+  }
+};
+
+struct LocalReply {
+  int status = 500;
+  std::string body;                    // text/plain; becomes grpc-message for gRPC requests
+  std::string_view details;            // static text: response_code_details
+  observe::ResponseFlag flag = observe::ResponseFlag::kNone;
+  std::vector<std::pair<std::string, std::string>> headers;  // lower-case names; set on the reply
+};
+
+// The exchange as a filter sees it. Valid until on_done.
+class FilterContext {
+ public:
+  virtual http::Head& request() = 0;
+  virtual http::Head& response() = 0;
+  // The matched route, or null. Stays matched unless clear_route() asks for another match after this filter.
+  virtual const routing::Route* route() const = 0;
+  virtual void clear_route() = 0;
+  // What weighted cluster, route, virtual host or route configuration say to the filter of that name; null if nothing.
+  virtual const routing::FilterConfig* route_config(std::string_view filter_name) const = 0;
+  virtual format::RequestInfo& info() = 0;
+  // Answers the request in place of the upstream. From request hooks (return kReplied) or before resume_request().
+  virtual void reply(LocalReply reply) = 0;
+  virtual void resume_request() = 0;
+  virtual void resume_response() = 0;
+  virtual TimingWheel& wheel() = 0;
+  virtual uint64_t random() = 0;
+  virtual SlabPool& slabs() = 0;
+  virtual upstream::Caller& caller() = 0;       // one request of the filter's own to a cluster
+  virtual observe::Cells& http_cells() = 0;     // observe::HttpStat of the connection manager
+
+ protected:
+  ~FilterContext() = default;
+};
+
+enum Hook : unsigned {
+  kOnRequestHead = 1,
+  kOnRequestBody = 2,
+  kOnRequestTrailers = 4,
+  kOnResponseHead = 8,
+  kOnResponseBody = 16,
+  kOnResponseTrailers = 32,
+  kOnDone = 64,
+};
+
+class HttpFilter {
+ public:
+  virtual ~HttpFilter() = default;
+  // `end`: the message has no body and no trailers.
+  virtual Verdict on_request_head(FilterContext&, bool end) { return Verdict::kContinue; }
+  // Changes `body` as it likes; with `end`, what it still holds back must come out now. A filter that changes the body's size
+  // has dealt with content-length at the head. Before on_request_trailers the body's end comes as a call with end = true.
+  virtual void on_request_body(FilterContext&, Body& body, bool end) {}
+  virtual void on_request_trailers(FilterContext&, http::Head& trailers) {}
+  virtual Verdict on_response_head(FilterContext&, bool end) { return Verdict::kContinue; }
+  virtual void on_response_body(FilterContext&, Body& body, bool end) {}
+  virtual void on_response_trailers(FilterContext&, http::Head& trailers) {}
+  // The exchange is over, however it ended: give up what is pending. Always the last call.
+  virtual void on_done(FilterContext&) {}
+};
+
+class FilterFactory {
+ public:
+  explicit FilterFactory(std::string name) : name_(std::move(name)) {}
+  virtual ~FilterFactory() = default;
+  // The instance's name in the configuration, under which per-route configuration is found.
+  const std::string& name() const { return name_; }
+  virtual unsigned hooks() const = 0;
+  virtual size_t size() const = 0;
+  virtual size_t alignment() const = 0;
+  virtual HttpFilter* create(void* where) const = 0;
+
+ private:
+  std::string name_;
+};
+
+// A factory for a filter type whose constructor takes the factory's options: FactoryOf<Fault, FaultOptions>.
+template <class Filter, class Options>
+class FactoryOf final : public FilterFactory {
+ public:
+  FactoryOf(std::string name, unsigned hooks, Options options) : FilterFactory(std::move(name)), hooks_(hooks), options_(std::move(options)) {}
+  unsigned hooks() const override { return hooks_; }
+  size_t size() const override { return sizeof(Filter); }
+  size_t alignment() const override { return alignof(Filter); }
+  HttpFilter* create(void* where) const override { return new (where) Filter(options_, name()); }
+
+ private:
+  unsigned hooks_;
+  Options options_;
+};
+
+// envoy.extensions.filters.http.router.v3.Router: what the end of the chain does.
+struct RouterOptions {
+  bool suppress_envoy_headers = false;
+  bool respect_expected_rq_timeout = false;
+};
+
+// A connection manager's filters, compiled: which ones have which hook, and where each lies in the exchange's arena.
+class ChainPlan {
+ public:
+  ChainPlan() = default;
+  ChainPlan(std::vector<std::unique_ptr<const FilterFactory>> factories, RouterOptions router);
+
+  struct Entry {
+    const FilterFactory* factory;
+    uint32_t offset;
+  };
+  const std::vector<Entry>& entries() const { return entries_; }
+  // Indices into entries(), in calling order.
+  const std::vector<uint8_t>& request_head() const { return request_head_; }
+  const std::vector<uint8_t>& request_body() const { return request_body_; }
+  const std::vector<uint8_t>& request_trailers() const { return request_trailers_; }
+  const std::vector<uint8_t>& response_head() const { return response_head_; }
+  const std::vector<uint8_t>& response_body() const { return response_body_; }
+  const std::vector<uint8_t>& response_trailers() const { return response_trailers_; }
+  const std::vector<uint8_t>& done() const { return done_; }
+  size_t arena_size() const { return arena_size_; }
+  const RouterOptions& router() const { return router_; }
+
+ private:
+  std::vector<std::unique_ptr<const FilterFactory>> factories_;
+  std::vector<Entry> entries_;
+  std::vector<uint8_t> request_head_, request_body_, request_trailers_, response_head_, response_body_, response_trailers_, done_;
+  size_t arena_size_ = 0;
+  RouterOptions router_;
+};
+
+}  // namespace weft::filters
