@@ -94,6 +94,7 @@ void TimingWheel::advance() {
     due.next_ = nullptr;
   }
   schedule();
+  if (after_) after_();
 }
 
 }  // namespace weft

@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 namespace weft {
 
@@ -49,6 +51,8 @@ class TimingWheel {
   // (Re)arms `node` to fire after `delay` (at least one tick).
   void arm(TimeoutNode& node, std::chrono::milliseconds delay);
   size_t armed() const { return armed_; }
+  // Called after the timeouts of one wake-up have fired.
+  void after_each_turn(std::function<void()> call) { after_ = std::move(call); }
 
  private:
   friend class TimeoutNode;
@@ -62,6 +66,7 @@ class TimingWheel {
   void advance();
   Timer timer_;
   Anchor slots_[kSlots];
+  std::function<void()> after_;
   std::chrono::steady_clock::time_point origin_;
   uint64_t tick_ = 0;  // all due ticks up to this one have fired
   uint64_t wake_ = 0;  // the tick the timer is set to

@@ -250,6 +250,7 @@ void append_json(const Node& node, std::string& out) {
 
 std::string yaml_scalar(const Node& node) {
   const std::string& t = node.text;
+  if (!node.quoted && typed_by_schema(t)) return t;  // -3 stays a number
   const bool plain_ok = !t.empty() && t.find_first_of("\n\r\t\"'#:{}[],&*!|>%@`\\") == std::string::npos && t.front() != '-' &&
                         t.front() != '?' && t.front() != ' ' && t.back() != ' ' && t.front() != '=';
   if (plain_ok && !(node.quoted && typed_by_schema(t))) return t;

@@ -1,0 +1,65 @@
+// One thread's world: its event loop, memory, timeouts and randomness, and what must happen at the end of each event: the
+// connections that gained output are flushed once, and what has died is destroyed. Every path into a loop (a socket event, a
+// timeout, a posted function) ends with end_event().
+#pragma once
+#include "common/base/buffer.h"
+#include "common/base/task.h"
+#include "common/base/timing_wheel.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace weft::net {
+
+class Connection;
+
+// Something that may be destroyed only after the present event: it may still be on the stack.
+class Retirable {
+ public:
+  virtual ~Retirable() = default;
+};
+
+class Loop {
+ public:
+  // `thread` is the index of this thread's metric cells: 0 for control, n + 1 for worker n.
+  explicit Loop(unsigned thread);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Runs until stop() and all work is done.
+  void run();
+  asio::io_context& io() { return io_; }
+  Executor executor() { return io_.get_executor(); }
+  SlabPool& slabs() { return slabs_; }
+  TimingWheel& wheel() { return wheel_; }
+  unsigned thread() const { return thread_; }
+  // Fast and not predictable enough for secrets.
+  uint64_t random();
+  std::chrono::steady_clock::time_point now() const { return std::chrono::steady_clock::now(); }
+
+  // Runs `function` on this loop's thread, ended by end_event(). Callable from any thread.
+  void post(std::function<void()> function);
+  // Only on this loop's thread.
+  void mark_dirty(Connection& connection) { dirty_.push_back(&connection); }
+  void forget(Connection& connection);
+  void retire(std::unique_ptr<Retirable> dead) { retired_.push_back(std::move(dead)); }
+  void end_event();
+  // Keeps run() from returning while nothing is going on; released by stop().
+  void stop();
+
+ private:
+  asio::io_context io_{1};
+  asio::executor_work_guard<Executor> work_;
+  SlabPool slabs_;
+  TimingWheel wheel_;
+  unsigned thread_;
+  uint64_t random_[2];
+  std::vector<Connection*> dirty_, flushing_;
+  std::vector<std::unique_ptr<Retirable>> retired_;
+  bool ending_ = false;
+};
+
+}  // namespace weft::net
