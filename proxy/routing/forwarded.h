@@ -1,0 +1,74 @@
+// Who the client is and what may be believed of its headers: the first thing done with a request's head, before filters and
+// routes. x-forwarded-for and -proto, x-envoy-internal and -external-address, x-request-id, via, the host's port, the path's
+// form, and the removal of x-envoy-* that an outsider has no business to send.
+#pragma once
+#include "common/http/head.h"
+#include "proxy/routing/path.h"
+
+#include <boost/asio/ip/address.hpp>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft::routing {
+
+using Address = boost::asio::ip::address;
+
+struct AddressRange {
+  Address prefix;
+  uint8_t bits = 0;
+  bool contains(const Address& address) const;
+};
+
+// The fields of HttpConnectionManager that say so.
+struct ForwardedOptions {
+  enum class HostPort : uint8_t { kKeep, kStripMatching, kStripAny };
+
+  bool use_remote_address = false;
+  uint32_t xff_num_trusted_hops = 0;
+  bool skip_xff_append = false;
+  bool append_x_forwarded_port = false;
+  std::string via;
+  bool add_user_agent = false;            // x-envoy-downstream-service-cluster, user-agent
+  std::string local_cluster;              // node.cluster, for add_user_agent
+  std::string local_node;                 // node.id
+  bool generate_request_id = true;
+  bool preserve_external_request_id = false;
+  std::vector<AddressRange> internal_addresses;   // internal_address_config.cidr_ranges; empty: loopback and RFC 1918
+  HostPort host_port = HostPort::kKeep;
+  bool strip_trailing_host_dot = false;
+  PathOptions path;
+  std::vector<std::string> internal_only_headers; // of the route configuration, in lower case
+};
+
+struct Client {
+  Address remote;                  // of the connection
+  uint16_t remote_port = 0;
+  uint16_t local_port = 0;
+  bool tls = false;
+  std::array<uint64_t, 2> random;  // for a new x-request-id
+};
+
+struct Forwarded {
+  Address client;                  // trusted client address (%DOWNSTREAM_REMOTE_ADDRESS%)
+  uint16_t client_port = 0;        // 0 when it came from x-forwarded-for
+  bool internal = false;           // x-envoy-internal: true
+  bool trusted = false;            // its x-envoy-* headers were kept
+  PathVerdict path = PathVerdict::kAccept;
+};
+
+// Changes the head as Envoy's connection manager does.
+Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client);
+
+// The pieces.
+bool is_internal(const Address& address, const ForwardedOptions& options);
+// The address that x-forwarded-for names when the last `hops` of it are trusted proxies; unspecified if there is none.
+bool last_address(std::string_view x_forwarded_for, uint32_t hops, Address& address, bool& single);
+void strip_host_port(http::Head& request, ForwardedOptions::HostPort how, uint16_t local_port);
+std::string_view host_without_port(std::string_view authority);
+void strip_trailing_host_dot(http::Head& request);
+
+}  // namespace weft::routing

@@ -1,0 +1,57 @@
+// config.route.v3.RetryPolicy as a value. What is done with it: upstream/retry.h.
+#pragma once
+#include "proxy/routing/matchers.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft::routing {
+
+// retry_on, as bits; x-envoy-retry-on and x-envoy-retry-grpc-on add to them.
+enum RetryOn : uint32_t {
+  kRetryOn5xx = 1 << 0,
+  kRetryOnGatewayError = 1 << 1,
+  kRetryOnConnectFailure = 1 << 2,
+  kRetryOnRetriable4xx = 1 << 3,
+  kRetryOnRefusedStream = 1 << 4,
+  kRetryOnGrpcCancelled = 1 << 5,
+  kRetryOnGrpcDeadlineExceeded = 1 << 6,
+  kRetryOnGrpcResourceExhausted = 1 << 7,
+  kRetryOnGrpcUnavailable = 1 << 8,
+  kRetryOnGrpcInternal = 1 << 9,
+  kRetryOnRetriableStatusCodes = 1 << 10,
+  kRetryOnReset = 1 << 11,
+  kRetryOnRetriableHeaders = 1 << 12,
+  kRetryOnEnvoyRateLimited = 1 << 13,
+  kRetryOnHttp3PostConnectFailure = 1 << 14,  // accepted; nothing here speaks HTTP/3
+  kRetryOnResetBeforeRequest = 1 << 15,
+};
+
+struct RetryOnParse {
+  uint32_t bits = 0;
+  bool all_known = true;
+};
+// Comma separated words. Envoy ignores unknown words of a header; a configuration may refuse them by `all_known`.
+RetryOnParse parse_retry_on(std::string_view words);       // HTTP words
+RetryOnParse parse_retry_grpc_on(std::string_view words);  // gRPC words
+// What RetryPolicy.retry_on takes: both kinds mixed.
+RetryOnParse parse_retry_on_config(std::string_view words);
+
+struct RetryPolicy {
+  uint32_t retry_on = 0;
+  uint32_t num_retries = 1;
+  std::chrono::milliseconds per_try_timeout{0};       // 0: as the route's timeout
+  std::chrono::milliseconds per_try_idle_timeout{0};  // 0: none
+  std::chrono::milliseconds base_interval{25};
+  std::chrono::milliseconds max_interval{0};          // 0: ten times base_interval
+  std::vector<uint32_t> retriable_status_codes;
+  std::vector<HeaderMatcher> retriable_headers;          // of responses: any may match
+  std::vector<HeaderMatcher> retriable_request_headers;  // of requests: any must match, if there are some
+  bool avoid_previous_hosts = false;                     // envoy.retry_host_predicates.previous_hosts
+  uint32_t host_selection_retry_max_attempts = 1;
+};
+
+}  // namespace weft::routing

@@ -1,0 +1,162 @@
+// A route, its virtual host and what they say about a request: plain immutable values, filled by the translation of the
+// configuration and owned by a RouteTable. Rare parts hang on pointers, so that ten thousand plain routes stay small.
+#pragma once
+#include "proxy/routing/matchers.h"
+#include "proxy/routing/mutations.h"
+#include "proxy/routing/retry_policy.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace weft::routing {
+
+using Milliseconds = std::chrono::milliseconds;
+
+// What a route tells one filter (typed_per_filter_config); each filter derives its own.
+struct FilterConfig {
+  virtual ~FilterConfig() = default;
+};
+struct FilterOverride {
+  std::string filter;                          // the filter instance's name
+  std::shared_ptr<const FilterConfig> config;  // null when it is only switched on or off
+  bool disabled = false;                       // config.route.v3.FilterConfig.disabled
+};
+using FilterOverrides = std::vector<FilterOverride>;
+
+enum class Priority : uint8_t { kDefault, kHigh };
+enum class TlsRequirement : uint8_t { kNone, kExternalOnly, kAll };
+
+struct WeightedCluster {
+  std::string cluster;         // or
+  std::string cluster_header;  // the request header that names it
+  uint32_t weight = 0;
+  std::string host_rewrite;    // host_rewrite_literal; empty: as the route says
+  std::shared_ptr<const HeaderMutations> mutations;
+  std::shared_ptr<const FilterOverrides> filters;
+};
+
+struct WeightedClusters {
+  std::vector<WeightedCluster> clusters;
+  uint64_t total_weight = 0;  // RouteTable::build sums it
+  std::string random_header;  // header_name: its value, if a number, is the random value
+};
+
+// How path and authority change on the way upstream; at most one of each kind is set.
+struct Rewrite {
+  std::string prefix;            // prefix_rewrite
+  RegexRewrite path_regex;       // regex_rewrite
+  std::string host;              // host_rewrite_literal
+  std::string host_header;       // host_rewrite_header
+  RegexRewrite host_path_regex;  // host_rewrite_path_regex
+  bool auto_host = false;        // the chosen endpoint's hostname
+  bool append_x_forwarded_host = false;
+};
+
+// config.route.v3.RouteAction.
+struct Forward {
+  std::string cluster;                               // one of these three
+  std::string cluster_header;
+  std::shared_ptr<WeightedClusters> weighted;
+  std::shared_ptr<const Rewrite> rewrite;
+  std::shared_ptr<const RetryPolicy> retry;          // null: the virtual host's
+  Milliseconds timeout{15'000};                      // 0: none
+  std::optional<Milliseconds> idle_timeout;          // replaces the connection manager's stream_idle_timeout; 0: none
+  std::optional<Milliseconds> max_grpc_timeout;      // set: grpc-timeout replaces `timeout`, at most this (0: unbounded)
+  std::optional<Milliseconds> grpc_timeout_offset;
+  // max_stream_duration
+  std::optional<Milliseconds> max_stream_duration;         // 0: none
+  std::optional<Milliseconds> grpc_timeout_header_max;
+  std::optional<Milliseconds> grpc_timeout_header_offset;
+  Priority priority = Priority::kDefault;
+  uint16_t cluster_not_found_status = 503;
+};
+
+// config.route.v3.RedirectAction.
+struct Redirect {
+  std::string host;
+  std::string scheme;            // scheme_redirect; https_redirect is "https"
+  uint32_t port = 0;
+  std::string path;              // one of these three; a path_redirect with "?" brings its own query
+  std::string prefix_rewrite;
+  RegexRewrite regex_rewrite;
+  bool strip_query = false;
+  uint16_t status = 301;
+};
+
+struct DirectResponse {
+  uint16_t status = 200;
+  std::string body;
+};
+
+struct VirtualHost;
+
+struct Route {
+  std::string name;
+  // What must all hold.
+  PathMatcher path;
+  std::vector<HeaderMatcher> headers;
+  std::vector<QueryMatcher> query;
+  Fraction fraction;
+  bool grpc_only = false;
+
+  std::variant<std::shared_ptr<const Forward>, std::shared_ptr<const Redirect>, std::shared_ptr<const DirectResponse>> action;
+  std::shared_ptr<const HeaderMutations> mutations;
+  std::shared_ptr<const FilterOverrides> filters;
+  std::string stat_prefix;
+  std::string decorator;      // tracing operation
+  std::optional<uint64_t> request_body_buffer_limit;  // for retries; else the virtual host's, else the listener's
+
+  const VirtualHost* virtual_host = nullptr;  // set by RouteTable::build
+  uint32_t order = 0;                         // set by RouteTable::build
+
+  const Forward* forward() const {
+    auto* p = std::get_if<std::shared_ptr<const Forward>>(&action);
+    return p ? p->get() : nullptr;
+  }
+  const Redirect* redirect() const {
+    auto* p = std::get_if<std::shared_ptr<const Redirect>>(&action);
+    return p ? p->get() : nullptr;
+  }
+  const DirectResponse* direct_response() const {
+    auto* p = std::get_if<std::shared_ptr<const DirectResponse>>(&action);
+    return p ? p->get() : nullptr;
+  }
+  bool matches(const http::Head& head, uint64_t random) const;
+};
+
+class RouteTable;
+
+struct VirtualHost {
+  std::string name;
+  std::vector<std::string> domains;
+  std::vector<Route> routes;
+  TlsRequirement require_tls = TlsRequirement::kNone;
+  std::shared_ptr<const RetryPolicy> retry;   // for routes that have none
+  bool include_request_attempt_count = false;      // x-envoy-attempt-count upstream
+  bool include_attempt_count_in_response = false;  // and downstream
+  bool include_is_timeout_retry_header = false;    // x-envoy-is-timeout-retry
+  std::shared_ptr<const HeaderMutations> mutations;
+  std::shared_ptr<const FilterOverrides> filters;
+  std::optional<uint64_t> request_body_buffer_limit;
+
+  const RouteTable* table = nullptr;  // set by RouteTable::build
+};
+
+// --- what a matched route says ---
+// The cluster's entry that `random` falls into; null when the route has no weighted clusters.
+const WeightedCluster* pick_weighted(const Forward& forward, const http::Head& request, uint64_t random);
+// The cluster's name, which may stand in a request header; empty: there is none (the answer is cluster_not_found_status).
+std::string_view cluster_name(const Forward& forward, const WeightedCluster* weighted, const http::Head& request);
+// The policy of route or virtual host; null: no retries but those that request headers ask for.
+const RetryPolicy* retry_policy(const Route& route);
+// What weighted cluster, route, virtual host and route configuration (in that order, the first that says anything) tell the
+// filter of that name; null: nothing.
+const FilterOverride* filter_override(const Route& route, const WeightedCluster* weighted, std::string_view filter);
+
+}  // namespace weft::routing

@@ -1,0 +1,36 @@
+// Picks a host. One object per cluster and worker, rebuilt with each endpoint set; refresh() after hosts were ejected or
+// taken back. Priorities, panic and degraded hosts are the same for every policy and stand in host_lists.h.
+#pragma once
+#include "proxy/upstream/cluster_config.h"
+#include "proxy/upstream/endpoint_set.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace weft::upstream {
+
+struct PickContext {
+  uint64_t random = 0;                           // fresh for each pick
+  std::span<const HostState* const> tried;       // hosts of earlier attempts, to be avoided (previous_hosts predicate)
+  uint32_t max_host_attempts = 1;                // how often to pick again for that (host_selection_retry_max_attempts)
+};
+
+struct Pick {
+  const Host* host = nullptr;  // null: none may be picked. Lives as long as the endpoint set
+  bool panic = false;          // health was ignored: count lb_healthy_panic
+};
+
+class LoadBalancer {
+ public:
+  virtual ~LoadBalancer() = default;
+  // No allocation.
+  virtual Pick pick(const PickContext& context) = 0;
+  virtual void refresh() = 0;
+  virtual const std::shared_ptr<const EndpointSet>& endpoints() const = 0;
+};
+
+// `seed` moves the start of a schedule, so that workers do not march in step.
+std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, std::shared_ptr<const EndpointSet> endpoints, uint64_t seed);
+
+}  // namespace weft::upstream

@@ -1,0 +1,61 @@
+// config.cluster.v3.Cluster as an immutable value without proto.
+#pragma once
+#include "common/http/codec.h"
+#include "proxy/upstream/budget.h"
+#include "proxy/upstream/endpoint_set.h"
+#include "proxy/upstream/outlier.h"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace weft::upstream {
+
+struct TcpKeepalive {
+  std::optional<uint32_t> probes, time_s, interval_s;
+  bool operator==(const TcpKeepalive&) const = default;
+};
+
+struct ClusterConfig {
+  using Milliseconds = std::chrono::milliseconds;
+  enum class Discovery : uint8_t { kStatic, kEds };
+  enum class Policy : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+  enum class Protocol : uint8_t { kHttp1, kHttp2, kAsDownstream };
+
+  std::string name;
+  std::string alt_stat_name;       // empty: the name
+  Discovery discovery = Discovery::kStatic;
+  std::string eds_service_name;    // empty: the name
+  bool eds_over_ads = true;        // else from a watched file:
+  std::string eds_path;
+
+  Policy policy = Policy::kRoundRobin;
+  uint32_t choice_count = 2;       // least request
+  double active_request_bias = 1;  // least request with unequal weights
+  double panic_threshold = 50;     // common_lb_config.healthy_panic_threshold, percent
+
+  Milliseconds connect_timeout{5'000};
+  uint32_t buffer_limit = 1 << 20;
+  std::array<Thresholds, 2> thresholds;            // by Priority
+  std::optional<OutlierOptions> outlier;
+
+  Protocol protocol = Protocol::kHttp1;
+  http::Http1Options http1;
+  http::Http2Options http2;
+  uint32_t max_requests_per_connection = 0;        // 0: no limit
+  Milliseconds idle_timeout{3'600'000};            // 0: none
+  Milliseconds max_connection_duration{0};         // 0: none
+  std::optional<TcpKeepalive> keepalive;
+
+  std::shared_ptr<const EndpointSet> endpoints;    // kStatic
+  std::string metadata_json;                       // opaque; for /config_dump and access logs
+  uint64_t hash = 0;                               // of the resource's bytes: an equal one changes nothing
+
+  const std::string& stat_name() const { return alt_stat_name.empty() ? name : alt_stat_name; }
+  const std::string& eds_name() const { return eds_service_name.empty() ? name : eds_service_name; }
+};
+
+}  // namespace weft::upstream

@@ -1,0 +1,65 @@
+// A cluster's hosts as the configuration names them (config.endpoint.v3.ClusterLoadAssignment): immutable, by priority, then
+// locality. Only HostState, which each host shares with its former selves, changes.
+#pragma once
+#include "common/net/stream.h"
+#include "proxy/upstream/host_state.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft::upstream {
+
+// config.core.v3.HealthStatus.
+enum class Health : uint8_t { kUnknown, kHealthy, kUnhealthy, kDraining, kTimeout, kDegraded };
+std::string_view to_string(Health health);  // "HEALTHY", as EDS and /clusters write it
+
+struct Host {
+  net::Endpoint address;
+  std::string hostname;
+  uint32_t weight = 1;
+  Health health = Health::kUnknown;
+  bool canary = false;
+  std::shared_ptr<HostState> state;  // set by make_endpoint_set when absent
+
+  bool ejected() const { return state->ejected.load(std::memory_order_relaxed); }
+  // May be picked for what it is told to be (UNKNOWN and HEALTHY) and is not ejected.
+  bool healthy() const { return (health == Health::kUnknown || health == Health::kHealthy) && !ejected(); }
+  bool degraded() const { return health == Health::kDegraded && !ejected(); }
+};
+
+struct Locality {
+  std::string region, zone, sub_zone;
+  uint32_t priority = 0;
+  uint32_t weight = 0;               // carried; balancing over localities is not weighted
+  std::vector<Host> hosts;
+};
+
+struct EndpointSet {
+  std::string cluster_name;
+  uint32_t overprovisioning_factor = 140;
+  std::vector<Locality> localities;  // in order of priority
+  size_t size = 0;                   // hosts in all
+  uint32_t priorities = 0;           // highest priority + 1
+
+  template <class Visit>             // visit(const Locality&, const Host&)
+  void for_each(Visit visit) const {
+    for (const Locality& locality : localities)
+      for (const Host& host : locality.hosts) visit(locality, host);
+  }
+  const Host* find(const net::Endpoint& address) const;
+};
+
+// Orders localities, drops doubles of an address (the last in the same priority wins, as in Envoy), counts, and gives every
+// host the state it had, under `cluster` (the cluster's name, not the service name of EDS).
+std::shared_ptr<const EndpointSet> make_endpoint_set(EndpointSet set, const std::string& cluster, HostStates& states);
+
+// For membership gauges.
+struct Membership {
+  uint32_t total = 0, healthy = 0, degraded = 0, excluded = 0;
+};
+Membership membership(const EndpointSet& set);
+
+}  // namespace weft::upstream
