@@ -2,6 +2,7 @@
 
 #include <yaml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -173,9 +174,20 @@ class Builder {
   std::map<std::string, Node> anchors_;
 };
 
+// Characters that JSON would take as they are and YAML's readers refuse: delete, the C1 controls, U+FEFF, U+FFFE and U+FFFF.
+// How many bytes of UTF-8 at the start of `text` make one of them, or 0.
+size_t unprintable(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+  if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
+  if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return 2;
+  if (byte(0) == 0xef && ((byte(1) == 0xbb && byte(2) == 0xbf) || (byte(1) == 0xbf && byte(2) >= 0xbe))) return 3;
+  return 0;
+}
+
 void append_json_string(std::string_view text, std::string& out) {
   out += '"';
-  for (char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
@@ -183,10 +195,14 @@ void append_json_string(std::string_view text, std::string& out) {
       case '\r': out += "\\r"; break;
       case '\t': out += "\\t"; break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
+        if (const size_t bytes = unprintable(text.substr(i))) {
+          unsigned code = static_cast<unsigned char>(c);
+          if (bytes > 1) code &= 0xffu >> (bytes + 1);
+          for (size_t k = 1; k < bytes; ++k) code = (code << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3f);
           char escape[8];
-          std::snprintf(escape, sizeof escape, "\\u%04x", c);
+          std::snprintf(escape, sizeof escape, "\\u%04x", code & 0xffff);
           out += escape;
+          i += bytes - 1;
         } else {
           out += c;
         }
@@ -197,13 +213,14 @@ void append_json_string(std::string_view text, std::string& out) {
 
 // Whether a plain scalar is a number, boolean or null of the core schema, so that it must be quoted to stay a string.
 bool typed_by_schema(const std::string& text) {
-  if (text.empty() || text == "~" || text == "null" || text == "true" || text == "false") return true;
+  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") return true;
   Node plain;
   plain.kind = Node::Kind::kScalar;
   plain.text = text;
+  bool b;
   double d;
   long long i;
-  return to_int(plain, i) || to_double(plain, d);
+  return to_bool(plain, b) || to_int(plain, i) || to_double(plain, d);
 }
 
 void append_json(const Node& node, std::string& out) {
@@ -250,9 +267,10 @@ void append_json(const Node& node, std::string& out) {
 
 std::string yaml_scalar(const Node& node) {
   const std::string& t = node.text;
-  if (!node.quoted && typed_by_schema(t)) return t;  // -3 stays a number
+  if (!node.quoted && !t.empty() && typed_by_schema(t)) return t;  // -3 stays a number
   const bool plain_ok = !t.empty() && t.find_first_of("\n\r\t\"'#:{}[],&*!|>%@`\\") == std::string::npos && t.front() != '-' &&
-                        t.front() != '?' && t.front() != ' ' && t.back() != ' ' && t.front() != '=';
+                        t.front() != '?' && t.front() != ' ' && t.back() != ' ' && t.front() != '=' &&
+                        std::all_of(t.begin(), t.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
   if (plain_ok && !(node.quoted && typed_by_schema(t))) return t;
   std::string out;
   append_json_string(t, out);
