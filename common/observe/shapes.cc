@@ -1,0 +1,149 @@
+#include "common/observe/shapes.h"
+
+#include <algorithm>
+
+namespace weft::observe {
+namespace {
+
+#define WEFT_STAT_ROW(id, name, kind, lazy) Metric{name, Kind::kind, lazy},
+constexpr Metric kClusterStatTable[] = {WEFT_CLUSTER_STATS(WEFT_STAT_ROW)};
+constexpr Metric kRemainingStatTable[] = {WEFT_REMAINING_STATS(WEFT_STAT_ROW)};
+constexpr Metric kHttpStatTable[] = {WEFT_HTTP_STATS(WEFT_STAT_ROW)};
+constexpr Metric kFaultStatTable[] = {WEFT_FAULT_STATS(WEFT_STAT_ROW)};
+constexpr Metric kExtAuthzStatTable[] = {WEFT_EXT_AUTHZ_STATS(WEFT_STAT_ROW)};
+constexpr Metric kCompressorStatTable[] = {WEFT_COMPRESSOR_STATS(WEFT_STAT_ROW)};
+constexpr Metric kListenerStatTable[] = {WEFT_LISTENER_STATS(WEFT_STAT_ROW)};
+constexpr Metric kListenerHttpStatTable[] = {WEFT_LISTENER_HTTP_STATS(WEFT_STAT_ROW)};
+constexpr Metric kListenerWorkerStatTable[] = {WEFT_LISTENER_WORKER_STATS(WEFT_STAT_ROW)};
+constexpr Metric kTcpStatTable[] = {WEFT_TCP_STATS(WEFT_STAT_ROW)};
+constexpr Metric kServerStatTable[] = {WEFT_SERVER_STATS(WEFT_STAT_ROW)};
+constexpr Metric kListenerManagerStatTable[] = {WEFT_LISTENER_MANAGER_STATS(WEFT_STAT_ROW)};
+constexpr Metric kClusterManagerStatTable[] = {WEFT_CLUSTER_MANAGER_STATS(WEFT_STAT_ROW)};
+constexpr Metric kSubscriptionStatTable[] = {WEFT_SUBSCRIPTION_STATS(WEFT_STAT_ROW)};
+constexpr Metric kRdsStatTable[] = {WEFT_RDS_STATS(WEFT_STAT_ROW)};
+constexpr Metric kControlPlaneStatTable[] = {WEFT_CONTROL_PLANE_STATS(WEFT_STAT_ROW)};
+constexpr Metric kRuntimeStatTable[] = {WEFT_RUNTIME_STATS(WEFT_STAT_ROW)};
+constexpr Metric kFilesystemStatTable[] = {WEFT_FILESYSTEM_STATS(WEFT_STAT_ROW)};
+
+}  // namespace
+
+const Shape kClusterShape = make_shape("cluster", kClusterStatTable);
+const Shape kRemainingDefaultShape = make_shape("cluster.circuit_breakers.default", kRemainingStatTable);
+const Shape kRemainingHighShape = make_shape("cluster.circuit_breakers.high", kRemainingStatTable);
+const Shape kHttpShape = make_shape("http", kHttpStatTable);
+const Shape kFaultShape = make_shape("http.fault", kFaultStatTable);
+const Shape kExtAuthzShape = make_shape("http.ext_authz", kExtAuthzStatTable);
+const Shape kClusterExtAuthzShape = make_shape("cluster.ext_authz", kExtAuthzStatTable);
+const Shape kCompressorShape = make_shape("http.compressor", kCompressorStatTable);
+const Shape kListenerShape = make_shape("listener", kListenerStatTable);
+const Shape kListenerAdminShape = make_shape("listener.admin", kListenerStatTable);
+const Shape kListenerHttpShape = make_shape("listener.http", kListenerHttpStatTable);
+const Shape kListenerAdminHttpShape = make_shape("listener.admin.http", kListenerHttpStatTable);
+const Shape kListenerWorkerShape = make_shape("listener.worker", kListenerWorkerStatTable);
+const Shape kTcpShape = make_shape("tcp", kTcpStatTable);
+const Shape kServerShape = make_shape("server", kServerStatTable);
+const Shape kListenerManagerShape = make_shape("listener_manager", kListenerManagerStatTable);
+const Shape kClusterManagerShape = make_shape("cluster_manager", kClusterManagerStatTable);
+const Shape kCdsShape = make_shape("cluster_manager.cds", kSubscriptionStatTable);
+const Shape kLdsShape = make_shape("listener_manager.lds", kSubscriptionStatTable);
+const Shape kRdsShape = make_shape("http.rds", kSubscriptionStatTable);
+const Shape kEdsShape = make_shape("cluster", kSubscriptionStatTable);
+const Shape kRdsReloadShape = make_shape("http.rds", kRdsStatTable);
+const Shape kControlPlaneShape = make_shape("control_plane", kControlPlaneStatTable);
+const Shape kRuntimeShape = make_shape("runtime", kRuntimeStatTable);
+const Shape kFilesystemShape = make_shape("filesystem", kFilesystemStatTable);
+
+namespace {
+
+constexpr const char* kClusterTag = "envoy_cluster_name";
+constexpr const char* kHttpTag = "envoy_http_conn_manager_prefix";
+constexpr const char* kListenerTag = "envoy_listener_address";
+
+std::string stat_name(std::string_view name) {
+  std::string result(name);
+  std::replace(result.begin(), result.end(), ':', '_');
+  return result;
+}
+
+ScopePtr cluster_part(Registry& registry, const Shape& shape, std::string_view name, std::string_view rest) {
+  std::string clean = stat_name(name);
+  return registry.scope(shape, "cluster." + clean + "." + std::string(rest), {{kClusterTag, clean}});
+}
+
+ScopePtr http_part(Registry& registry, const Shape& shape, std::string_view prefix, std::string_view rest) {
+  std::string clean = stat_name(prefix);
+  return registry.scope(shape, "http." + clean + "." + std::string(rest), {{kHttpTag, clean}});
+}
+
+}  // namespace
+
+ScopePtr cluster_scope(Registry& registry, std::string_view name) { return cluster_part(registry, kClusterShape, name, ""); }
+ScopePtr remaining_scope(Registry& registry, std::string_view name, bool high) {
+  return high ? cluster_part(registry, kRemainingHighShape, name, "circuit_breakers.high.")
+              : cluster_part(registry, kRemainingDefaultShape, name, "circuit_breakers.default.");
+}
+ScopePtr http_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kHttpShape, prefix, ""); }
+ScopePtr fault_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kFaultShape, prefix, "fault."); }
+ScopePtr ext_authz_scope(Registry& registry, std::string_view prefix, std::string_view own_prefix) {
+  std::string rest = "ext_authz.";
+  if (!own_prefix.empty()) rest += stat_name(own_prefix) + ".";
+  return http_part(registry, kExtAuthzShape, prefix, rest);
+}
+ScopePtr cluster_ext_authz_scope(Registry& registry, std::string_view name) {
+  return cluster_part(registry, kClusterExtAuthzShape, name, "ext_authz.");
+}
+ScopePtr compressor_scope(Registry& registry, std::string_view prefix, std::string_view library, std::string_view direction) {
+  std::string rest = "compressor." + stat_name(library) + ".gzip.";
+  if (!direction.empty()) rest += std::string(direction) + ".";
+  std::string clean = stat_name(prefix);
+  return registry.scope(kCompressorShape, "http." + clean + "." + rest,
+                        {{"weft_compressor", stat_name(library)}, {"weft_direction", std::string(direction)}, {kHttpTag, clean}});
+}
+ScopePtr listener_scope(Registry& registry, std::string_view address) {
+  std::string clean = stat_name(address);
+  return registry.scope(kListenerShape, "listener." + clean + ".", {{kListenerTag, clean}});
+}
+ScopePtr listener_http_scope(Registry& registry, std::string_view address, std::string_view prefix) {
+  std::string clean = stat_name(address), http = stat_name(prefix);
+  return registry.scope(kListenerHttpShape, "listener." + clean + ".http." + http + ".", {{kHttpTag, http}, {kListenerTag, clean}});
+}
+ScopePtr listener_worker_scope(Registry& registry, std::string_view address, unsigned worker) {
+  std::string clean = stat_name(address), id = std::to_string(worker);
+  return registry.scope(kListenerWorkerShape, "listener." + clean + ".worker_" + id + ".",
+                        {{"envoy_worker_id", id}, {kListenerTag, clean}});
+}
+ScopePtr admin_listener_scope(Registry& registry) { return registry.scope(kListenerAdminShape, "listener.admin."); }
+ScopePtr admin_listener_http_scope(Registry& registry) {
+  return registry.scope(kListenerAdminHttpShape, "listener.admin.http.admin.", {{kHttpTag, "admin"}});
+}
+ScopePtr tcp_scope(Registry& registry, std::string_view prefix) {
+  std::string clean = stat_name(prefix);
+  return registry.scope(kTcpShape, "tcp." + clean + ".", {{"envoy_tcp_prefix", clean}});
+}
+ScopePtr server_scope(Registry& registry) { return registry.scope(kServerShape, "server."); }
+ScopePtr listener_manager_scope(Registry& registry) { return registry.scope(kListenerManagerShape, "listener_manager."); }
+ScopePtr cluster_manager_scope(Registry& registry) { return registry.scope(kClusterManagerShape, "cluster_manager."); }
+ScopePtr cds_scope(Registry& registry) { return registry.scope(kCdsShape, "cluster_manager.cds."); }
+ScopePtr lds_scope(Registry& registry) { return registry.scope(kLdsShape, "listener_manager.lds."); }
+ScopePtr rds_scope(Registry& registry, std::string_view prefix, std::string_view name) {
+  std::string http = stat_name(prefix), route = stat_name(name);
+  return registry.scope(kRdsShape, "http." + http + ".rds." + route + ".", {{"envoy_rds_route_config", route}, {kHttpTag, http}});
+}
+ScopePtr rds_reload_scope(Registry& registry, std::string_view prefix, std::string_view name) {
+  std::string http = stat_name(prefix), route = stat_name(name);
+  return registry.scope(kRdsReloadShape, "http." + http + ".rds." + route + ".",
+                        {{"envoy_rds_route_config", route}, {kHttpTag, http}});
+}
+ScopePtr eds_scope(Registry& registry, std::string_view name) { return cluster_part(registry, kEdsShape, name, ""); }
+ScopePtr control_plane_scope(Registry& registry) { return registry.scope(kControlPlaneShape, "control_plane."); }
+ScopePtr runtime_scope(Registry& registry) { return registry.scope(kRuntimeShape, "runtime."); }
+ScopePtr filesystem_scope(Registry& registry) { return registry.scope(kFilesystemShape, "filesystem."); }
+
+int64_t version_hash(std::string_view version_info) {
+  if (version_info.empty()) return 0;
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (char c : version_info) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return static_cast<int64_t>(hash >> 1);  // gauges are signed here
+}
+
+}  // namespace weft::observe
