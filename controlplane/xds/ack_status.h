@@ -1,0 +1,57 @@
+// Who runs which revision: written by the push thread, read from any.
+#pragma once
+#include "controlplane/model/node.h"
+#include "controlplane/xds/session.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+namespace weft::xds {
+
+using StreamId = uint64_t;
+
+struct ProxyStatus {
+  using Time = std::chrono::system_clock::time_point;
+  struct Type : Session::TypeStatus {
+    Time last_ack{}, last_nack{};
+    Nack nack;                          // the last one; empty text: never
+  };
+  StreamId stream = 0;
+  std::shared_ptr<const model::Node> node;
+  std::string address;                  // of the peer
+  Session::Protocol protocol = Session::Protocol::kSotw;
+  Time connected{}, last_ack{};
+  uint64_t sent_revision = 0, acked_revision = 0;
+  std::array<Type, kTypeCount> types;
+  SnapshotPtr snapshot;                 // what the proxy should run; null until the first push
+
+  // The NACKs that stand now, as "lds: text"; empty when there are none.
+  std::string refusals() const;
+};
+
+class AckStatus {
+ public:
+  // Connected proxies by node id; of several streams of one node the newest.
+  std::vector<ProxyStatus> proxies() const;
+  std::optional<ProxyStatus> find(std::string_view node_id) const;
+  size_t size() const;
+  // Proxies that have not accepted everything up to `revision`.
+  std::vector<ProxyStatus> behind(uint64_t revision) const;
+  // Waits until nobody is behind, or somebody has refused something, or the time is over; gives back who is behind then.
+  std::vector<ProxyStatus> wait(uint64_t revision, std::chrono::milliseconds timeout) const;
+
+  // For the ADS server.
+  void connected(ProxyStatus status);
+  void disconnected(StreamId stream);
+  void update(StreamId stream, const Session& session, std::optional<ResourceType> acked);
+
+ private:
+  std::vector<ProxyStatus> behind_locked(uint64_t revision) const;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::map<StreamId, ProxyStatus> streams_;
+};
+
+}  // namespace weft::xds
