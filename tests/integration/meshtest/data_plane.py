@@ -7,6 +7,7 @@ import glob
 import json
 import os
 import shutil
+import socket
 import tempfile
 import unittest
 
@@ -93,6 +94,10 @@ class DataPlane:
             found[status["name"]] = (address["address"], address["port_value"])
         return found
 
+    def clusters(self):
+        """The names of the clusters that serve."""
+        return {line.partition("::")[0] for line in self.admin("/clusters").text.splitlines()}
+
     def address(self, listener="main"):
         """Where a listener accepts; waits for it, since a dynamic one comes when it comes."""
         return wait_for(lambda: self.listeners().get(listener), f"listener {listener}")
@@ -119,6 +124,13 @@ class DataPlane:
         if kind is not None:
             print(f"--- last lines of {self.program.name} (pid {self.program.pid})\n{self.program.tail()}\n---")
         self.stop()
+
+
+def free_port(host="127.0.0.1"):
+    """A port that was free a moment ago, for where a test must know it beforehand."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
 
 
 def validate(bootstrap, kind=None, flags=()):

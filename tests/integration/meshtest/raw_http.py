@@ -8,7 +8,7 @@ import socket
 TIMEOUT = 10.0
 
 
-class Closed(Exception):
+class Closed(ConnectionError):
     """The peer closed (or reset) before a whole response; `received` is what came, `response` the head if there was one."""
     response = None
 
@@ -17,7 +17,7 @@ class Closed(Exception):
         self.received, self.reset = received, reset
 
 
-class Silence(Exception):
+class Silence(TimeoutError):
     """Nothing (more) came within the time given."""
     response = None
 
@@ -220,6 +220,15 @@ class Connection:
 
     def __exit__(self, *_):
         self.close()
+
+
+def is_refused(address):
+    """Whether nobody accepts at the address."""
+    try:
+        Connection(address, timeout=2).close()
+    except ConnectionError:
+        return True
+    return False
 
 
 def message(method, target, headers=(), body=None, host="main.test", version="HTTP/1.1"):
