@@ -1,0 +1,168 @@
+// CDS: one EDS cluster per service port and subset, with the policy of the DestinationRule that the client sees.
+#include "controlplane/translate/translate.h"
+
+#include "controlplane/translate/messages.h"
+#include "controlplane/translate/names.h"
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+namespace weft::translate {
+namespace {
+
+namespace cluster = envoy::config::cluster::v3;
+using namespace std::chrono_literals;
+
+constexpr auto kConnectTimeout = 10s;
+constexpr uint32_t kUnlimited = std::numeric_limits<uint32_t>::max();
+
+void add_circuit_breakers(Cluster& out, const model::ConnectionPool& pool) {
+  auto* threshold = out.mutable_circuit_breakers()->add_thresholds();
+  threshold->mutable_max_connections()->set_value(pool.max_connections.value_or(kUnlimited));
+  threshold->mutable_max_pending_requests()->set_value(pool.http1_max_pending_requests.value_or(kUnlimited));
+  threshold->mutable_max_requests()->set_value(pool.http2_max_requests.value_or(kUnlimited));
+  threshold->mutable_max_retries()->set_value(pool.max_retries.value_or(kUnlimited));
+  threshold->set_track_remaining(true);
+}
+
+// Only when something differs from the defaults: a plain HTTP/1.1 cluster needs none.
+void add_http_options(Cluster& out, const model::ConnectionPool& pool, model::Protocol protocol) {
+  const bool http2 = is_http2(protocol);
+  if (!is_http(protocol) || (!http2 && !pool.idle_timeout && !pool.max_requests_per_connection)) return;
+  envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
+  if (pool.idle_timeout) set_duration(*options.mutable_common_http_protocol_options()->mutable_idle_timeout(), *pool.idle_timeout);
+  if (pool.max_requests_per_connection) {
+    options.mutable_common_http_protocol_options()->mutable_max_requests_per_connection()->set_value(*pool.max_requests_per_connection);
+  }
+  if (http2) {
+    options.mutable_explicit_http_config()->mutable_http2_protocol_options();
+  } else {
+    options.mutable_explicit_http_config()->mutable_http_protocol_options();
+  }
+  pack((*out.mutable_typed_extension_protocol_options())["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"], options);
+}
+
+void add_outlier_detection(Cluster& out, const model::OutlierDetection& rule) {
+  auto* detection = out.mutable_outlier_detection();
+  detection->mutable_enforcing_success_rate()->set_value(0);
+  if (rule.consecutive_5xx_errors) {
+    uint32_t limit = *rule.consecutive_5xx_errors;
+    detection->mutable_consecutive_5xx()->set_value(limit);
+    detection->mutable_enforcing_consecutive_5xx()->set_value(limit > 0 ? 100 : 0);
+  }
+  if (rule.consecutive_gateway_errors) {
+    uint32_t limit = *rule.consecutive_gateway_errors;
+    detection->mutable_consecutive_gateway_failure()->set_value(limit);
+    detection->mutable_enforcing_consecutive_gateway_failure()->set_value(limit > 0 ? 100 : 0);
+  }
+  detection->set_split_external_local_origin_errors(rule.split_external_local_origin_errors);
+  if (rule.consecutive_local_origin_failures) {
+    uint32_t limit = *rule.consecutive_local_origin_failures;
+    detection->mutable_consecutive_local_origin_failure()->set_value(limit);
+    detection->mutable_enforcing_consecutive_local_origin_failure()->set_value(limit > 0 ? 100 : 0);
+  }
+  if (rule.interval) set_duration(*detection->mutable_interval(), *rule.interval);
+  if (rule.base_ejection_time) set_duration(*detection->mutable_base_ejection_time(), *rule.base_ejection_time);
+  if (rule.max_ejection_percent) detection->mutable_max_ejection_percent()->set_value(*rule.max_ejection_percent);
+  // Ejecting and panicking contradict each other: panic is off unless asked for.
+  out.mutable_common_lb_config()->mutable_healthy_panic_threshold()->set_value(rule.min_health_percent.value_or(0));
+}
+
+void add_metadata(Cluster& out, const model::ServiceInfo& service, const model::MergedRule* rule, std::string_view subset) {
+  auto& fields = *(*out.mutable_metadata()->mutable_filter_metadata())["istio"].mutable_fields();
+  if (rule != nullptr && !rule->name.empty()) {
+    fields["config"].set_string_value("/apis/networking.istio.io/v1/namespaces/" + rule->ns + "/destination-rule/" + rule->name);
+  }
+  auto& listed = *fields["services"].mutable_list_value()->add_values()->mutable_struct_value()->mutable_fields();
+  listed["host"].set_string_value(service.hostname);
+  listed["name"].set_string_value(service.name);
+  listed["namespace"].set_string_value(service.ns);
+  if (!subset.empty()) fields["subset"].set_string_value(std::string(subset));
+  if (service.mesh_external) fields["external"].set_bool_value(true);
+}
+
+cluster::Cluster::LbPolicy lb_policy(const std::optional<model::LoadBalancer>& choice) {
+  switch (choice.value_or(model::LoadBalancer::kLeastRequest)) {
+    case model::LoadBalancer::kRoundRobin: return Cluster::ROUND_ROBIN;
+    case model::LoadBalancer::kRandom: return Cluster::RANDOM;
+    case model::LoadBalancer::kLeastRequest: break;
+  }
+  return Cluster::LEAST_REQUEST;
+}
+
+Cluster outbound(const model::ServiceInfo& service, const model::ServicePort& port, const model::MergedRule* rule, const model::Subset* subset) {
+  const auto* subset_policy = subset != nullptr && subset->traffic_policy ? &*subset->traffic_policy : nullptr;
+  model::PolicyBlocks policy = effective_policy(rule != nullptr ? rule->policy() : nullptr, subset_policy, port.number);
+  const model::ConnectionPool pool = policy.connection_pool.value_or(model::ConnectionPool{});
+  const std::string_view subset_name = subset != nullptr ? std::string_view(subset->name) : std::string_view();
+
+  Cluster out;
+  out.set_name(outbound_cluster(port.number, subset_name, service.hostname));
+  out.set_type(Cluster::EDS);
+  set_ads(*out.mutable_eds_cluster_config()->mutable_eds_config());
+  out.mutable_eds_cluster_config()->set_service_name(out.name());
+  set_duration(*out.mutable_connect_timeout(), pool.connect_timeout.value_or(kConnectTimeout));
+  out.set_lb_policy(lb_policy(policy.load_balancer));
+  out.mutable_common_lb_config();
+  add_circuit_breakers(out, pool);
+  add_http_options(out, pool, served_protocol(port));
+  if (policy.outlier_detection) add_outlier_detection(out, *policy.outlier_detection);
+  add_metadata(out, service, rule, subset_name);
+  return out;
+}
+
+}  // namespace
+
+model::Protocol served_protocol(const model::ServicePort& port) {
+  return port.protocol == model::Protocol::kUnknown ? model::Protocol::kHttp : port.protocol;
+}
+
+std::vector<Cluster> outbound_clusters(const model::View& view, const std::string& ns) {
+  std::vector<Cluster> all;
+  for (const model::ServiceInfo* service : view.visible_services(ns)) {
+    const model::MergedRule* rule = view.destination_rule(service->hostname, service->ns, ns);
+    for (const model::ServicePort& port : service->ports) {
+      all.push_back(outbound(*service, port, rule, nullptr));
+      if (rule == nullptr) continue;
+      for (const model::Subset& subset : rule->subsets) all.push_back(outbound(*service, port, rule, &subset));
+    }
+  }
+  Cluster& hole = all.emplace_back();
+  hole.set_name(std::string(kBlackHoleCluster));
+  hole.set_type(Cluster::STATIC);
+  set_duration(*hole.mutable_connect_timeout(), kConnectTimeout);
+  std::sort(all.begin(), all.end(), [](const Cluster& a, const Cluster& b) { return a.name() < b.name(); });
+  return all;
+}
+
+std::vector<Cluster> inbound_clusters(const model::View& view, const model::Node& node) {
+  std::vector<Cluster> all;
+  for (const Binding& binding : listener_plan(view, node).bindings) {
+    if (binding.kind != Binding::Kind::kInbound) continue;
+    const model::ServiceInfo& service = *binding.inbound.service;
+    const model::MergedRule* rule = view.destination_rule(service.hostname, service.ns, service.ns);
+    model::PolicyBlocks policy = effective_policy(rule != nullptr ? rule->policy() : nullptr, nullptr, binding.service_port);
+    const model::ConnectionPool pool = policy.connection_pool.value_or(model::ConnectionPool{});
+    auto [address, port] = application_address(node, binding.inbound.target_port);
+
+    Cluster& out = all.emplace_back();
+    out.set_name(inbound_cluster(binding.inbound.target_port));
+    out.set_type(Cluster::STATIC);
+    set_duration(*out.mutable_connect_timeout(), pool.connect_timeout.value_or(kConnectTimeout));
+    out.mutable_common_lb_config();
+    auto* assignment = out.mutable_load_assignment();
+    assignment->set_cluster_name(out.name());
+    set_address(*assignment->add_endpoints()->add_lb_endpoints()->mutable_endpoint()->mutable_address(), address, port);
+    add_circuit_breakers(out, pool);
+    add_http_options(out, pool, served_protocol(*binding.inbound.port));
+    add_metadata(out, service, rule, {});
+  }
+  std::sort(all.begin(), all.end(), [](const Cluster& a, const Cluster& b) { return a.name() < b.name(); });
+  return all;
+}
+
+}  // namespace weft::translate

@@ -1,0 +1,299 @@
+#include "controlplane/translate/http_routes.h"
+
+#include "controlplane/translate/messages.h"
+#include "controlplane/translate/names.h"
+
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
+#include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace weft::translate {
+namespace {
+
+namespace route = envoy::config::route::v3;
+namespace fault = envoy::extensions::filters::http::fault::v3;
+using envoy::config::core::v3::HeaderValueOption;
+
+constexpr std::string_view kDefaultRetryOn = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
+constexpr uint32_t kDefaultRetries = 2;
+constexpr int64_t kHostSelectionAttempts = 5;
+constexpr std::string_view kFaultFilter = "envoy.filters.http.fault";
+
+void set_string(envoy::type::matcher::v3::StringMatcher& out, const model::StringMatch& match) {
+  switch (match.kind) {
+    case model::StringMatch::Kind::kPrefix: out.set_prefix(match.value); break;
+    case model::StringMatch::Kind::kRegex: out.mutable_safe_regex()->set_regex(match.value); break;
+    default: out.set_exact(match.value); break;
+  }
+}
+
+bool only_presence(const model::StringMatch& match) {
+  using Kind = model::StringMatch::Kind;
+  return match.kind == Kind::kPresent || match.value.empty() || (match.kind == Kind::kRegex && match.value == "*");
+}
+
+void add_header(route::RouteMatch& out, const std::string& name, const model::StringMatch& match, bool without = false) {
+  auto* header = out.add_headers();
+  header->set_name(name);
+  header->set_invert_match(without);
+  if (only_presence(match)) {
+    header->set_present_match(true);
+    return;
+  }
+  header->set_treat_missing_header_as_empty(without);
+  set_string(*header->mutable_string_match(), match);
+}
+
+void set_match(route::RouteMatch& out, const model::HttpMatch& match) {
+  out.set_prefix("/");
+  if (match.uri) {
+    switch (match.uri->kind) {
+      case model::StringMatch::Kind::kExact: out.set_path(match.uri->value); break;
+      case model::StringMatch::Kind::kPrefix: out.set_prefix(match.uri->value); break;
+      case model::StringMatch::Kind::kRegex: out.mutable_safe_regex()->set_regex(match.uri->value); break;
+      case model::StringMatch::Kind::kPresent: break;
+    }
+  }
+  if (!out.has_safe_regex()) out.mutable_case_sensitive()->set_value(!match.ignore_uri_case);
+  for (const auto& [name, value] : match.headers) add_header(out, name, value);
+  for (const auto& [name, value] : match.without_headers) add_header(out, name, value, true);
+  if (match.method) add_header(out, ":method", *match.method);
+  if (match.authority) add_header(out, ":authority", *match.authority);
+  if (match.scheme) add_header(out, ":scheme", *match.scheme);
+  for (const auto& [name, value] : match.query_params) {
+    auto* parameter = out.add_query_parameters();
+    parameter->set_name(name);
+    if (only_presence(value)) {
+      parameter->set_present_match(true);
+    } else {
+      set_string(*parameter->mutable_string_match(), value);
+    }
+  }
+}
+
+// What is known before any request: port, gateway and who the client is.
+bool applies(const model::HttpMatch& match, const RouteScope& scope) {
+  if (match.port && *match.port != scope.port) return false;
+  if (match.source_namespace && !match.source_namespace->empty() && *match.source_namespace != scope.client.ns) return false;
+  if (!match.gateways.empty()) return std::find(match.gateways.begin(), match.gateways.end(), scope.gateway) != match.gateways.end();
+  return model::selects(match.source_labels, scope.client.labels);
+}
+
+template <class Options>
+void add_options(Options* out, const std::map<std::string, std::string>& values, HeaderValueOption::HeaderAppendAction action) {
+  for (const auto& [name, value] : values) {
+    if (name.starts_with(':') || name == "host" || name == "Host") continue;
+    HeaderValueOption* option = out->Add();
+    option->mutable_header()->set_key(name);
+    option->mutable_header()->set_value(value);
+    option->set_append_action(action);
+  }
+}
+
+// `out`: a Route or a ClusterWeight; both have the four fields.
+template <class Carrier>
+void add_headers(Carrier& out, const model::Headers& headers) {
+  add_options(out.mutable_request_headers_to_add(), headers.request.set, HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD);
+  add_options(out.mutable_request_headers_to_add(), headers.request.add, HeaderValueOption::APPEND_IF_EXISTS_OR_ADD);
+  for (const std::string& name : headers.request.remove) out.add_request_headers_to_remove(name);
+  add_options(out.mutable_response_headers_to_add(), headers.response.set, HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD);
+  add_options(out.mutable_response_headers_to_add(), headers.response.add, HeaderValueOption::APPEND_IF_EXISTS_OR_ADD);
+  for (const std::string& name : headers.response.remove) out.add_response_headers_to_remove(name);
+}
+
+// A rewritten authority, from wherever Istio lets it be written.
+std::optional<std::string> authority_of(const model::HeaderOperations& operations) {
+  for (const auto* values : {&operations.set, &operations.add}) {
+    for (const auto& [name, value] : *values) {
+      if (name == "host" || name == "Host" || name == ":authority") return value;
+    }
+  }
+  return std::nullopt;
+}
+
+void set_retries(route::RouteAction& out, const std::optional<model::Retries>& asked) {
+  const model::Retries retries = asked.value_or(model::Retries{.attempts = kDefaultRetries});
+  if (retries.attempts == 0) return;
+  auto* policy = out.mutable_retry_policy();
+  policy->mutable_num_retries()->set_value(retries.attempts);
+  if (retries.retry_on.empty()) {
+    policy->set_retry_on(std::string(kDefaultRetryOn));
+  } else {
+    std::string conditions;
+    std::string_view rest = retries.retry_on;
+    while (!rest.empty()) {
+      const size_t comma = rest.find(',');
+      std::string_view word = rest.substr(0, comma);
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+      while (!word.empty() && word.front() == ' ') word.remove_prefix(1);
+      while (!word.empty() && word.back() == ' ') word.remove_suffix(1);
+      uint32_t code = 0;
+      auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), code);
+      if (error == std::errc() && end == word.data() + word.size()) {
+        policy->add_retriable_status_codes(code);
+      } else if (!word.empty()) {
+        if (!conditions.empty()) conditions += ',';
+        conditions += word;
+      }
+    }
+    if (policy->retriable_status_codes_size() > 0 && conditions.find("retriable-status-codes") == std::string::npos) {
+      if (!conditions.empty()) conditions += ',';
+      conditions += "retriable-status-codes";
+    }
+    policy->set_retry_on(conditions);
+  }
+  if (retries.per_try_timeout) set_duration(*policy->mutable_per_try_timeout(), *retries.per_try_timeout);
+  if (retries.backoff) set_duration(*policy->mutable_retry_back_off()->mutable_base_interval(), *retries.backoff);
+  if (!retries.ignore_previous_hosts.value_or(true)) return;
+  auto* predicate = policy->add_retry_host_predicate();
+  predicate->set_name("envoy.retry_host_predicates.previous_hosts");
+  pack(*predicate->mutable_typed_config(), envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate());
+  policy->set_host_selection_retry_max_attempts(kHostSelectionAttempts);
+}
+
+// Deprecated in Envoy, and what istiod sends: it bounds gRPC's own timeout header.
+void set_timeouts(route::RouteAction& out, model::Duration timeout) {
+  set_duration(*out.mutable_timeout(), timeout);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  set_duration(*out.mutable_max_grpc_timeout(), timeout);
+#pragma GCC diagnostic pop
+}
+
+std::string cluster_of(const model::Destination& destination, const RouteScope& scope) {
+  uint32_t port = scope.port;
+  if (destination.port) {
+    port = *destination.port;
+  } else if (const auto* service = scope.view.find_service(destination.host, scope.client.ns); service && service->ports.size() == 1) {
+    port = service->ports.front().number;
+  }
+  return outbound_cluster(port, destination.subset, destination.host);
+}
+
+void set_destinations(Route& out, const model::HttpRoute& rule, const RouteScope& scope) {
+  route::RouteAction& action = *out.mutable_route();
+  set_timeouts(action, rule.timeout.value_or(model::Duration{}));
+  set_retries(action, rule.retries);
+  std::optional<std::string> authority = rule.rewrite ? rule.rewrite->authority : std::nullopt;
+  if (rule.rewrite && rule.rewrite->uri) action.set_prefix_rewrite(*rule.rewrite->uri);
+  if (!authority) authority = authority_of(rule.headers.request);
+
+  std::vector<const model::RouteDestination*> used;
+  for (const model::RouteDestination& destination : rule.routes) {
+    if (rule.routes.size() == 1 || destination.weight.value_or(0) > 0) used.push_back(&destination);
+  }
+  if (used.size() == 1) {
+    action.set_cluster(cluster_of(used[0]->destination, scope));
+    add_headers(out, used[0]->headers);
+    if (!authority) authority = authority_of(used[0]->headers.request);
+  } else {
+    for (const model::RouteDestination* destination : used) {
+      auto* weighted = action.mutable_weighted_clusters()->add_clusters();
+      weighted->set_name(cluster_of(destination->destination, scope));
+      weighted->mutable_weight()->set_value(*destination->weight);
+      add_headers(*weighted, destination->headers);
+      if (auto host = authority_of(destination->headers.request); host && !authority) weighted->set_host_rewrite_literal(*host);
+    }
+  }
+  if (authority) action.set_host_rewrite_literal(*authority);
+}
+
+void set_redirect(route::RedirectAction& out, const model::Redirect& redirect, uint32_t listener_port) {
+  if (redirect.authority) out.set_host_redirect(*redirect.authority);
+  if (redirect.uri) out.set_path_redirect(*redirect.uri);
+  if (redirect.prefix_rewrite) out.set_prefix_rewrite(*redirect.prefix_rewrite);
+  if (redirect.scheme && !redirect.scheme->empty()) out.set_scheme_redirect(*redirect.scheme);
+  const uint32_t usual_port = redirect.scheme == "https" ? 443 : 80;
+  if (redirect.port_kind == model::Redirect::Port::kFixed) out.set_port_redirect(redirect.port);
+  if (redirect.port_kind == model::Redirect::Port::kFromRequestPort && listener_port != usual_port) out.set_port_redirect(listener_port);
+  switch (redirect.code) {
+    case 302: out.set_response_code(route::RedirectAction::FOUND); break;
+    case 303: out.set_response_code(route::RedirectAction::SEE_OTHER); break;
+    case 307: out.set_response_code(route::RedirectAction::TEMPORARY_REDIRECT); break;
+    case 308: out.set_response_code(route::RedirectAction::PERMANENT_REDIRECT); break;
+    default: out.set_response_code(route::RedirectAction::MOVED_PERMANENTLY); break;
+  }
+}
+
+void set_percentage(envoy::type::v3::FractionalPercent& out, double percent) {
+  out.set_numerator(static_cast<uint32_t>(std::lround(percent * 10'000)));
+  out.set_denominator(envoy::type::v3::FractionalPercent::MILLION);
+}
+
+void set_fault(Route& out, const model::Fault& rule) {
+  fault::HTTPFault filter;
+  if (rule.delay) {
+    set_duration(*filter.mutable_delay()->mutable_fixed_delay(), rule.delay->fixed);
+    set_percentage(*filter.mutable_delay()->mutable_percentage(), rule.delay->percentage);
+  }
+  if (rule.abort) {
+    filter.mutable_abort()->set_http_status(rule.abort->http_status);
+    set_percentage(*filter.mutable_abort()->mutable_percentage(), rule.abort->percentage);
+  }
+  pack((*out.mutable_typed_per_filter_config())[std::string(kFaultFilter)], filter);
+}
+
+Route translate(const model::HttpRoute& rule, const model::HttpMatch* match, const model::Resource& source, const RouteScope& scope) {
+  Route out;
+  out.set_name(rule.name);
+  if (match != nullptr) {
+    if (!match->name.empty()) out.set_name(rule.name.empty() ? match->name : rule.name + "." + match->name);
+    out.set_stat_prefix(match->stat_prefix);
+    set_match(*out.mutable_match(), *match);
+  } else {
+    out.mutable_match()->set_prefix("/");
+  }
+  if (rule.redirect) {
+    set_redirect(*out.mutable_redirect(), *rule.redirect, scope.port);
+  } else if (rule.direct_response) {
+    out.mutable_direct_response()->set_status(rule.direct_response->status);
+    if (rule.direct_response->body) out.mutable_direct_response()->mutable_body()->set_inline_string(*rule.direct_response->body);
+  } else {
+    set_destinations(out, rule, scope);
+  }
+  add_headers(out, rule.headers);
+  if (rule.fault) set_fault(out, *rule.fault);
+  auto& fields = *(*out.mutable_metadata()->mutable_filter_metadata())["istio"].mutable_fields();
+  fields["config"].set_string_value("/apis/networking.istio.io/v1/namespaces/" + source.key.ns + "/virtual-service/" + source.key.name);
+  return out;
+}
+
+}  // namespace
+
+bool matches_everything(const Route& out) {
+  const route::RouteMatch& match = out.match();
+  return match.path_specifier_case() == route::RouteMatch::kPrefix && match.prefix() == "/" && match.headers_size() == 0 &&
+         match.query_parameters_size() == 0;
+}
+
+std::vector<Route> http_routes(const model::Typed<model::VirtualService>& source, const RouteScope& scope) {
+  std::vector<Route> all;
+  for (const model::HttpRoute& rule : source->http) {
+    if (rule.matches.empty()) {
+      all.push_back(translate(rule, nullptr, *source.resource, scope));
+      return all;
+    }
+    for (const model::HttpMatch& match : rule.matches) {
+      if (!applies(match, scope)) continue;
+      all.push_back(translate(rule, &match, *source.resource, scope));
+      if (matches_everything(all.back())) return all;
+    }
+  }
+  return all;
+}
+
+Route default_route(const std::string& cluster) {
+  Route out;
+  out.set_name("default");
+  out.mutable_match()->set_prefix("/");
+  out.mutable_route()->set_cluster(cluster);
+  set_timeouts(*out.mutable_route(), model::Duration{});
+  set_retries(*out.mutable_route(), std::nullopt);
+  return out;
+}
+
+}  // namespace weft::translate

@@ -1,0 +1,28 @@
+// The routes of one VirtualService as one proxy needs them: what is decided while translating (port, gateway, source) is gone, the rest
+// is matchers and actions.
+#pragma once
+#include "controlplane/translate/translate.h"
+
+namespace envoy::config::route::v3 {
+class Route;
+class RetryPolicy;
+}
+
+namespace weft::translate {
+
+struct RouteScope {
+  const model::View& view;
+  const Client& client;
+  std::string gateway;                  // "mesh" or "ns/name"
+  uint32_t port = 0;                    // of the listener, as clients see it
+};
+
+using Route = envoy::config::route::v3::Route;
+
+// In order; building stops after the first route that matches everything.
+std::vector<Route> http_routes(const model::Typed<model::VirtualService>& rule, const RouteScope& scope);
+// Where nobody said anything: everything to the service, with the mesh's retries.
+Route default_route(const std::string& cluster);
+bool matches_everything(const Route& route);
+
+}  // namespace weft::translate

@@ -1,0 +1,118 @@
+// LDS: one bound listener per port of the plan. HTTP ports get istiod's connection manager with stock filters only.
+#include "controlplane/translate/translate.h"
+
+#include "controlplane/translate/messages.h"
+#include "controlplane/translate/names.h"
+
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+
+namespace weft::translate {
+namespace {
+
+namespace hcm = envoy::extensions::filters::network::http_connection_manager::v3;
+using hcm::HttpConnectionManager;
+
+constexpr const char* kServerName = "istio-envoy";
+
+HttpConnectionManager connection_manager(std::string stat_prefix) {
+  HttpConnectionManager out;
+  out.set_stat_prefix(std::move(stat_prefix));
+  out.mutable_stream_idle_timeout();                        // 0s: routes have their timeouts
+  out.mutable_normalize_path()->set_value(true);
+  out.set_path_with_escaped_slashes_action(HttpConnectionManager::KEEP_UNCHANGED);
+  out.mutable_use_remote_address()->set_value(false);
+  auto* fault = out.add_http_filters();
+  fault->set_name("envoy.filters.http.fault");
+  pack(*fault->mutable_typed_config(), envoy::extensions::filters::http::fault::v3::HTTPFault());
+  auto* router = out.add_http_filters();
+  router->set_name("envoy.filters.http.router");
+  pack(*router->mutable_typed_config(), envoy::extensions::filters::http::router::v3::Router());
+  return out;
+}
+
+void set_rds(HttpConnectionManager& out, std::string name) {
+  set_ads(*out.mutable_rds()->mutable_config_source());
+  out.mutable_rds()->set_route_config_name(std::move(name));
+}
+
+void set_inbound_routes(HttpConnectionManager& out, const Binding& binding) {
+  const std::string cluster = inbound_cluster(binding.port);
+  auto* routes = out.mutable_route_config();
+  routes->set_name(cluster);
+  routes->mutable_validate_clusters()->set_value(false);
+  auto* host = routes->add_virtual_hosts();
+  host->set_name("inbound|http|" + std::to_string(binding.service_port));
+  host->add_domains("*");
+  auto* route = host->add_routes();
+  route->set_name("default");
+  route->mutable_match()->set_prefix("/");
+  route->mutable_route()->set_cluster(cluster);
+  route->mutable_route()->mutable_timeout();
+}
+
+void add_http(Listener& out, const HttpConnectionManager& manager) {
+  auto* filter = out.add_filter_chains()->add_filters();
+  filter->set_name("envoy.filters.network.http_connection_manager");
+  pack(*filter->mutable_typed_config(), manager);
+}
+
+void add_tcp(Listener& out, const std::string& cluster) {
+  envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy proxy;
+  proxy.set_stat_prefix(cluster);
+  proxy.set_cluster(cluster);
+  auto* filter = out.add_filter_chains()->add_filters();
+  filter->set_name("envoy.filters.network.tcp_proxy");
+  pack(*filter->mutable_typed_config(), proxy);
+}
+
+Listener inbound(const Binding& binding) {
+  Listener out;
+  out.set_name(listener_name(binding.address, binding.port));
+  out.set_traffic_direction(envoy::config::core::v3::INBOUND);
+  if (!is_http(served_protocol(*binding.inbound.port))) {
+    add_tcp(out, inbound_cluster(binding.port));
+    return out;
+  }
+  HttpConnectionManager manager = connection_manager("inbound_" + out.name() + ";");
+  manager.set_server_name(kServerName);
+  set_inbound_routes(manager, binding);
+  add_http(out, manager);
+  return out;
+}
+
+Listener outbound(const Binding& binding) {
+  Listener out;
+  out.set_name(listener_name(binding.address, binding.port));
+  out.set_traffic_direction(envoy::config::core::v3::OUTBOUND);
+  if (binding.kind == Binding::Kind::kOutboundTcp) {
+    add_tcp(out, outbound_cluster(binding.service_port, {}, binding.tcp_service->hostname));
+    return out;
+  }
+  HttpConnectionManager manager = connection_manager("outbound_" + out.name() + ";");
+  if (binding.kind == Binding::Kind::kGateway) {
+    manager.set_server_name(kServerName);
+    manager.mutable_use_remote_address()->set_value(true);   // the edge: what the client says about itself is not believed
+    set_rds(manager, gateway_routes_name(binding.port));
+  } else {
+    set_rds(manager, std::to_string(binding.service_port));
+  }
+  add_http(out, manager);
+  return out;
+}
+
+}  // namespace
+
+std::vector<Listener> listeners(const model::View& view, const model::Node& node) {
+  std::vector<Listener> all;
+  for (const Binding& binding : listener_plan(view, node).bindings) {
+    Listener& out = all.emplace_back(binding.kind == Binding::Kind::kInbound ? inbound(binding) : outbound(binding));
+    set_address(*out.mutable_address(), binding.address, binding.port);
+  }
+  return all;
+}
+
+}  // namespace weft::translate

@@ -1,0 +1,22 @@
+// The names that tie xDS resources together, in Istio's spelling.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weft::translate {
+
+// outbound|8080|v2|order-service.default.svc.cluster.local
+std::string outbound_cluster(uint32_t port, std::string_view subset, std::string_view host);
+// inbound|8080||
+std::string inbound_cluster(uint32_t port);
+// 127.0.0.5_8080
+std::string listener_name(std::string_view address, uint32_t port);
+// http.8080
+std::string gateway_routes_name(uint32_t port);
+// order-service.default.svc.cluster.local:8080
+std::string virtual_host_name(std::string_view host, uint32_t port);
+
+inline constexpr std::string_view kBlackHoleCluster = "BlackHoleCluster";
+
+}  // namespace weft::translate

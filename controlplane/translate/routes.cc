@@ -1,0 +1,224 @@
+// RDS: which host on which port goes by which VirtualService.
+#include "controlplane/translate/translate.h"
+
+#include "controlplane/translate/http_routes.h"
+#include "controlplane/translate/messages.h"
+#include "controlplane/translate/names.h"
+
+#include "envoy/config/route/v3/route.pb.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace weft::translate {
+namespace {
+
+using Rules = std::vector<model::Typed<model::VirtualService>>;
+using VirtualHost = envoy::config::route::v3::VirtualHost;
+
+constexpr uint32_t kMaxDirectResponse = 1 << 20;
+constexpr uint32_t kHttpPort = 80;
+constexpr uint32_t kBadGateway = 502;
+
+RouteConfiguration empty_configuration(std::string name) {
+  RouteConfiguration out;
+  out.set_name(std::move(name));
+  out.mutable_validate_clusters()->set_value(false);
+  out.mutable_max_direct_response_body_size_bytes()->set_value(kMaxDirectResponse);
+  out.set_ignore_port_in_host_matching(true);
+  return out;
+}
+
+// Every name under which a client in `ns` may call the service.
+std::vector<std::string> domains_of(const model::ServiceInfo& service, const std::string& ns) {
+  std::vector<std::string> domains = {service.hostname};
+  if (service.kubernetes) {
+    domains.push_back(service.hostname + ".");
+    if (service.ns == ns) domains.push_back(service.name);
+    const std::string qualified = service.name + "." + service.ns;
+    if (service.ns == ns) {
+      domains.push_back(qualified + ".svc");
+      domains.push_back(qualified);
+    } else {
+      domains.push_back(qualified);
+      domains.push_back(qualified + ".svc");
+    }
+  }
+  if (service.headless) {
+    const size_t count = domains.size();
+    for (size_t i = 0; i < count; ++i) domains.push_back("*." + domains[i]);
+  }
+  for (const std::string& address : service.addresses) {
+    if (address.find('/') == std::string::npos) domains.push_back(address);
+  }
+  return domains;
+}
+
+// The rule whose host fits best: the very name, else the longest wildcard; among equals the oldest.
+const model::Typed<model::VirtualService>* rule_for(const Rules& rules, const std::string& hostname) {
+  const model::Typed<model::VirtualService>* best = nullptr;
+  size_t best_length = 0;
+  for (const auto& rule : rules) {
+    for (const std::string& host : rule->hosts) {
+      const size_t length = host == hostname ? std::string::npos : host.size();
+      if (length > best_length && model::host_matches(host, hostname)) {
+        best = &rule;
+        best_length = length;
+      }
+    }
+  }
+  return best;
+}
+
+// Adds the host without the domains that another one has already; a host without domains is left out.
+void add_host(RouteConfiguration& out, std::set<std::string>& taken, std::string name, const std::vector<std::string>& domains, std::vector<Route> routes) {
+  VirtualHost host;
+  for (const std::string& domain : domains) {
+    if (taken.insert(domain).second) host.add_domains(domain);
+  }
+  if (host.domains_size() == 0) return;
+  host.set_name(std::move(name));
+  host.set_include_request_attempt_count(true);
+  for (Route& route : routes) *host.add_routes() = std::move(route);
+  *out.add_virtual_hosts() = std::move(host);
+}
+
+void sort_hosts(RouteConfiguration& out) {
+  std::sort(out.mutable_virtual_hosts()->begin(), out.mutable_virtual_hosts()->end(),
+            [](const VirtualHost& a, const VirtualHost& b) { return a.name() < b.name(); });
+}
+
+RouteConfiguration sidecar_routes(const model::View& view, const Client& client, uint32_t port,
+                                  const std::vector<const model::ServiceInfo*>& services, const Rules& rules) {
+  RouteConfiguration out = empty_configuration(std::to_string(port));
+  const RouteScope scope{view, client, std::string(model::kMesh), port};
+  std::set<std::string> taken = {"*"};
+  for (const model::ServiceInfo* service : services) {
+    std::vector<Route> routes;
+    if (const auto* rule = rule_for(rules, service->hostname)) routes = http_routes(*rule, scope);
+    if (routes.empty()) routes.push_back(default_route(outbound_cluster(port, {}, service->hostname)));
+    add_host(out, taken, virtual_host_name(service->hostname, port), domains_of(*service, client.ns), std::move(routes));
+  }
+  // Hosts of rules that no service on this port has are reachable on the port that needs no name.
+  for (const auto& rule : rules) {
+    if (port != kHttpPort) break;
+    for (const std::string& host : rule->hosts) {
+      if (host == "*" || taken.contains(host)) continue;
+      std::vector<Route> routes = http_routes(rule, scope);
+      if (!routes.empty()) add_host(out, taken, virtual_host_name(host, port), {host}, std::move(routes));
+    }
+  }
+  sort_hosts(out);
+  // Without capture nobody knows where a request to an unknown host wanted to go.
+  VirtualHost* block = out.add_virtual_hosts();
+  block->set_name("block_all");
+  block->add_domains("*");
+  block->set_include_request_attempt_count(true);
+  Route* refuse = block->add_routes();
+  refuse->set_name("block_all");
+  refuse->mutable_match()->set_prefix("/");
+  refuse->mutable_direct_response()->set_status(kBadGateway);
+  return out;
+}
+
+// The host that both a rule's and a server's pattern cover, or nothing.
+std::optional<std::string> intersection(const std::string& rule_host, const std::string& server_host) {
+  if (model::host_matches(server_host, rule_host)) return rule_host;
+  if (model::host_matches(rule_host, server_host)) return server_host;
+  return std::nullopt;
+}
+
+RouteConfiguration gateway_routes(const model::View& view, const Client& client, uint32_t port, uint32_t bound) {
+  RouteConfiguration out = empty_configuration(gateway_routes_name(bound));
+  struct Host {
+    std::set<std::string> rules;                            // those that are in already
+    std::vector<Route> routes;
+  };
+  struct Source {
+    model::Typed<model::VirtualService> rule;
+    std::string gateway;
+    std::vector<std::string> hosts;
+  };
+  std::vector<Source> sources;
+  for (const auto& gateway : view.gateways(client.labels)) {
+    const std::string name = gateway.resource->key.ns + "/" + gateway.resource->key.name;
+    const Rules rules = view.virtual_services(client.ns, name);
+    for (const model::GatewayServer& server : gateway->servers) {
+      if (!server.served() || server.port != port) continue;
+      for (const auto& rule : rules) {
+        Source source{rule, name, {}};
+        for (const std::string& host : rule->hosts) {
+          for (const model::GatewayHost& allowed : server.hosts) {
+            if (allowed.ns != "*" && allowed.ns != rule.resource->key.ns) continue;
+            if (auto both = intersection(host, allowed.host)) source.hosts.push_back(*both);
+          }
+        }
+        if (!source.hosts.empty()) sources.push_back(std::move(source));
+      }
+    }
+  }
+  std::stable_sort(sources.begin(), sources.end(), [](const Source& a, const Source& b) { return older(*a.rule.resource, *b.rule.resource); });
+
+  std::map<std::string, Host> hosts;
+  for (const Source& source : sources) {
+    const RouteScope scope{view, client, source.gateway, port};
+    const std::vector<Route> routes = http_routes(source.rule, scope);
+    for (const std::string& name : source.hosts) {
+      Host& host = hosts[name];
+      if (!host.rules.insert(source.rule.resource->key.to_string()).second) continue;
+      host.routes.insert(host.routes.end(), routes.begin(), routes.end());
+    }
+  }
+  std::set<std::string> taken;
+  for (auto& [name, host] : hosts) {
+    std::stable_partition(host.routes.begin(), host.routes.end(), [](const Route& route) { return !matches_everything(route); });
+    add_host(out, taken, virtual_host_name(name, port), {name}, std::move(host.routes));
+  }
+  if (out.virtual_hosts_size() == 0) add_host(out, taken, "blackhole:" + std::to_string(port), {"*"}, {});
+  sort_hosts(out);
+  return out;
+}
+
+}  // namespace
+
+Client client_of(const model::View& view, const model::Node& node) {
+  Client client;
+  client.ns = node.ns;
+  client.router = node.type == model::Node::Type::kRouter;
+  if (client.router) {
+    client.labels = view.labels(node);
+    for (const Binding& binding : listener_plan(view, node).bindings) client.gateway_ports.emplace_back(binding.service_port, binding.port);
+    return client;
+  }
+  for (const auto& rule : view.virtual_services(node.ns)) {
+    for (const model::HttpRoute& route : rule->http) {
+      for (const model::HttpMatch& match : route.matches) {
+        if (match.source_labels.empty()) continue;
+        client.labels = view.labels(node);
+        return client;
+      }
+    }
+  }
+  return client;
+}
+
+std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client) {
+  std::vector<RouteConfiguration> all;
+  if (client.router) {
+    for (const auto& [port, bound] : client.gateway_ports) all.push_back(gateway_routes(view, client, port, bound));
+  } else {
+    std::map<uint32_t, std::vector<const model::ServiceInfo*>> ports;
+    for (const model::ServiceInfo* service : view.visible_services(client.ns)) {
+      for (const model::ServicePort& port : service->ports) {
+        if (is_http(served_protocol(port))) ports[port.number].push_back(service);
+      }
+    }
+    const Rules rules = view.virtual_services(client.ns);
+    for (const auto& [port, services] : ports) all.push_back(sidecar_routes(view, client, port, services, rules));
+  }
+  std::sort(all.begin(), all.end(), [](const RouteConfiguration& a, const RouteConfiguration& b) { return a.name() < b.name(); });
+  return all;
+}
+
+}  // namespace weft::translate
