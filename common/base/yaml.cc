@@ -27,6 +27,7 @@ Mark mark_of(const yaml_mark_t& mark) { return {static_cast<int>(mark.line) + 1,
 class Builder {
  public:
   Builder(std::string_view text, const Limits& limits) : limits_(limits) {
+    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark says nothing in UTF-8
     yaml_parser_initialize(&parser_);
     yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());

@@ -1,0 +1,270 @@
+#include "controlplane/model/view.h"
+
+#include "controlplane/model/services.h"
+
+#include <algorithm>
+
+namespace weft::model {
+namespace {
+
+using Rules = std::vector<const Resource*>;  // of one namespace, oldest first
+
+// The rules of one namespace for one host that are exported alike.
+struct RuleGroup {
+  std::vector<std::string> export_to;
+  MergedRule rule;
+};
+
+void merge(const Resource& resource, const DestinationRule& rule, MergedRule& into) {
+  if (into.sources.empty()) {
+    into.host = rule.host;
+    into.ns = resource.key.ns;
+    into.name = resource.key.name;
+  }
+  into.sources.push_back(resource.key);
+  if (!into.traffic_policy && rule.traffic_policy) {
+    into.traffic_policy = rule.traffic_policy;
+    into.name = resource.key.name;
+  }
+  for (const Subset& subset : rule.subsets)
+    if (!into.subset(subset.name)) into.subsets.push_back(subset);
+}
+
+// Hosts of one namespace, exact and wildcard. Longer wildcards first.
+struct RuleIndex {
+  std::unordered_map<std::string, std::vector<RuleGroup>> by_host;
+  std::vector<std::string> wildcards;
+
+  template <class Visible>
+  const MergedRule* find(std::string_view hostname, Visible visible) const {
+    auto pick = [&](const std::string& host) -> const MergedRule* {
+      auto groups = by_host.find(host);
+      if (groups == by_host.end()) return nullptr;
+      for (const RuleGroup& group : groups->second)
+        if (visible(group)) return &group.rule;
+      return nullptr;
+    };
+    if (const MergedRule* exact = pick(std::string(hostname))) return exact;
+    for (const std::string& wildcard : wildcards)
+      if (wildcard != hostname && host_matches(wildcard, hostname))
+        if (const MergedRule* rule = pick(wildcard)) return rule;
+    return nullptr;
+  }
+};
+
+}  // namespace
+
+struct View::Index {
+  uint64_t revision = 0;
+  std::vector<ResourcePtr> resources;
+  std::unordered_map<Key, const Resource*, KeyHash> by_key;
+  std::unique_ptr<Workloads> workloads;
+
+  std::vector<HeldServicePtr> services;
+  std::vector<const ServiceInfo*> service_list;
+  std::unordered_map<const ServiceInfo*, const HeldService*> held;
+  std::unordered_map<std::string, HeldServicePtr> by_identity;
+  std::unordered_map<std::string, std::vector<const ServiceInfo*>> by_hostname;
+  struct At {
+    const HeldService* service;
+    size_t port, endpoint;
+  };
+  std::unordered_map<std::string, std::vector<At>> by_address;
+  std::unordered_map<std::string, std::vector<const ServiceInfo*>> selecting;  // Kubernetes services by namespace
+
+  std::unordered_map<std::string, std::vector<Typed<VirtualService>>> virtual_services;  // by gateway, oldest first
+  std::unordered_map<std::string, RuleIndex> local_rules, exported_rules;                // by namespace
+  std::vector<Typed<Gateway>> gateways;
+
+  void index_services(const std::shared_ptr<const View>& previous) {
+    static const std::unordered_map<std::string, HeldServicePtr> kNone;
+    workloads = std::make_unique<Workloads>(resources);
+    services = build_services(resources, *workloads, previous ? previous->index_->by_identity : kNone);
+    for (const HeldServicePtr& service : services) {
+      const ServiceInfo& info = service->info;
+      service_list.push_back(&info);
+      held[&info] = service.get();
+      by_identity[identity_of(info)] = service;
+      by_hostname[info.hostname].push_back(&info);
+      if (!info.selector.empty()) selecting[info.ns].push_back(&info);
+      for (size_t port = 0; port < service->lists.size(); ++port)
+        for (size_t i = 0; i < service->lists[port].size(); ++i) by_address[service->lists[port][i].address].push_back({service.get(), port, i});
+    }
+  }
+
+  void index_rules(Rules rules) {
+    for (const Resource* resource : rules) {
+      const DestinationRule& rule = *resource->as<DestinationRule>();
+      auto& own = local_rules[resource->key.ns].by_host[rule.host];
+      if (own.empty()) own.emplace_back();
+      merge(*resource, rule, own.front().rule);
+
+      auto& groups = exported_rules[resource->key.ns].by_host[rule.host];
+      auto group = std::find_if(groups.begin(), groups.end(), [&](const RuleGroup& g) { return g.export_to == rule.export_to; });
+      if (group == groups.end()) group = groups.insert(groups.end(), RuleGroup{rule.export_to, {}});
+      merge(*resource, rule, group->rule);
+    }
+    for (auto* indexes : {&local_rules, &exported_rules})
+      for (auto& [ns, index] : *indexes) {
+        for (const auto& [host, groups] : index.by_host)
+          if (host.starts_with('*')) index.wildcards.push_back(host);
+        std::sort(index.wildcards.begin(), index.wildcards.end(), [](const std::string& a, const std::string& b) {
+          return a.size() != b.size() ? a.size() > b.size() : a < b;
+        });
+      }
+  }
+
+  void index_config() {
+    Rules rules, virtuals, gateway_resources;
+    for (const ResourcePtr& resource : resources) {
+      if (resource->as<DestinationRule>()) rules.push_back(resource.get());
+      if (resource->as<VirtualService>()) virtuals.push_back(resource.get());
+      if (resource->as<Gateway>()) gateway_resources.push_back(resource.get());
+    }
+    for (Rules* list : {&rules, &virtuals, &gateway_resources})
+      std::sort(list->begin(), list->end(), [](const Resource* a, const Resource* b) { return older(*a, *b); });
+    index_rules(std::move(rules));
+    for (const Resource* resource : virtuals)
+      for (const std::string& gateway : resource->as<VirtualService>()->gateways)
+        virtual_services[gateway].push_back({resource, resource->as<VirtualService>()});
+    for (const Resource* resource : gateway_resources) gateways.push_back({resource, resource->as<Gateway>()});
+  }
+};
+
+const Subset* MergedRule::subset(std::string_view name) const {
+  for (const Subset& subset : subsets)
+    if (subset.name == name) return &subset;
+  return nullptr;
+}
+
+View::View(std::unique_ptr<Index> index) : index_(std::move(index)) {}
+View::~View() = default;
+
+std::shared_ptr<const View> View::build(uint64_t revision, std::vector<ResourcePtr> resources, const std::shared_ptr<const View>& previous) {
+  auto index = std::make_unique<Index>();
+  index->revision = revision;
+  index->resources = std::move(resources);
+  std::sort(index->resources.begin(), index->resources.end(), [](const ResourcePtr& a, const ResourcePtr& b) { return a->key < b->key; });
+  for (const ResourcePtr& resource : index->resources) index->by_key[resource->key] = resource.get();
+  index->index_services(previous);
+  index->index_config();
+  return std::shared_ptr<const View>(new View(std::move(index)));
+}
+
+uint64_t View::revision() const { return index_->revision; }
+std::span<const ResourcePtr> View::resources() const { return index_->resources; }
+
+const Resource* View::find(const Key& key) const {
+  auto found = index_->by_key.find(key);
+  return found == index_->by_key.end() ? nullptr : found->second;
+}
+
+std::span<const ServiceInfo* const> View::services() const { return index_->service_list; }
+
+const ServiceInfo* View::find_service(std::string_view hostname, std::string_view client_ns) const {
+  auto found = index_->by_hostname.find(std::string(hostname));
+  if (found == index_->by_hostname.end()) return nullptr;
+  const ServiceInfo* best = nullptr;
+  auto rank = [&](const ServiceInfo& s) { return s.kubernetes ? 0 : s.ns == client_ns ? 1 : 2; };
+  for (const ServiceInfo* service : found->second) {  // oldest first, so ties keep the oldest
+    if (!exported(service->export_to, service->ns, client_ns)) continue;
+    if (!best || rank(*service) < rank(*best)) best = service;
+  }
+  return best;
+}
+
+std::vector<const ServiceInfo*> View::visible_services(std::string_view ns) const {
+  std::vector<const ServiceInfo*> visible;
+  for (const ServiceInfo* service : index_->service_list) {
+    const auto& same_host = index_->by_hostname.at(service->hostname);
+    const bool seen = same_host.size() == 1 ? exported(service->export_to, service->ns, ns) : find_service(service->hostname, ns) == service;
+    if (seen) visible.push_back(service);
+  }
+  return visible;
+}
+
+const EndpointList& View::endpoints(const ServiceInfo& service, uint32_t port) const {
+  static const EndpointList kNone;
+  auto found = index_->held.find(&service);
+  if (found == index_->held.end()) return kNone;
+  const HeldService& held = *found->second;
+  for (size_t i = 0; i < held.info.ports.size(); ++i)
+    if (held.info.ports[i].number == port) return held.lists[i];
+  return kNone;
+}
+
+std::vector<Typed<VirtualService>> View::virtual_services(std::string_view client_ns, std::string_view gateway) const {
+  std::vector<Typed<VirtualService>> visible;
+  auto found = index_->virtual_services.find(std::string(gateway));
+  if (found == index_->virtual_services.end()) return visible;
+  for (const Typed<VirtualService>& candidate : found->second)
+    if (exported(candidate->export_to, candidate.resource->key.ns, client_ns)) visible.push_back(candidate);
+  return visible;
+}
+
+const MergedRule* View::destination_rule(std::string_view hostname, std::string_view service_ns, std::string_view client_ns) const {
+  if (client_ns != kRootNamespace) {
+    if (auto own = index_->local_rules.find(std::string(client_ns)); own != index_->local_rules.end())
+      if (const MergedRule* rule = own->second.find(hostname, [](const RuleGroup&) { return true; })) return rule;
+  }
+  for (std::string_view ns : {service_ns, kRootNamespace}) {
+    auto theirs = index_->exported_rules.find(std::string(ns));
+    if (theirs == index_->exported_rules.end()) continue;
+    auto visible = [&](const RuleGroup& group) { return exported(group.export_to, ns, client_ns); };
+    if (const MergedRule* rule = theirs->second.find(hostname, visible)) return rule;
+  }
+  return nullptr;
+}
+
+std::vector<Typed<Gateway>> View::gateways(const Labels& labels) const {
+  std::vector<Typed<Gateway>> chosen;
+  for (const Typed<Gateway>& gateway : index_->gateways)
+    if (selects(gateway->selector, labels)) chosen.push_back(gateway);
+  return chosen;
+}
+
+const Resource* View::workload(const Node& node) const {
+  const ResourcePtr* found = index_->workloads->pod(node.ns, node.name);
+  if (!found) found = index_->workloads->entry(node.ns, node.name);
+  if (!found) found = index_->workloads->by_address(node.ns, node.ip);
+  return found ? found->get() : nullptr;
+}
+
+const Labels& View::labels(const Node& node) const {
+  if (!node.labels.empty()) return node.labels;
+  const Resource* resource = workload(node);
+  if (!resource) return node.labels;
+  const WorkloadEntry* entry = resource->as<WorkloadEntry>();
+  return entry && !entry->labels.empty() ? entry->labels : resource->labels;
+}
+
+std::vector<InboundPort> View::inbound(const Node& node) const {
+  std::vector<InboundPort> ports;
+  auto add = [&](const ServiceInfo& service, const ServicePort& port, uint32_t target) {
+    const bool known = std::any_of(ports.begin(), ports.end(), [&](const InboundPort& p) { return p.port == &port; });
+    if (!known && target != 0) ports.push_back({&service, &port, target});
+  };
+  // By address; where the endpoint's workload is known, it must be this one (several may share an address without a network of their own).
+  if (auto here = index_->by_address.find(node.ip); here != index_->by_address.end()) {
+    for (const Index::At& at : here->second) {
+      const Endpoint& endpoint = at.service->lists[at.port][at.endpoint];
+      if (!endpoint.workload.empty() && (endpoint.workload != node.name || endpoint.ns != node.ns)) continue;
+      add(at.service->info, at.service->info.ports[at.port], endpoint.port);
+    }
+  }
+  // By label: a workload that no slice lists yet.
+  const Resource* resource = workload(node);
+  const Pod* pod = resource ? resource->as<Pod>() : nullptr;
+  if (auto services = index_->selecting.find(node.ns); services != index_->selecting.end()) {
+    const Labels& own = labels(node);
+    for (const ServiceInfo* service : services->second)
+      if (selects(service->selector, own))
+        for (const ServicePort& port : service->ports) add(*service, port, target_number(port.target, pod));
+  }
+  std::stable_sort(ports.begin(), ports.end(), [](const InboundPort& a, const InboundPort& b) {
+    return std::tie(a.service->created, a.service->hostname, a.port->number) < std::tie(b.service->created, b.service->hostname, b.port->number);
+  });
+  return ports;
+}
+
+}  // namespace weft::model

@@ -1,0 +1,191 @@
+// DestinationRule, and the customer's older spellings of it.
+#include "controlplane/validation/kinds.h"
+
+#include <set>
+
+namespace weft::validation {
+namespace {
+
+constexpr std::string_view kIdentity = "TLS between proxies comes with identity, in a later version; DISABLE works";
+
+constexpr Field kPortFields[] = {{"number", Type::kInteger}};
+constexpr Table kPort{kPortFields};
+constexpr Field kLoadBalancerFields[] = {
+    {"simple", Type::kChoice, Use::kWorks, "UNSPECIFIED is LEAST_REQUEST; LEAST_CONN warns and is LEAST_REQUEST", nullptr,
+     "UNSPECIFIED LEAST_REQUEST ROUND_ROBIN RANDOM LEAST_CONN !PASSTHROUGH"},
+    {"consistentHash", Type::kObject, Use::kRefused},
+    {"localityLbSetting", Type::kObject, Use::kRefused},
+    {"zoneAwareLbSetting", Type::kObject, Use::kRefused},
+    {"warmup", Type::kObject, Use::kRefused},
+    {"warmupDurationSecs", Type::kDuration, Use::kRefused}};
+constexpr Table kLoadBalancer{kLoadBalancerFields};
+constexpr Field kTcpFields[] = {{"maxConnections", Type::kInteger},
+                                {"connectTimeout", Type::kDuration},
+                                {"tcpKeepalive", Type::kObject, Use::kRefused},
+                                {"maxConnectionDuration", Type::kDuration, Use::kRefused},
+                                {"idleTimeout", Type::kDuration, Use::kRefused, "for HTTP use connectionPool.http.idleTimeout"}};
+constexpr Table kTcp{kTcpFields};
+constexpr Field kHttpFields[] = {{"http1MaxPendingRequests", Type::kInteger},
+                                 {"http2MaxRequests", Type::kInteger},
+                                 {"maxRequestsPerConnection", Type::kInteger},
+                                 {"maxRetries", Type::kInteger},
+                                 {"idleTimeout", Type::kDuration},
+                                 {"h2UpgradePolicy", Type::kString, Use::kRefused, "name the Service's port http2 or grpc"},
+                                 {"useClientProtocol", Type::kBool, Use::kRefused},
+                                 {"maxConcurrentStreams", Type::kInteger, Use::kRefused},
+                                 {"http2KeepAlive", Type::kObject, Use::kRefused}};
+constexpr Table kHttp{kHttpFields};
+constexpr Field kPoolFields[] = {{"tcp", Type::kObject, Use::kWorks, "", &kTcp}, {"http", Type::kObject, Use::kWorks, "", &kHttp}};
+constexpr Table kPool{kPoolFields};
+constexpr Field kOutlierFields[] = {{"consecutive5xxErrors", Type::kInteger, Use::kWorks, "0 turns this detector off"},
+                                    {"consecutiveGatewayErrors", Type::kInteger, Use::kWorks, "0 turns this detector off"},
+                                    {"consecutiveLocalOriginFailures", Type::kInteger},
+                                    {"splitExternalLocalOriginErrors", Type::kBool},
+                                    {"consecutiveErrors", Type::kInteger, Use::kOld, "write consecutive5xxErrors, which it is taken for"},
+                                    {"interval", Type::kDuration},
+                                    {"baseEjectionTime", Type::kDuration},
+                                    {"maxEjectionPercent", Type::kInteger},
+                                    {"minHealthPercent", Type::kInteger},
+                                    {"outlierDetectionHttpErrorCodes", Type::kAny, Use::kRefused}};
+constexpr Table kOutlier{kOutlierFields};
+constexpr Field kBreakerFields[] = {{"consecutiveErrors", Type::kInteger, Use::kWorks, "taken for consecutive5xxErrors"},
+                                    {"consecutive5xxErrors", Type::kInteger},
+                                    {"consecutiveGatewayErrors", Type::kInteger},
+                                    {"interval", Type::kDuration},
+                                    {"baseEjectionTime", Type::kDuration},
+                                    {"maxEjectionPercent", Type::kInteger},
+                                    {"minHealthPercent", Type::kInteger}};
+constexpr Table kBreaker{kBreakerFields};
+constexpr Field kTlsFields[] = {{"mode", Type::kChoice, Use::kWorks, kIdentity, nullptr, "DISABLE !SIMPLE !MUTUAL !ISTIO_MUTUAL"},
+                                {"clientCertificate", Type::kString, Use::kRefused, kIdentity},
+                                {"privateKey", Type::kString, Use::kRefused, kIdentity},
+                                {"caCertificates", Type::kString, Use::kRefused, kIdentity},
+                                {"caCrl", Type::kString, Use::kRefused, kIdentity},
+                                {"credentialName", Type::kString, Use::kRefused, kIdentity},
+                                {"subjectAltNames", Type::kStrings, Use::kRefused, kIdentity},
+                                {"sni", Type::kString, Use::kRefused, kIdentity},
+                                {"insecureSkipVerify", Type::kBool, Use::kRefused, kIdentity}};
+constexpr Table kTls{kTlsFields};
+
+#define WEFT_POLICY_FIELDS                                                                                                          \
+  {"loadBalancer", Type::kObject, Use::kWorks, "", &kLoadBalancer}, {"connectionPool", Type::kObject, Use::kWorks, "", &kPool},     \
+      {"outlierDetection", Type::kObject, Use::kWorks, "", &kOutlier},                                                              \
+      {"circuitBreaker", Type::kObject, Use::kOld, "write outlierDetection, which it is taken for and which wins where both stand", \
+       &kBreaker},                                                                                                                  \
+      {"tls", Type::kObject, Use::kWorks, "", &kTls}
+
+constexpr Field kPortLevelFields[] = {{"port", Type::kObject, Use::kWorks, "", &kPort}, WEFT_POLICY_FIELDS};
+constexpr Table kPortLevel{kPortLevelFields};
+constexpr Field kPolicyFields[] = {WEFT_POLICY_FIELDS,
+                                   {"portLevelSettings", Type::kObjects, Use::kWorks, "replaces the policy for its port, never merges", &kPortLevel},
+                                   {"tunnel", Type::kObject, Use::kRefused},
+                                   {"proxyProtocol", Type::kObject, Use::kRefused},
+                                   {"retryBudget", Type::kObject, Use::kRefused, "use connectionPool.http.maxRetries"}};
+constexpr Table kPolicy{kPolicyFields};
+constexpr Field kSubsetFields[] = {{"name", Type::kString}, {"labels", Type::kStringMap}, {"trafficPolicy", Type::kObject, Use::kWorks, "", &kPolicy}};
+constexpr Table kSubset{kSubsetFields};
+constexpr Field kSpecFields[] = {{"host", Type::kString},
+                                 {"trafficPolicy", Type::kObject, Use::kWorks, "", &kPolicy},
+                                 {"subsets", Type::kObjects, Use::kWorks, "", &kSubset},
+                                 {"exportTo", Type::kStrings},
+                                 {"workloadSelector", Type::kObject, Use::kRefused}};
+constexpr Table kSpec{kSpecFields};
+constexpr Field kRootFields[] = {WEFT_OBJECT_FIELDS,
+                                 {"spec", Type::kObject, Use::kWorks, "", &kSpec},
+                                 {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
+
+model::OutlierDetection outlier(const Reader& from) {
+  model::OutlierDetection out;
+  out.consecutive_5xx_errors = from["consecutive5xxErrors"].integer();
+  if (!from["consecutive5xxErrors"]) out.consecutive_5xx_errors = from["consecutiveErrors"].integer();
+  out.consecutive_gateway_errors = from["consecutiveGatewayErrors"].integer();
+  out.consecutive_local_origin_failures = from["consecutiveLocalOriginFailures"].integer();
+  out.split_external_local_origin_errors = from["splitExternalLocalOriginErrors"].flag();
+  out.interval = from["interval"].duration();
+  out.base_ejection_time = from["baseEjectionTime"].duration();
+  out.max_ejection_percent = from["maxEjectionPercent"].integer(0, 100);
+  out.min_health_percent = from["minHealthPercent"].integer(0, 100);
+  return out;
+}
+
+model::ConnectionPool pool(const Reader& from) {
+  model::ConnectionPool pool;
+  const Reader tcp = from["tcp"], http = from["http"];
+  if (!tcp && !http) from.error(codes::kMissing, "found an empty connectionPool, expected tcp or http");
+  pool.max_connections = tcp["maxConnections"].integer(0, INT32_MAX);
+  pool.connect_timeout = tcp["connectTimeout"].duration();
+  pool.http1_max_pending_requests = http["http1MaxPendingRequests"].integer(0, INT32_MAX);
+  pool.http2_max_requests = http["http2MaxRequests"].integer(0, INT32_MAX);
+  pool.max_retries = http["maxRetries"].integer(0, INT32_MAX);
+  pool.max_requests_per_connection = http["maxRequestsPerConnection"].integer(0, INT32_MAX);
+  pool.idle_timeout = http["idleTimeout"].duration();
+  return pool;
+}
+
+model::PolicyBlocks blocks(const Reader& from) {
+  model::PolicyBlocks blocks;
+  if (Reader simple = from["loadBalancer"]["simple"]) {
+    const std::string name = simple.text();
+    if (name == "LEAST_CONN") simple.warn(codes::kOldSpelling, "LEAST_CONN is an old spelling; it works", "write LEAST_REQUEST");
+    blocks.load_balancer = name == "ROUND_ROBIN" ? model::LoadBalancer::kRoundRobin
+                           : name == "RANDOM"    ? model::LoadBalancer::kRandom
+                                                 : model::LoadBalancer::kLeastRequest;
+  }
+  if (Reader connection_pool = from["connectionPool"]) blocks.connection_pool = pool(connection_pool);
+  if (Reader breaker = from["circuitBreaker"]) {
+    blocks.outlier_detection = outlier(breaker);
+    if (from["outlierDetection"]) breaker.warn(codes::kNoEffect, "found circuitBreaker beside outlierDetection, which wins as a whole", "remove circuitBreaker");
+  }
+  if (Reader detection = from["outlierDetection"]) blocks.outlier_detection = outlier(detection);
+  if (Reader tls = from["tls"]) {
+    if (!tls["mode"]) tls.missing("mode", "DISABLE");
+    blocks.tls = model::TlsMode::kDisable;
+  }
+  return blocks;
+}
+
+std::optional<model::TrafficPolicy> policy(const Reader& from) {
+  if (!from) return std::nullopt;
+  model::TrafficPolicy policy;
+  static_cast<model::PolicyBlocks&>(policy) = blocks(from);
+  for (const Reader& level : from["portLevelSettings"].items()) {
+    const Reader number = level["port"]["number"];
+    if (!number) level.missing("port.number", "a port number");
+    auto port = port_number(number);
+    model::PolicyBlocks own = blocks(level);
+    if (port && !policy.port_levels.emplace(*port, std::move(own)).second) number.error(codes::kDuplicate, "found settings for port " + number.text() + " twice");
+  }
+  return policy;
+}
+
+}  // namespace
+
+constexpr Table kDestinationRuleTable{kRootFields};
+
+model::Spec build_destination_rule(const Reader& root) {
+  const Reader spec = root["spec"];
+  model::DestinationRule rule;
+  if (Reader host = spec["host"]; host && !host.text().empty()) {
+    rule.written_host = host.text();
+    check_host(host, rule.written_host, true);
+    rule.host = qualified(host, rule.written_host);
+  } else {
+    spec.missing("host", "the name of a service");
+  }
+  rule.export_to = export_to(spec["exportTo"], false);
+  rule.traffic_policy = policy(spec["trafficPolicy"]);
+  std::set<std::string> names;
+  for (const Reader& item : spec["subsets"].items()) {
+    model::Subset& subset = rule.subsets.emplace_back();
+    subset.name = item["name"].text();
+    if (!item["name"]) item.missing("name", "the name of the subset");
+    else if (!is_dns_label(subset.name)) item["name"].error(codes::kName, "found \"" + subset.name + "\", expected at most 63 of a-z, 0-9 and -");
+    else if (!names.insert(subset.name).second) item["name"].error(codes::kDuplicate, "found the subset " + subset.name + " twice");
+    check_labels(item["labels"]);
+    subset.labels = item["labels"].text_map();
+    subset.traffic_policy = policy(item["trafficPolicy"]);
+  }
+  return rule;
+}
+
+}  // namespace weft::validation

@@ -1,0 +1,80 @@
+#include "controlplane/validation/kinds.h"
+
+namespace weft::validation {
+namespace {
+
+constexpr std::string_view kNetworking = "networking.istio.io", kSecurity = "security.istio.io", kServed = "v1 v1beta1 v1alpha3";
+constexpr std::string_view kKubernetes = "written by Kubernetes";
+
+constexpr Field kMetadataFields[] = {{"name", Type::kString},
+                                     {"namespace", Type::kString, Use::kWorks, "default when absent"},
+                                     {"labels", Type::kStringMap},
+                                     {"annotations", Type::kStringMap},
+                                     {"generateName", Type::kString, Use::kHarmless, "a name is required"},
+                                     {"uid", Type::kString, Use::kHarmless, kKubernetes},
+                                     {"resourceVersion", Type::kString, Use::kHarmless, kKubernetes},
+                                     {"generation", Type::kInteger, Use::kHarmless, kKubernetes},
+                                     {"creationTimestamp", Type::kString, Use::kHarmless, "age is the order in which Weft saw the objects"},
+                                     {"deletionTimestamp", Type::kString, Use::kWorks, "a pod that carries it is not ready"},
+                                     {"deletionGracePeriodSeconds", Type::kInteger, Use::kHarmless, kKubernetes},
+                                     {"finalizers", Type::kStrings, Use::kHarmless, kKubernetes},
+                                     {"ownerReferences", Type::kAny, Use::kHarmless, kKubernetes},
+                                     {"managedFields", Type::kAny, Use::kHarmless, kKubernetes},
+                                     {"selfLink", Type::kString, Use::kHarmless, kKubernetes}};
+
+constexpr Kind kKinds[] = {
+    {"VirtualService", kNetworking, kServed, &kVirtualServiceTable, build_virtual_service},
+    {"DestinationRule", kNetworking, kServed, &kDestinationRuleTable, build_destination_rule, true, kSecurity},
+    {"Gateway", kNetworking, kServed, &kGatewayTable, build_gateway},
+    {"ServiceEntry", kNetworking, kServed, &kServiceEntryTable, build_service_entry},
+    {"WorkloadEntry", kNetworking, kServed, &kWorkloadEntryTable, build_workload_entry},
+    {"Service", "", "v1", &kServiceTable, build_service},
+    {"Endpoints", "", "v1", &kEndpointsTable, build_endpoints},
+    {"EndpointSlice", "discovery.k8s.io", "v1 v1beta1", &kEndpointSliceTable, build_endpoint_slice},
+    {"Pod", "", "v1", &kPodTable, build_pod},
+    {"Namespace", "", "v1", &kNamespaceTable, build_namespace, false},
+};
+
+constexpr std::string_view kLater = "remove it; identity and policy come with a later version";
+constexpr std::string_view kElsewhere = "keep it out of what Weft reads and apply it to Kubernetes";
+constexpr ForeignKind kForeign[] = {
+    {"AuthorizationPolicy", kSecurity, kLater},
+    {"PeerAuthentication", kSecurity, kLater},
+    {"RequestAuthentication", kSecurity, kLater},
+    {"Sidecar", kNetworking, "remove it; every proxy gets all services that are exported to its namespace"},
+    {"EnvoyFilter", kNetworking, "remove it; Weft generates no patches"},
+    {"WorkloadGroup", kNetworking, "write WorkloadEntry objects"},
+    {"ProxyConfig", kNetworking, "remove it"},
+    {"WasmPlugin", "extensions.istio.io", "remove it"},
+    {"Telemetry", "telemetry.istio.io", "remove it"},
+    {"Gateway", "gateway.networking.k8s.io", "write a Gateway of networking.istio.io"},
+    {"HTTPRoute", "gateway.networking.k8s.io", "write a VirtualService"},
+    {"GRPCRoute", "gateway.networking.k8s.io", "write a VirtualService"},
+    {"GatewayClass", "gateway.networking.k8s.io", "remove it"},
+    {"ReferenceGrant", "gateway.networking.k8s.io", "remove it"},
+    {"Ingress", "networking.k8s.io", "write a Gateway and a VirtualService"},
+    {"ConfigMap", "", "no mesh object; a bootstrap inside it goes to weft-proxy by -c or --config-yaml"},
+    {"Secret", "", kElsewhere},
+    {"ServiceAccount", "", kElsewhere},
+    {"Deployment", "apps", "write a Service, and Pods or an EndpointSlice; the Deployment itself goes to Kubernetes"},
+    {"StatefulSet", "apps", kElsewhere},
+    {"DaemonSet", "apps", kElsewhere},
+    {"ReplicaSet", "apps", kElsewhere},
+    {"PrometheusRule", "monitoring.coreos.com", kElsewhere},
+    {"ServiceMonitor", "monitoring.coreos.com", kElsewhere},
+};
+
+}  // namespace
+
+constexpr Table kMetadataTable{kMetadataFields};
+
+std::span<const Kind> kinds() { return kKinds; }
+std::span<const ForeignKind> foreign_kinds() { return kForeign; }
+
+const Kind* kind_named(std::string_view name) {
+  for (const Kind& kind : kKinds)
+    if (kind.name == name) return &kind;
+  return nullptr;
+}
+
+}  // namespace weft::validation
