@@ -8,7 +8,10 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 
 namespace weft::store {
 
@@ -37,6 +40,8 @@ struct Owned {
   std::string file;
 };
 
+class Database;
+
 class Store {
  public:
   // Called once per new revision, after it is on disk.
@@ -61,9 +66,24 @@ class Store {
   const Diagnostics& refused() const;
 
  private:
-  class Database;
+  struct Held {
+    model::ResourcePtr resource;
+    std::string owner;
+  };
+  struct Plan;
   Store();
+  Result<Plan> plan(const model::Batch& batch, std::string_view owner) const;
+  std::shared_ptr<const model::View> publish(Plan& plan, uint64_t revision);
+
+  mutable std::mutex writing_;                  // held for a whole apply()
+  mutable std::mutex reading_;                  // guards what follows, for moments
+  std::map<model::Key, Held> objects_;
+  std::shared_ptr<const model::View> view_;
+
   std::unique_ptr<Database> database_;
+  Observer observer_;
+  Diagnostics refused_;
+  std::set<model::Key> refused_keys_;
 };
 
 }  // namespace weft::store

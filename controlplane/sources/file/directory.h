@@ -28,19 +28,26 @@ class Directory {
     long long inode = 0, size = 0, seconds = 0, nanoseconds = 0;
     bool operator==(const Stamp&) const = default;
   };
+  using Objects = std::map<model::Key, model::ResourcePtr>;
   struct File {
     Stamp stamp;
-    std::map<model::Key, model::ResourcePtr> objects;     // last good content
+    bool parsed = false;              // the text as it stands is good in itself
+    Objects content;                  // what it says, when parsed
+    Objects active;                   // what we hold of it: its last good content
     Diagnostics findings;
-    bool bad = false;
+    bool ever_good = false;
   };
   Result<std::map<std::string, Stamp>> list() const;
+  void read(const std::string& name, File& file) const;
+  // Each file's objects for this look; conflicts go to `findings`.
+  std::map<std::string, Objects> settle(Diagnostics& findings) const;
+  std::string shown(const std::string& name) const { return path_ + "/" + name; }
 
   std::string path_;
-  std::map<std::string, File> files_;                     // by name inside the directory
-  std::map<model::Key, std::string> taken_;               // what the sink holds of us, and from which file
-  std::map<model::Key, std::string> taken_json_;
-  std::map<model::Key, model::ResourcePtr> offered_;
+  std::map<std::string, File> files_;                 // by name inside the directory
+  std::map<model::Key, std::string> earlier_;         // held by the sink from earlier runs, by file name
+  Objects taken_, offered_;
+  bool first_ = true;
 };
 
 }  // namespace weft::sources

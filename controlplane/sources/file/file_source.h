@@ -20,7 +20,7 @@ class FileSource : public Source {
   void stop() override;
 
  private:
-  void look();
+  bool look();                        // false: failed, to be tried again soon
   void run();
 
   std::string path_;
