@@ -139,9 +139,9 @@ std::vector<Cluster> outbound_clusters(const model::View& view, const std::strin
   return all;
 }
 
-std::vector<Cluster> inbound_clusters(const model::View& view, const model::Node& node) {
+std::vector<Cluster> inbound_clusters(const model::View& view, const model::Node& node, const ListenerPlan& plan) {
   std::vector<Cluster> all;
-  for (const Binding& binding : listener_plan(view, node).bindings) {
+  for (const Binding& binding : plan.bindings) {
     if (binding.kind != Binding::Kind::kInbound) continue;
     const model::ServiceInfo& service = *binding.inbound.service;
     const model::MergedRule* rule = view.destination_rule(service.hostname, service.ns, service.ns);

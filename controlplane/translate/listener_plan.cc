@@ -42,8 +42,9 @@ void plan_inbound(const model::View& view, const model::Node& node, ListenerPlan
     if (!taken.insert({node.ip, inbound.target_port}).second) {
       const auto claimed = std::find_if(plan.bindings.begin(), plan.bindings.end(), [&](const Binding& b) { return b.port == inbound.target_port; });
       if (claimed->inbound.service != inbound.service) {
-        plan.conflicts.push_back("inbound port " + std::to_string(inbound.target_port) + ": " + claimed->inbound.service->hostname +
-                                 " has it, " + inbound.service->hostname + " shares its listener");
+        plan.conflicts.push_back({Conflict::Kind::kInbound, "inbound port " + std::to_string(inbound.target_port) + ": " +
+                                                                claimed->inbound.service->hostname + " has it, " +
+                                                                inbound.service->hostname + " shares its listener"});
       }
       continue;
     }
@@ -68,18 +69,20 @@ void plan_outbound(const model::View& view, const model::Node& node, ListenerPla
       if (first || (http && at->second == nullptr)) continue;
       const std::string where = "outbound port " + std::to_string(port.number) + ": ";
       if (http) {
-        plan.conflicts.push_back(where + "HTTP stands over TCP of " + at->second->hostname);
+        plan.conflicts.push_back({Conflict::Kind::kHttpOverTcp, where + "HTTP stands over TCP of " + at->second->hostname});
         at->second = nullptr;
       } else {
-        plan.conflicts.push_back(where + "TCP of " + service->hostname + " gives way to " +
-                                 (at->second == nullptr ? std::string("HTTP") : "TCP of " + at->second->hostname));
+        const bool under_http = at->second == nullptr;
+        plan.conflicts.push_back({under_http ? Conflict::Kind::kTcpUnderHttp : Conflict::Kind::kTcpOverTcp,
+                                  where + "TCP of " + service->hostname + " gives way to " +
+                                      (under_http ? std::string("HTTP") : "TCP of " + at->second->hostname)});
       }
     }
   }
   for (const auto& [port, tcp_service] : ports) {
     const std::optional<uint32_t> bound = outbound_port(taken, address, port, unprivileged, offset);
     if (!bound) {
-      plan.conflicts.push_back("outbound port " + std::to_string(port) + ": no port is left to listen on");
+      plan.conflicts.push_back({Conflict::Kind::kNoPort, "outbound port " + std::to_string(port) + ": no port is left to listen on"});
       continue;
     }
     taken.insert({address, *bound});
@@ -110,12 +113,14 @@ void plan_gateways(const model::View& view, const model::Node& node, ListenerPla
       }
       const std::string where = "gateway " + gateway.resource->key.ns + "/" + gateway.resource->key.name + " port " + std::to_string(server.port);
       if (unprivileged && bound < kFirstUnprivileged) {
-        plan.conflicts.push_back(where + ": an unprivileged pod cannot listen on " + std::to_string(bound));
+        plan.conflicts.push_back({Conflict::Kind::kGateway, where + ": an unprivileged pod cannot listen on " + std::to_string(bound)});
         continue;
       }
       auto [at, first] = bound_ports.emplace(bound, server.port);
       if (!first) {
-        if (at->second != server.port) plan.conflicts.push_back(where + ": port " + std::to_string(bound) + " serves " + std::to_string(at->second));
+        if (at->second != server.port) {
+          plan.conflicts.push_back({Conflict::Kind::kGateway, where + ": port " + std::to_string(bound) + " serves " + std::to_string(at->second)});
+        }
         continue;
       }
       Binding& binding = plan.bindings.emplace_back();

@@ -106,9 +106,9 @@ Listener outbound(const Binding& binding) {
 
 }  // namespace
 
-std::vector<Listener> listeners(const model::View& view, const model::Node& node) {
+std::vector<Listener> listeners(const ListenerPlan& plan) {
   std::vector<Listener> all;
-  for (const Binding& binding : listener_plan(view, node).bindings) {
+  for (const Binding& binding : plan.bindings) {
     Listener& out = all.emplace_back(binding.kind == Binding::Kind::kInbound ? inbound(binding) : outbound(binding));
     set_address(*out.mutable_address(), binding.address, binding.port);
   }

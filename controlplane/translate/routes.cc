@@ -182,13 +182,13 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
 
 }  // namespace
 
-Client client_of(const model::View& view, const model::Node& node) {
+Client client_of(const model::View& view, const model::Node& node, const ListenerPlan& plan) {
   Client client;
   client.ns = node.ns;
   client.router = node.type == model::Node::Type::kRouter;
   if (client.router) {
     client.labels = view.labels(node);
-    for (const Binding& binding : listener_plan(view, node).bindings) client.gateway_ports.emplace_back(binding.service_port, binding.port);
+    for (const Binding& binding : plan.bindings) client.gateway_ports.emplace_back(binding.service_port, binding.port);
     return client;
   }
   for (const auto& rule : view.virtual_services(node.ns)) {

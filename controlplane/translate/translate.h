@@ -29,32 +29,6 @@ using LoadAssignment = envoy::config::endpoint::v3::ClusterLoadAssignment;
 using Listener = envoy::config::listener::v3::Listener;
 using RouteConfiguration = envoy::config::route::v3::RouteConfiguration;
 
-// What the routes of a proxy depend on, besides the view.
-struct Client {
-  std::string ns;
-  model::Labels labels;                       // of the workload; left empty when no VirtualService asks for source labels
-  bool router = false;
-  std::vector<std::pair<uint32_t, uint32_t>> gateway_ports;  // router: (server port, bound port), from listener_plan
-  auto operator<=>(const Client&) const = default;
-};
-Client client_of(const model::View& view, const model::Node& node);
-
-// CDS of everything that clients in `ns` may call, BlackHoleCluster included, by name.
-std::vector<Cluster> outbound_clusters(const model::View& view, const std::string& ns);
-// CDS of the ports that the node's own workload serves: inbound|PORT||, STATIC, to the application. Empty for routers.
-std::vector<Cluster> inbound_clusters(const model::View& view, const model::Node& node);
-
-// EDS, one for each EDS cluster of outbound_clusters.
-std::vector<LoadAssignment> load_assignments(const model::View& view, const std::string& ns);
-// The same for the clusters of one host only: what an endpoint change touches.
-std::vector<LoadAssignment> load_assignments_of(const model::View& view, const std::string& ns, const std::string& hostname);
-
-// RDS: "8080" per HTTP port for sidecars, "http.8080" per bound port for routers.
-std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client);
-
-// LDS.
-std::vector<Listener> listeners(const model::View& view, const model::Node& node);
-
 // Where a proxy listens, and for what. Without capture a node's inbound and outbound listeners share its own address; docs/no-capture.md
 // tells the rules.
 struct Binding {
@@ -66,12 +40,42 @@ struct Binding {
   model::InboundPort inbound;                 // kInbound
   const model::ServiceInfo* tcp_service = nullptr;  // kOutboundTcp
 };
+struct Conflict {
+  enum class Kind : unsigned char { kInbound, kHttpOverTcp, kTcpUnderHttp, kTcpOverTcp, kGateway, kNoPort };
+  Kind kind = Kind::kInbound;
+  std::string text;                           // one sentence
+};
 struct ListenerPlan {
   std::vector<Binding> bindings;              // by address and port
-  // What had to give way, one sentence each.
-  std::vector<std::string> conflicts;
+  std::vector<Conflict> conflicts;            // what had to give way
 };
 ListenerPlan listener_plan(const model::View& view, const model::Node& node);
+
+// What the routes of a proxy depend on, besides the view.
+struct Client {
+  std::string ns;
+  model::Labels labels;                       // of the workload; left empty when no VirtualService asks for source labels
+  bool router = false;
+  std::vector<std::pair<uint32_t, uint32_t>> gateway_ports;  // router: (server port, bound port), from listener_plan
+  auto operator<=>(const Client&) const = default;
+};
+Client client_of(const model::View& view, const model::Node& node, const ListenerPlan& plan);
+
+// CDS of everything that clients in `ns` may call, BlackHoleCluster included, by name.
+std::vector<Cluster> outbound_clusters(const model::View& view, const std::string& ns);
+// CDS of the ports that the node's own workload serves: inbound|PORT||, STATIC, to the application. Empty for routers.
+std::vector<Cluster> inbound_clusters(const model::View& view, const model::Node& node, const ListenerPlan& plan);
+
+// EDS, one for each EDS cluster of outbound_clusters.
+std::vector<LoadAssignment> load_assignments(const model::View& view, const std::string& ns);
+// The same for the clusters of one host only: what an endpoint change touches.
+std::vector<LoadAssignment> load_assignments_of(const model::View& view, const std::string& ns, const std::string& hostname);
+
+// RDS: "8080" per HTTP port for sidecars, "http.8080" per bound port for routers.
+std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client);
+
+// LDS.
+std::vector<Listener> listeners(const ListenerPlan& plan);
 
 // The address of the application behind an inbound port: metadata APP_ADDRESS and APP_PORTS.
 std::pair<std::string, uint32_t> application_address(const model::Node& node, uint32_t target_port);

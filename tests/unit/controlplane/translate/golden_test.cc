@@ -31,18 +31,45 @@ const char* const kApp = "sidecar~10.0.0.1~app-1.default~default.svc.cluster.loc
 const char* const kProduction = "sidecar~10.0.1.1~order-1.production~production.svc.cluster.local";
 const char* const kIngress = "router~10.0.2.1~ingress-1.istio-system~istio-system.svc.cluster.local";
 
+// With the keys sorted: protobuf shows maps in any order.
+void append(const yaml::Node& node, const std::string& indent, std::string& out) {
+  const std::string inner = indent + " ";
+  if (node.is_sequence() && !node.items.empty()) {
+    out += "[";
+    for (size_t i = 0; i < node.items.size(); ++i) {
+      out += (i == 0 ? "\n" : ",\n") + inner;
+      append(node.items[i], inner, out);
+    }
+    out += "\n" + indent + "]";
+  } else if (node.is_map() && !node.entries.empty()) {
+    std::map<std::string, const yaml::Node*> sorted;
+    for (const yaml::Entry& entry : node.entries) sorted[entry.key] = &entry.value;
+    out += "{";
+    for (const auto& [key, value] : sorted) {
+      out += (out.back() == '{' ? "\n" : ",\n") + inner + "\"" + key + "\": ";
+      append(*value, inner, out);
+    }
+    out += "\n" + indent + "}";
+  } else {
+    out += yaml::to_json(node);
+  }
+}
+
 template <class Message>
 std::string json(const std::vector<Message>& messages) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
   std::string all = "[";
   for (const Message& message : messages) {
     std::string text;
-    EXPECT_TRUE(google::protobuf::util::MessageToJsonString(message, &text, options).ok());
-    while (!text.empty() && text.back() == '\n') text.pop_back();
-    all += (all.size() > 1 ? ",\n" : "\n") + text;
+    EXPECT_TRUE(google::protobuf::util::MessageToJsonString(message, &text).ok());
+    all += (all.size() > 1 ? "," : "") + text;
   }
-  return all + "\n]\n";
+  all += "]";
+  std::vector<yaml::Document> documents;
+  Diagnostic problem;
+  EXPECT_TRUE(yaml::parse(all, "json", documents, problem)) << problem.message;
+  std::string out;
+  append(documents.at(0).root, "", out);
+  return out + "\n";
 }
 
 void compare(const std::string& name, const std::string& text) {
@@ -61,12 +88,13 @@ class Golden : public testing::TestWithParam<std::pair<const char*, const char*>
 TEST_P(Golden, IsAsKept) {
   auto [name, id] = GetParam();
   const model::Node node = node_of(id);
+  const ListenerPlan plan = listener_plan(mesh(), node);
   std::vector<Cluster> clusters = outbound_clusters(mesh(), node.ns);
-  for (Cluster& own : inbound_clusters(mesh(), node)) clusters.push_back(std::move(own));
+  for (Cluster& own : inbound_clusters(mesh(), node, plan)) clusters.push_back(std::move(own));
   compare(std::string(name) + ".clusters", json(clusters));
   compare(std::string(name) + ".endpoints", json(load_assignments(mesh(), node.ns)));
-  compare(std::string(name) + ".listeners", json(listeners(mesh(), node)));
-  compare(std::string(name) + ".routes", json(route_configurations(mesh(), client_of(mesh(), node))));
+  compare(std::string(name) + ".listeners", json(listeners(plan)));
+  compare(std::string(name) + ".routes", json(route_configurations(mesh(), client_of(mesh(), node, plan))));
 }
 INSTANTIATE_TEST_SUITE_P(Proxies, Golden, testing::Values(std::pair("app-1.default", kApp), std::pair("order-1.production", kProduction),
                                                           std::pair("ingress-1.istio-system", kIngress)));
@@ -76,7 +104,8 @@ using Strings = std::vector<std::string>;
 Strings strings(const google::protobuf::RepeatedPtrField<std::string>& field) { return {field.begin(), field.end()}; }
 
 RouteConfiguration routes_named(const char* id, const std::string& name) {
-  for (RouteConfiguration& found : route_configurations(mesh(), client_of(mesh(), node_of(id)))) {
+  const model::Node node = node_of(id);
+  for (RouteConfiguration& found : route_configurations(mesh(), client_of(mesh(), node, listener_plan(mesh(), node)))) {
     if (found.name() == name) return found;
   }
   ADD_FAILURE() << "no route configuration " << name;
@@ -106,7 +135,7 @@ TEST(Istiod, ClusterNames) {
                             "outbound|8080||user-service.default.svc.cluster.local",
                             "outbound|80||istio-ingressgateway.istio-system.svc.cluster.local"}));
   Strings inbound;
-  for (const Cluster& cluster : inbound_clusters(mesh(), node_of(kApp))) inbound.push_back(cluster.name());
+  for (const Cluster& cluster : inbound_clusters(mesh(), node_of(kApp), listener_plan(mesh(), node_of(kApp)))) inbound.push_back(cluster.name());
   EXPECT_EQ(inbound, Strings{"inbound|8080||"});
 }
 
@@ -169,10 +198,10 @@ TEST(Istiod, GatewayRoutes) {
   ASSERT_TRUE(host.routes(0).typed_per_filter_config().at("envoy.filters.http.fault").UnpackTo(&fault));
   EXPECT_EQ(fault.delay().fixed_delay().seconds(), 5);
   EXPECT_EQ(fault.delay().percentage().numerator(), 1000u);
-  auto made = listeners(mesh(), node_of(kIngress));
+  auto made = listeners(listener_plan(mesh(), node_of(kIngress)));
   ASSERT_EQ(made.size(), 1u);
   EXPECT_EQ(made[0].name(), "10.0.2.1_8080");
-  made = listeners(mesh(), node_of(kIngress, "{}"));
+  made = listeners(listener_plan(mesh(), node_of(kIngress, "{}")));
   ASSERT_EQ(made.size(), 1u);
   EXPECT_EQ(made[0].name(), "0.0.0.0_8080");
 }

@@ -1,0 +1,168 @@
+#include "controlplane/push/snapshots.h"
+
+#include "controlplane/translate/messages.h"
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+
+#include <algorithm>
+
+namespace weft::push {
+
+using xds::ResourceMap;
+using xds::ResourceMapPtr;
+using xds::ResourcePtr;
+using xds::ResourceType;
+
+namespace {
+
+constexpr size_t kMaxSets = 10'000;       // of clusters with inbound ones; more are made anew
+constexpr uint64_t kUnusedEpochs = 16;    // routes of clients that nobody asked for through so many changes are forgotten
+
+}  // namespace
+
+// The previous map when nothing in it changed, so that "the same" is one pointer.
+ResourceMapPtr Snapshots::same_or(std::vector<ResourcePtr> resources, const ResourceMapPtr& previous) const {
+  auto made = std::make_shared<const ResourceMap>(std::move(resources));
+  if (previous && std::ranges::equal(made->all(), previous->all())) return previous;
+  return made;
+}
+
+template <class Message, class Name>
+ResourceMapPtr Snapshots::make(ResourceType type, const std::vector<Message>& messages, Name name, const ResourceMapPtr& previous) {
+  ++translations_;
+  std::vector<ResourcePtr> resources;
+  resources.reserve(messages.size());
+  for (const Message& message : messages) {
+    resources.push_back(maker_.make(type, name(message), translate::serialise(message), previous.get()));
+  }
+  return same_or(std::move(resources), previous);
+}
+
+std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<const model::View> view, const model::Changes* changes,
+                                                            std::chrono::steady_clock::time_point since) {
+  view_ = std::move(view);
+  since_ = since;
+  snapshots_.clear();
+  std::erase_if(listener_sets_, [](const auto& set) { return set.second.expired(); });
+  std::erase_if(own_resources_, [](const auto& own) { return own.second.expired(); });
+  if (cluster_sets_.size() > kMaxSets) cluster_sets_.clear();
+  std::erase_if(routes_, [&](const auto& held) { return held.second.epoch + kUnusedEpochs < routes_epoch_; });
+  const bool any = changes == nullptr;
+  const bool services = any || !changes->services.empty(), rules = any || !changes->rule_hosts.empty();
+  const bool virtual_services = any || !changes->virtual_services.empty(), gateways = any || !changes->gateways.empty();
+  const bool workloads = any || !changes->workloads.empty();
+  if (services || rules) ++clusters_epoch_, cluster_sets_.clear();
+  if (services || rules) ++endpoints_epoch_;
+  if (services || virtual_services || gateways) ++routes_epoch_;
+  if (services || rules || virtual_services || gateways || workloads) ++listeners_epoch_;
+  if (services || rules || changes->endpoints.empty()) return std::nullopt;
+
+  std::vector<xds::NameId> names;
+  for (auto& [ns, held] : namespaces_) {
+    if (held.endpoints == nullptr || held.endpoints_epoch != endpoints_epoch_) continue;
+    std::vector<ResourcePtr> changed;
+    for (const std::string& host : changes->endpoints) {
+      for (const auto& assignment : translate::load_assignments_of(*view_, ns, host)) {
+        auto made = maker_.make(ResourceType::kEndpoint, assignment.cluster_name(), translate::serialise(assignment), held.endpoints.get());
+        const ResourcePtr* old = held.endpoints->find(made->id);
+        if (old != nullptr && *old == made) continue;
+        names.push_back(made->id);
+        changed.push_back(std::move(made));
+      }
+    }
+    ++translations_;
+    if (!changed.empty()) held.endpoints = held.endpoints->with(changed);
+  }
+  if (virtual_services || gateways || workloads) return std::nullopt;
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+Snapshots::ByNamespace& Snapshots::clusters_of(const std::string& ns) {
+  ByNamespace& held = namespaces_[ns];
+  if (held.clusters_epoch != clusters_epoch_) {
+    held.clusters = make(ResourceType::kCluster, translate::outbound_clusters(*view_, ns), [](const auto& m) { return m.name(); }, held.clusters);
+    held.clusters_epoch = clusters_epoch_;
+  }
+  return held;
+}
+
+Snapshots::ByNamespace& Snapshots::endpoints_of(const std::string& ns) {
+  ByNamespace& held = namespaces_[ns];
+  if (held.endpoints_epoch != endpoints_epoch_) {
+    held.endpoints = make(ResourceType::kEndpoint, translate::load_assignments(*view_, ns), [](const auto& m) { return m.cluster_name(); },
+                          held.endpoints);
+    held.endpoints_epoch = endpoints_epoch_;
+  }
+  return held;
+}
+
+const ResourceMapPtr& Snapshots::routes_of(const translate::Client& client) {
+  Routes& held = routes_[client];
+  if (held.epoch != routes_epoch_) {
+    held.map = make(ResourceType::kRoute, translate::route_configurations(*view_, client), [](const auto& m) { return m.name(); }, held.map);
+    held.epoch = routes_epoch_;
+  }
+  return held.map;
+}
+
+// Listeners and inbound clusters: a proxy's own, though replicas of one workload behind one address scheme have equal ones.
+void Snapshots::refresh_own(Held& proxy) {
+  if (proxy.listeners_epoch == listeners_epoch_) return;
+  proxy.listeners_epoch = listeners_epoch_;
+  translate::ListenerPlan plan = translate::listener_plan(*view_, *proxy.node);
+  proxy.client = translate::client_of(*view_, *proxy.node, plan);
+
+  auto own = [&](ResourceType type, const std::string& name, const std::string& bytes) {
+    ResourcePtr made = maker_.make(type, name, bytes);
+    auto& kept = own_resources_[{made->id, made->version}];
+    if (ResourcePtr same = kept.lock()) return same;
+    kept = made;
+    return made;
+  };
+  proxy.inbound.clear();
+  for (const auto& cluster : translate::inbound_clusters(*view_, *proxy.node, plan)) {
+    proxy.inbound.push_back(own(ResourceType::kCluster, cluster.name(), translate::serialise(cluster)));
+  }
+  std::vector<ResourcePtr> listeners;
+  std::vector<const xds::Resource*> key;
+  for (const auto& listener : translate::listeners(plan)) {
+    listeners.push_back(own(ResourceType::kListener, listener.name(), translate::serialise(listener)));
+    key.push_back(listeners.back().get());
+  }
+  ++translations_;
+  auto& kept = listener_sets_[key];
+  proxy.listeners = kept.lock();
+  if (!proxy.listeners) kept = proxy.listeners = std::make_shared<const ResourceMap>(std::move(listeners));
+  proxy.conflicts = std::move(plan.conflicts);
+}
+
+xds::SnapshotPtr Snapshots::snapshot_of(Held& proxy) {
+  refresh_own(proxy);
+  const ResourceMapPtr& outbound = clusters_of(proxy.node->ns).clusters;
+  std::pair<const ResourceMap*, std::vector<const xds::Resource*>> key{outbound.get(), {}};
+  for (const ResourcePtr& own : proxy.inbound) key.second.push_back(own.get());
+  ResourceMapPtr& clusters = cluster_sets_[key];
+  if (!clusters) clusters = proxy.inbound.empty() ? outbound : outbound->with(proxy.inbound);
+
+  std::array<ResourceMapPtr, xds::kTypeCount> maps;
+  maps[index_of(ResourceType::kCluster)] = clusters;
+  maps[index_of(ResourceType::kEndpoint)] = endpoints_of(proxy.node->ns).endpoints;
+  maps[index_of(ResourceType::kListener)] = proxy.listeners;
+  maps[index_of(ResourceType::kRoute)] = routes_of(proxy.client);
+  xds::SnapshotPtr& shared = snapshots_[{maps[0].get(), maps[1].get(), maps[2].get(), maps[3].get()}];
+  if (!shared) {
+    auto made = std::make_shared<xds::Snapshot>();
+    made->revision = view_->revision();
+    made->since = since_;
+    made->maps = std::move(maps);
+    shared = std::move(made);
+  }
+  return shared;
+}
+
+}  // namespace weft::push
