@@ -8,18 +8,34 @@
 namespace weft::validation {
 namespace {
 
-// The lines of `source` that hold the document or list item `root`; its marks stay true when that many empty lines are put before.
-std::string own_text(const std::string& source, const yaml::Node& root, bool item) {
-  std::vector<std::string_view> lines;
-  for (std::string_view rest = source; !rest.empty();) {
-    const size_t end = rest.find('\n');
-    lines.push_back(rest.substr(0, end));
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+// The lines of a text, found once.
+class Lines {
+ public:
+  explicit Lines(std::shared_ptr<const std::string> source) : source_(std::move(source)) {
+    if (!source_) return;
+    for (size_t at = 0; at < source_->size();) {
+      starts_.push_back(at);
+      const size_t end = source_->find('\n', at);
+      at = end == std::string::npos ? source_->size() : end + 1;
+    }
   }
+  size_t size() const { return starts_.size(); }
+  std::string_view operator[](size_t i) const {
+    const size_t end = i + 1 < starts_.size() ? starts_[i + 1] - 1 : source_->size() - (source_->ends_with('\n') ? 1 : 0);
+    return std::string_view(*source_).substr(starts_[i], end - starts_[i]);
+  }
+
+ private:
+  std::shared_ptr<const std::string> source_;
+  std::vector<size_t> starts_;
+};
+
+// The lines that hold the document or list item `root`; its marks stay true when the lines before are put back empty.
+std::string own_text(const Lines& lines, const yaml::Node& root, bool item) {
   const size_t first = static_cast<size_t>(std::max(1, root.mark.line)) - 1;
   const size_t indent = static_cast<size_t>(std::max(1, root.mark.column)) - 1;
-  if (first >= lines.size()) return source;
-  if (item && lines[first].substr(std::min(indent, lines[first].size())).starts_with('{')) return yaml::to_json(root);  // ends anywhere
+  // A list item in braces may end anywhere in a line.
+  if (first >= lines.size() || (item && lines[first].substr(std::min(indent, lines[first].size())).starts_with('{'))) return yaml::to_json(root);
   std::string out;
   for (size_t i = first; i < lines.size(); ++i) {
     std::string line(lines[i]);
@@ -31,7 +47,12 @@ std::string own_text(const std::string& source, const yaml::Node& root, bool ite
     }
     out += line + '\n';
   }
-  return out;
+  if (!item) return out;
+  // An alias may lean on another item; then the tree itself is kept.
+  std::vector<yaml::Document> documents;
+  Diagnostic problem;
+  const bool stands_alone = yaml::parse(out, "", documents, problem) && documents.size() == 1 && yaml::to_json(documents[0].root) == yaml::to_json(root);
+  return stands_alone ? out : yaml::to_json(root);
 }
 
 yaml::Node sorted(const yaml::Node& node) {
@@ -62,7 +83,8 @@ std::string newest(const Kind& kind) { return api_version(kind.group, kind.versi
 
 class Validator {
  public:
-  Validator(const yaml::Document& document, bool item) : document_(document), item_(item), subject_{document, {}, {}, {}, {}, {}} {}
+  Validator(const yaml::Document& document, const Lines& lines, bool item)
+      : document_(document), lines_(lines), item_(item), subject_{document, {}, {}, {}, {}, {}} {}
 
   Verdict run() {
     const yaml::Node& root = document_.root;
@@ -158,7 +180,7 @@ class Validator {
       resource.json = yaml::to_json(sorted(document_.root));
       resource.origin.file = document_.file;
       resource.origin.line = std::max(1, document_.root.mark.line);
-      resource.origin.text = std::make_shared<const std::string>(document_.source ? own_text(*document_.source, document_.root, item_) : resource.json);
+      resource.origin.text = std::make_shared<const std::string>(own_text(lines_, document_.root, item_));
       resource.spec = std::move(spec);
     }
     verdict.findings = std::move(subject_.findings);
@@ -166,6 +188,7 @@ class Validator {
   }
 
   const yaml::Document& document_;
+  const Lines& lines_;
   bool item_;
   Subject subject_;
 };
@@ -180,15 +203,16 @@ class Collector {
       verdicts_.findings.push_back(std::move(problem));
       return;
     }
+    const Lines lines(documents.empty() ? nullptr : documents.front().source);
     for (const yaml::Document& document : documents) {
       const yaml::Node* items = document.root.find("items");
       if (items && items->is_sequence() && text_at(document.root, "kind").ends_with("List")) {
         for (const yaml::Node& item : items->items) {
           const yaml::Document object{item, document.file, document.source};
-          take(Validator(object, true).run(), object);
+          take(Validator(object, lines, true).run(), object);
         }
       } else {
-        take(Validator(document, false).run(), document);
+        take(Validator(document, lines, false).run(), document);
       }
     }
   }
@@ -219,7 +243,10 @@ class Collector {
 
 }  // namespace
 
-Verdict validate(const yaml::Document& document) { return Validator(document, false).run(); }
+Verdict validate(const yaml::Document& document) {
+  const Lines lines(document.source);
+  return Validator(document, lines, false).run();
+}
 
 Verdicts validate_text(std::string_view text, const std::string& file) {
   Collector collector;

@@ -105,11 +105,11 @@ constexpr Field kRootFields[] = {WEFT_OBJECT_FIELDS,
                                  {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
 
 constexpr size_t kMaxBody = 1 << 20;
-// Conditions that Envoy knows and weft-proxy acts upon; the gRPC ones look at the grpc-status of a response.
-constexpr std::string_view kRetryOn[] = {"5xx",          "gateway-error", "reset",     "connect-failure",   "refused-stream", "retriable-status-codes",
-                                         "unavailable",  "cancelled"};
-constexpr std::string_view kRetryOnRefused[] = {"retriable-4xx", "retriable-headers", "envoy-ratelimited", "reset-before-request",
-                                                "http3-post-connect-failure", "deadline-exceeded", "internal", "resource-exhausted"};
+// The conditions that weft-proxy acts upon; the last five look at the grpc-status of a response.
+constexpr std::string_view kRetryOn[] = {"5xx",           "gateway-error",        "reset",           "reset-before-request", "connect-failure",
+                                         "refused-stream", "retriable-4xx",       "envoy-ratelimited", "retriable-status-codes", "cancelled",
+                                         "deadline-exceeded", "internal",         "resource-exhausted", "unavailable"};
+constexpr std::string_view kRetryOnRefused[] = {"retriable-headers", "http3-post-connect-failure"};
 
 class Builder {
  public:
@@ -320,7 +320,7 @@ class Builder {
         at.error(codes::kUnsupportedField, at.path() + ": " + shown + " is not supported by this version of Weft");
       } else {
         const std::string_view meant = did_you_mean(word, known);
-        at.error(codes::kChoice, "found \"" + shown + "\", expected a status or one of 5xx, gateway-error, reset, connect-failure, refused-stream, retriable-status-codes, unavailable, cancelled",
+        at.error(codes::kChoice, "found \"" + shown + "\", expected a status or a condition such as 5xx, gateway-error, reset, connect-failure, refused-stream",
                  meant.empty() ? "" : "did you mean " + std::string(meant) + "?");
       }
     }
