@@ -128,6 +128,9 @@ class Codec {
   virtual bool wants_bytes() const = 0;
   // All is said: close once output() is empty (after `connection: close`, an error, or a finished drain).
   virtual bool wants_close() const = 0;
+  // The close must be a TCP reset: what was sent must not pass for a whole message (an answer that only the end of the
+  // connection delimits was cut).
+  virtual bool wants_reset() const { return false; }
   // Stop taking new streams: HTTP/2 GOAWAY, HTTP/1 `connection: close` on the next answer; idle connections want to close at once.
   virtual void drain() = 0;
   virtual size_t active_streams() const = 0;
@@ -161,6 +164,7 @@ struct Http1Options {
   std::string default_host_for_http_10;
   bool enable_trailers = false;       // else trailers are dropped
   bool allow_absolute_url = true;
+  bool allow_custom_methods = false;  // else methods that no specification names are malformed, as Envoy has it
   bool close_after_request = false;   // client: `connection: close` on each request (max_requests_per_connection 1)
   BufferLimits buffer;
 };

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -104,7 +105,7 @@ class Head {
   // A line that stands in memory kept by hold() (or forever).
   void append_line(const Header& header);
   // Keeps a slab alive as long as this head.
-  void hold(SlabRef slab) { held_.push_back(std::move(slab)); }
+  void hold(SlabRef slab);
   // `size` bytes of this head's own memory; at most SlabPool::kLarge.
   char* allocate(size_t size);
   std::string_view store(std::string_view text);
@@ -119,11 +120,14 @@ class Head {
  private:
   static constexpr size_t index(HeaderId id) { return static_cast<size_t>(id); }
   void mark_removed(Header& header);
+  Header make_line(HeaderId id, std::string_view name, std::string_view value, std::string_view more);
+  void replace(HeaderId id, std::string_view name, std::string_view value);
   SlabPool& pool_;
   std::vector<Header> headers_;
   std::array<int16_t, kHeaderIds> first_;
   std::string_view first_line_, method_, path_, scheme_;
   int status_ = 0;
+  SlabRef held_first_;  // nearly always the only one
   std::vector<SlabRef> held_;
   SlabRef arena_;
   uint32_t arena_used_ = 0;

@@ -1,0 +1,62 @@
+#include "common/http/syntax.h"
+
+#include <algorithm>
+
+namespace weft::http {
+namespace {
+
+// What may stand in a path or query: visible ASCII but "#". More than RFC 3986 allows (quotes, braces, ...), since clients
+// send it and no two readers differ about it.
+bool is_path_byte(char c) { return c > 0x20 && c < 0x7f && c != '#'; }
+
+constexpr auto kAuthorityBytes = [] {
+  std::array<bool, 256> table{};
+  for (char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=:[]")) {
+    table[static_cast<uint8_t>(c)] = true;
+  }
+  return table;
+}();
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return token_lower(c) != 0; });
+}
+
+bool is_path(std::string_view text) {
+  if (text == "*") return true;
+  return !text.empty() && text.front() == '/' && std::all_of(text.begin(), text.end(), is_path_byte);
+}
+
+bool is_authority(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return kAuthorityBytes[static_cast<uint8_t>(c)]; });
+}
+
+bool is_field_value(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) >= 0x20 ? c != 0x7f : c == '\t'; });
+}
+
+bool equals_ignoring_case(std::string_view text, std::string_view lower_case) {
+  return text.size() == lower_case.size() && std::equal(text.begin(), text.end(), lower_case.begin(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
+         });
+}
+
+std::optional<uint64_t> parse_length(std::string_view digits) {
+  uint64_t value = 0;
+  if (digits.empty()) return std::nullopt;
+  for (char c : digits) {
+    if (c < '0' || c > '9') return std::nullopt;
+    if (value > (uint64_t{1} << 63) / 10 - 1) return std::nullopt;
+    value = value * 10 + static_cast<uint64_t>(c - '0');
+  }
+  return value;
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace weft::http
