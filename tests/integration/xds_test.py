@@ -4,6 +4,7 @@ The messages come from our own proto/, or with WEFT_XDS_PROTOS=peers from PyPI's
 With WEFT_DATA_PLANE=envoy the same bodies run against a real Envoy, which calibrates them.
 """
 import os
+import socket
 import unittest
 
 from meshtest import ads
@@ -23,13 +24,19 @@ def eds_cluster(name, **fields):
     return {"name": name, "type": "EDS", "connect_timeout": "1s", "eds_cluster_config": {"eds_config": OWN_SOURCE}, **fields}
 
 
+def unknown_policy_cluster(name):
+    """A cluster that nobody can build."""
+    return eds_cluster(name, load_balancing_policy={"policies": [{"typed_extension_config": {
+        "name": "no.such.policy", "typed_config": {"@type": "type.googleapis.com/envoy.config.core.v3.Address"}}}]})
+
+
 def rds_listener(name="main", route_name="main", fetch_timeout="5s", **fields):
     source = {**OWN_SOURCE, "initial_fetch_timeout": fetch_timeout}
     return listener(hcm(rds={"route_config_name": route_name, "config_source": source}, **fields), name=name)
 
 
-def static_listener(name, *entries, **fields):
-    return listener(hcm({**routes(*entries), "validate_clusters": False}, **fields), name=name)
+def static_listener(name, *entries, address=("127.0.0.1", 0)):
+    return listener(hcm({**routes(*entries), "validate_clusters": False}), name=name, address=address)
 
 
 class XdsCases:
@@ -194,9 +201,7 @@ class XdsCases:
         self.simple_world()
         self.start()
         self.wait_for_answer("a")
-        bad = eds_cluster("bad", load_balancing_policy={"policies": [{"typed_extension_config": {
-            "name": "no.such.policy", "typed_config": {"@type": "type.googleapis.com/envoy.config.core.v3.Address"}}}]})
-        self.plane.change(clusters=[eds_cluster("y"), bad, eds_cluster("z")],
+        self.plane.change(clusters=[eds_cluster("y"), unknown_policy_cluster("bad"), eds_cluster("z")],
                           endpoints=[load_assignment("y", self.b.address), load_assignment("z", self.c.address)],
                           routes=[routes(route("/y", "y"), route("/z", "z"), route("/", "x"))])
         nack = self.plane.wait_nack(ads.CLUSTER)
@@ -255,6 +260,33 @@ class XdsCases:
         self.assertEqual("a", self.answering())
         self.plane.change(clusters=[eds_cluster("later")], endpoints=[load_assignment("later", self.b.address)])
         self.wait_for_answer("b", "/later")
+
+    def test_fifty_good_and_one_bad(self):
+        self.simple_world()
+        self.start()
+        self.wait_for_answer("a")
+        names = [f"many-{index}" for index in range(50)]
+        self.plane.change(clusters=[*map(eds_cluster, names[:25]), unknown_policy_cluster("many-bad"), *map(eds_cluster, names[25:])],
+                          endpoints=[load_assignment(name, self.b.address) for name in names],
+                          routes=[routes(*[route(f"/{name}/", name) for name in names], route("/", "x"))])
+        nack = self.plane.wait_nack(ads.CLUSTER)
+        self.assertIn("many-bad", nack.error)
+        for name in names:
+            self.wait_for_answer("b", f"/{name}/")
+        self.assertEqual(1, len(self.plane.nacks()))
+
+    def test_listener_on_a_taken_port(self):
+        self.simple_world()
+        self.start()
+        self.wait_for_answer("a")
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            address = other.getsockname()
+            self.plane.change(listeners=[static_listener("taken", route("/", "x"), address=address), static_listener("good", route("/", "x"))])
+            nack = self.plane.wait_nack(ads.LISTENER)
+            self.assertIn("taken", nack.error)
+            self.assertIn(str(address[1]), nack.error)
+            self.assertEqual("a", self.answering())
+            self.assertEqual("a", self.answering(port=self.proxy.address("good")))
 
     @weft_only("the text names the field's full path")
     def test_nack_names_the_field(self):
