@@ -1,0 +1,161 @@
+// What single fields of a VirtualService become.
+#include "controlplane/translate/translate.h"
+
+#include "world.h"
+
+#include "envoy/config/route/v3/route.pb.h"
+
+#include <google/protobuf/util/json_util.h>
+
+namespace weft::translate {
+namespace {
+
+using RouteMessage = envoy::config::route::v3::Route;
+using Lines = std::vector<std::string>;
+
+const std::string kShop = "---\napiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: http, port: 8080}]}\n";
+
+std::string rule(const std::string& name, const std::string& http, const std::string& head = "hosts: [shop]") {
+  return "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: " + name + "}\nspec:\n  " + head + "\n  http:\n" + http;
+}
+
+Client client(const model::View& view, const std::string& metadata = "{}") {
+  auto node = node_of("sidecar~127.0.0.5~x.default~default.svc.cluster.local", metadata);
+  return client_of(view, node, listener_plan(view, node));
+}
+
+envoy::config::route::v3::VirtualHost host(const model::View& view, const Client& client, const std::string& name, const std::string& routes = "8080") {
+  for (const auto& configuration : route_configurations(view, client)) {
+    if (configuration.name() != routes) continue;
+    for (const auto& host : configuration.virtual_hosts()) {
+      if (host.name() == name) return host;
+    }
+  }
+  ADD_FAILURE() << name << " is not in " << routes;
+  return {};
+}
+
+std::vector<RouteMessage> routes(const std::string& http) {
+  auto view = view_of(kShop + rule("r", http));
+  auto found = host(*view, client(*view), "shop.default.svc.cluster.local:8080");
+  return {found.routes().begin(), found.routes().end()};
+}
+
+std::string match_of(const std::string& match) {
+  auto all = routes("  - match: [" + match + "]\n    route: [{destination: {host: shop}}]\n");
+  if (all.empty()) return "no route";
+  std::string text;
+  EXPECT_TRUE(google::protobuf::util::MessageToJsonString(all[0].match(), &text).ok());
+  return text;
+}
+
+TEST(Routes, Matches) {
+  EXPECT_EQ(match_of("{uri: {exact: /a}}"), R"({"path":"/a","caseSensitive":true})");
+  EXPECT_EQ(match_of("{uri: {prefix: /a}, ignoreUriCase: true}"), R"({"prefix":"/a","caseSensitive":false})");
+  EXPECT_EQ(match_of("{uri: {regex: '/a.*'}}"), R"({"safeRegex":{"regex":"/a.*"}})");
+  EXPECT_EQ(match_of("{headers: {b: {prefix: x}, a: {}}, method: {exact: GET}}"),
+            R"({"prefix":"/","caseSensitive":true,"headers":[{"name":"a","presentMatch":true},{"name":"b","stringMatch":{"prefix":"x"}},)"
+            R"({"name":":method","stringMatch":{"exact":"GET"}}]})");
+  EXPECT_EQ(match_of("{withoutHeaders: {a: {exact: x}, b: {}}}"),
+            R"({"prefix":"/","caseSensitive":true,"headers":[{"name":"a","invertMatch":true,"stringMatch":{"exact":"x"},)"
+            R"("treatMissingHeaderAsEmpty":true},{"name":"b","presentMatch":true,"invertMatch":true}]})");
+  EXPECT_EQ(match_of("{queryParams: {q: {regex: a+}}}"),
+            R"({"prefix":"/","caseSensitive":true,"queryParameters":[{"name":"q","stringMatch":{"safeRegex":{"regex":"a+"}}}]})");
+}
+
+TEST(Routes, WhatIsKnownBeforehandIsDecidedHere) {
+  const std::string http = "  - {name: port, match: [{port: 9}], route: [{destination: {host: shop}}]}\n"
+                           "  - {name: from, match: [{sourceLabels: {app: web}, uri: {prefix: /w}}], route: [{destination: {host: shop}}]}\n"
+                           "  - {name: ns, match: [{sourceNamespace: other}], route: [{destination: {host: shop}}]}\n"
+                           "  - {name: gateway, match: [{gateways: [g]}], route: [{destination: {host: shop}}]}\n"
+                           "  - {name: all, match: [{uri: {prefix: /}, name: every}], route: [{destination: {host: shop}}]}\n"
+                           "  - {name: late, match: [{uri: {prefix: /x}}], route: [{destination: {host: shop}}]}\n";
+  auto view = view_of(kShop + rule("r", http, "hosts: [shop]\n  gateways: [mesh, g]"));
+  auto names = [&](const Client& of) {
+    Lines all;
+    auto found = host(*view, of, "shop.default.svc.cluster.local:8080");
+    for (const auto& route : found.routes()) all.push_back(route.name());
+    return all;
+  };
+  EXPECT_EQ(names(client(*view)), Lines{"all.every"});
+  EXPECT_EQ(names(client(*view, R"({"LABELS":{"app":"web"}})")), (Lines{"from", "all.every"}));
+}
+
+TEST(Routes, Actions) {
+  auto redirect = routes("  - {redirect: {uri: /b, authority: c, redirectCode: 308, derivePort: FROM_REQUEST_PORT}}\n")[0].redirect();
+  EXPECT_EQ(redirect.path_redirect(), "/b");
+  EXPECT_EQ(redirect.host_redirect(), "c");
+  EXPECT_EQ(redirect.port_redirect(), 8080u);
+  EXPECT_EQ(redirect.response_code(), envoy::config::route::v3::RedirectAction::PERMANENT_REDIRECT);
+
+  auto direct = routes("  - {directResponse: {status: 503, body: {string: gone}}}\n")[0].direct_response();
+  EXPECT_EQ(direct.status(), 503u);
+  EXPECT_EQ(direct.body().inline_string(), "gone");
+
+  auto action = routes("  - {rewrite: {uri: /n, authority: o}, timeout: 1500ms, retries: {attempts: 1, retryOn: '5xx,404', perTryTimeout: 1s,"
+                       " backoff: 20ms, retryIgnorePreviousHosts: false}, route: [{destination: {host: shop}}]}\n")[0].route();
+  EXPECT_EQ(action.prefix_rewrite(), "/n");
+  EXPECT_EQ(action.host_rewrite_literal(), "o");
+  EXPECT_EQ(action.timeout().seconds(), 1);
+  EXPECT_EQ(action.timeout().nanos(), 500'000'000);
+  EXPECT_EQ(action.retry_policy().retry_on(), "5xx,retriable-status-codes");
+  ASSERT_EQ(action.retry_policy().retriable_status_codes_size(), 1);
+  EXPECT_EQ(action.retry_policy().retriable_status_codes(0), 404u);
+  EXPECT_EQ(action.retry_policy().retry_back_off().base_interval().nanos(), 20'000'000);
+  EXPECT_EQ(action.retry_policy().retry_host_predicate_size(), 0);
+  EXPECT_FALSE(routes("  - {retries: {attempts: 0}, route: [{destination: {host: shop}}]}\n")[0].route().has_retry_policy());
+}
+
+TEST(Routes, HeadersStandWhereTheyApply) {
+  auto one = routes("  - headers: {request: {set: {b: '1', host: h}, add: {a: '2'}, remove: [c]}}\n"
+                    "    route: [{destination: {host: shop}, headers: {response: {set: {d: '3'}}}}]\n")[0];
+  ASSERT_EQ(one.request_headers_to_add_size(), 2);
+  EXPECT_EQ(one.request_headers_to_add(0).header().key(), "b");
+  EXPECT_EQ(one.request_headers_to_add(0).append_action(), envoy::config::core::v3::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD);
+  EXPECT_EQ(one.request_headers_to_add(1).append_action(), envoy::config::core::v3::HeaderValueOption::APPEND_IF_EXISTS_OR_ADD);
+  EXPECT_EQ(one.request_headers_to_remove(0), "c");
+  EXPECT_EQ(one.response_headers_to_add(0).header().key(), "d");
+  EXPECT_EQ(one.route().host_rewrite_literal(), "h");
+  auto two = routes("  - route:\n    - {destination: {host: shop}, weight: 1, headers: {response: {add: {d: '3'}}}}\n"
+                    "    - {destination: {host: none.example, port: {number: 7}}, weight: 3}\n"
+                    "    - {destination: {host: shop}, weight: 0}\n")[0];
+  const auto& clusters = two.route().weighted_clusters().clusters();
+  ASSERT_EQ(clusters.size(), 2);
+  EXPECT_EQ(clusters[0].response_headers_to_add(0).header().key(), "d");
+  EXPECT_EQ(clusters[1].name(), "outbound|7||none.example") << "an unknown host is a 503 at run time";
+  EXPECT_EQ(two.response_headers_to_add_size(), 0);
+}
+
+TEST(Routes, TheBestFittingRuleWinsAndTheOldestAmongEquals) {
+  const std::string route = ", route: [{destination: {host: shop}}]}\n";
+  auto view = view_of(kShop + rule("wild", "  - {name: wild" + route, "hosts: ['*.svc.cluster.local']") + rule("old", "  - {name: old" + route) +
+                      rule("new", "  - {name: new" + route));
+  EXPECT_EQ(host(*view, client(*view), "shop.default.svc.cluster.local:8080").routes(0).name(), "old");
+}
+
+TEST(Routes, GatewaysConcatenateRulesAndPutCatchAllsLast) {
+  const std::string gateway = "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec:\n  selector: {istio: in}\n"
+                              "  servers:\n  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.x.com', 'elsewhere/y.com']}\n";
+  const std::string to = ", route: [{destination: {host: shop}}]}\n", bound = "\n  gateways: [g]";
+  auto world = kShop + gateway;
+  auto router = [&](const model::View& view) {
+    auto node = node_of("router~127.0.0.7~gw.default~default.svc.cluster.local", R"({"LABELS":{"istio":"in"}})");
+    return client_of(view, node, listener_plan(view, node));
+  };
+  auto view = view_of(world);
+  auto none = host(*view, router(*view), "blackhole:80", "http.80");
+  EXPECT_EQ(none.domains(0), "*");
+  EXPECT_EQ(none.routes_size(), 0);
+  view = view_of(world + rule("one", "  - {name: all" + to, "hosts: [a.x.com]" + bound) +
+                 rule("two", "  - {name: part, match: [{uri: {prefix: /p}}]" + to, "hosts: ['*']" + bound) +
+                 rule("three", "  - {name: part3, match: [{uri: {prefix: /q}}]" + to, "hosts: [a.x.com, y.com, z.com]" + bound));
+  auto found = host(*view, router(*view), "a.x.com:80", "http.80");
+  ASSERT_EQ(found.routes_size(), 2);
+  EXPECT_EQ(found.routes(0).name(), "part3");
+  EXPECT_EQ(found.routes(1).name(), "all");
+  EXPECT_EQ(host(*view, router(*view), "*.x.com:80", "http.80").routes(0).name(), "part");
+  EXPECT_EQ(route_configurations(*view, router(*view))[0].virtual_hosts_size(), 2) << "neither y.com nor z.com is this gateway's to serve";
+}
+
+}  // namespace
+}  // namespace weft::translate
