@@ -129,13 +129,15 @@ spec:
         to = {version: [{"destination": {"host": "matches", "subset": version}}] for version in ("v1", "v2")}
         self.write("matches.yaml", virtual_service("matches", [
             {"match": [{"uri": {"exact": "/exact"}}, {"uri": {"regex": "/re/[0-9]+"}}, {"queryParams": {"version": {"exact": "2"}}},
-                       {"headers": {"x-user": {"prefix": "admin"}}, "uri": {"prefix": "/both"}}, {"method": {"exact": "POST"}}], "route": to["v2"]},
+                       {"headers": {"x-user": {"prefix": "admin"}}, "uri": {"prefix": "/both"}}, {"method": {"exact": "POST"}}],
+                       "route": to["v2"]},
             {"route": to["v1"]}]))
         self.wait_for_answer("matches", "matches-v2", "/exact")
         self.wait_for_answer("matches", "matches-v2", "/re/12")
         self.wait_for_answer("matches", "matches-v2", "/?version=2")
         self.wait_for_answer("matches", "matches-v2", "/both/x", [("x-user", "admin-1")])
-        for path, headers in (("/exact/not", ()), ("/re/x", ()), ("/?version=3", ()), ("/both/x", [("x-user", "guest")]), ("/", [("x-user", "admin")])):
+        for path, headers in (("/exact/not", ()), ("/re/x", ()), ("/?version=3", ()), ("/both/x", [("x-user", "guest")]),
+                              ("/", [("x-user", "admin")])):
             self.wait_for_answer("matches", "matches-v1", path, headers)
         posted = fetch((self.client.ip, PORT), "/", "POST", body=b"x", host="matches")
         self.assertEqual("matches-v2", posted.json()["upstream"])
@@ -145,7 +147,8 @@ spec:
         self.write("shapes.yaml", virtual_service("shapes", [
             {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/new", "redirectCode": 302}},
             {"match": [{"uri": {"prefix": "/direct"}}], "directResponse": {"status": 418, "body": {"string": "short"}}},
-            {"match": [{"uri": {"prefix": "/api/"}}], "rewrite": {"uri": "/", "authority": "inner.test"}, "route": [{"destination": {"host": "shapes"}}],
+            {"match": [{"uri": {"prefix": "/api/"}}], "rewrite": {"uri": "/", "authority": "inner.test"},
+             "route": [{"destination": {"host": "shapes"}}],
              "headers": {"request": {"set": {"x-set": "1"}, "remove": ["x-gone"]}, "response": {"add": {"x-answer": "yes"}}}},
             {"route": [{"destination": {"host": "shapes"}}]}]))
         wait_for(lambda: self.call("shapes", "/old/x").status == 302, "the redirect")
@@ -155,7 +158,8 @@ spec:
         answer = self.call("shapes", "/api/things?x=1", [("x-gone", "1")])
         seen = answer.json()
         headers = dict(seen["headers"])
-        self.assertEqual(("/things?x=1", "inner.test", "1", "yes"), (seen["target"], headers["host"], headers["x-set"], answer.header("x-answer")))
+        self.assertEqual(("/things?x=1", "inner.test", "1", "yes"), (seen["target"], headers["host"], headers["x-set"],
+                                                                     answer.header("x-answer")))
         self.assertNotIn("x-gone", headers)
 
     def test_faults(self):
@@ -165,7 +169,8 @@ spec:
              "route": [{"destination": {"host": "faulty"}}]},
             {"match": [{"headers": {"chaos": {"exact": "some"}}}], "fault": {"abort": {"percentage": {"value": 50}, "httpStatus": 500}},
              "route": [{"destination": {"host": "faulty"}}]},
-            {"match": [{"headers": {"chaos": {"exact": "delay"}}}], "fault": {"delay": {"percentage": {"value": 100}, "fixedDelay": "0.3s"}},
+            {"match": [{"headers": {"chaos": {"exact": "delay"}}}],
+             "fault": {"delay": {"percentage": {"value": 100}, "fixedDelay": "0.3s"}},
              "route": [{"destination": {"host": "faulty"}}]},
             {"route": [{"destination": {"host": "faulty"}}]}]))
         self.wait_for_answer("faulty", 503, headers=[("chaos", "abort")])
@@ -215,7 +220,8 @@ spec:
         self.addCleanup(release.set)
         app, = self.service("slow", "v1")
         app.on("/held", Reply(hold=release))
-        self.write("slow.yaml", virtual_service("slow", [{"timeout": "0.3s", "retries": {"attempts": 0}, "route": [{"destination": {"host": "slow"}}]}]))
+        self.write("slow.yaml", virtual_service("slow", [{"timeout": "0.3s", "retries": {"attempts": 0},
+                                                          "route": [{"destination": {"host": "slow"}}]}]))
         wait_for(lambda: self.call("slow", "/held").status == 504, "the timeout")
         self.assertEqual("upstream request timeout", self.call("slow", "/held").text)
 
@@ -293,8 +299,9 @@ spec:
         self.write("steady.yaml", split("steady", 0, 100))
         self.wait_for_answer("steady", "steady-v2")
         wait_for(lambda: self.counts("steady", 10) == {"steady-v2": 10}, "only v2")
-        for text in ("{ not yaml", "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: steady-routes}\nspec: {hosts: [steady], "
-                     "http: [{route: [{destination: {host: steady, subset: v1}}], timeout: soon}]}"):
+        wrong = split("steady", 100, 0)
+        wrong["spec"]["http"][0]["timeout"] = "soon"
+        for text in ("{ not yaml", wrong):
             self.write("steady.yaml", text)
             holds_for(lambda: self.counts("steady", 5) == {"steady-v2": 5}, "still v2", 0.5)
         self.write("steady.yaml", split("steady", 100, 0))

@@ -25,13 +25,16 @@ class AccessLog(unittest.TestCase):
         cls.text, cls.json, cls.default = (os.path.join(cls.folder.name, name) for name in ("text", "json", "default"))
         logs = [
             {"name": "text", "typed_config": {"@type": FILE_LOG, "path": cls.text, "log_format": {"text_format_source": {"inline_string": (
-                "%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED% %BYTES_SENT% "
-                "%UPSTREAM_CLUSTER% %UPSTREAM_HOST% %ROUTE_NAME% %REQ(X-ABSENT?X-THERE)% %RESP(X-ANSWER):3% %START_TIME(%Y)% %DURATION% 100%%\n")}}}},
+                "%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED% "
+                "%BYTES_SENT% %UPSTREAM_CLUSTER% %UPSTREAM_HOST% %ROUTE_NAME% %REQ(X-ABSENT?X-THERE)% %RESP(X-ANSWER):3% "
+                "%START_TIME(%Y)% %DURATION% 100%%\n")}}}},
             {"name": "json", "typed_config": {"@type": FILE_LOG, "path": cls.json, "log_format": {"json_format": {
-                "code": "%RESPONSE_CODE%", "path": "%REQ(:PATH)%", "both": "%REQ(:METHOD)% to %UPSTREAM_CLUSTER%", "absent": "%REQ(X-ABSENT)%",
+                "code": "%RESPONSE_CODE%", "path": "%REQ(:PATH)%", "both": "%REQ(:METHOD)% to %UPSTREAM_CLUSTER%",
+                "absent": "%REQ(X-ABSENT)%",
                 "nested": {"flags": "%RESPONSE_FLAGS%"}}}}},
             {"name": "default", "typed_config": {"@type": FILE_LOG, "path": cls.default}},
-            {"name": "stdout", "typed_config": {"@type": STDOUT_LOG, "log_format": {"text_format_source": {"inline_string": "OUT %REQ(:PATH)%\n"}}}}]
+            {"name": "stdout", "typed_config": {"@type": STDOUT_LOG,
+                                                "log_format": {"text_format_source": {"inline_string": "OUT %REQ(:PATH)%\n"}}}}]
         cls.proxy = DataPlane(bootstrap(
             [listener(hcm(routes(route("/dead", "dead", name="to-dead"), route("/up", "up", name="to-up")), access_log=logs))],
             [cluster("up", cls.upstream.address), cluster("dead", dead)]),
@@ -50,14 +53,16 @@ class AccessLog(unittest.TestCase):
         fetch(self.proxy.address(), "/up/text?q=1", "POST", headers=[("x-there", "yes")], body=b"12345")
         fields = self.line(self.text, "/up/text").split(" ")
         host = "%s:%d" % self.upstream.address
-        self.assertEqual(["POST", "/up/text?q=1", "HTTP/1.1", "200", "-", "via_upstream", "5", "5", "up", host, "to-up", "yes", "abc"], fields[:13])
+        self.assertEqual(["POST", "/up/text?q=1", "HTTP/1.1", "200", "-", "via_upstream", "5", "5", "up", host, "to-up", "yes", "abc"],
+                         fields[:13])
         self.assertRegex(fields[13], r"^20\d\d$")
         self.assertRegex(fields[14], r"^\d+$")
         self.assertEqual("100%", fields[15])
 
     def test_flags_and_details(self):
         fetch(self.proxy.address(), "/dead/x")
-        self.assertRegex(self.line(self.text, "/dead/x"), r"^GET /dead/x HTTP/1.1 503 UF upstream_reset_before_response_started\{.*\} 0 \d+ dead ")
+        self.assertRegex(self.line(self.text, "/dead/x"),
+                         r"^GET /dead/x HTTP/1.1 503 UF upstream_reset_before_response_started\{.*\} 0 \d+ dead ")
         fetch(self.proxy.address(), "/nowhere")
         self.assertIn("404 NR route_not_found", self.line(self.text, "/nowhere"))
 

@@ -33,7 +33,8 @@ class Admin(unittest.TestCase):
 
     def test_help_names_every_page(self):
         text = self.proxy.admin("/help").text
-        for page in ("/clusters", "/config_dump", "/drain_listeners", "/healthcheck/fail", "/healthcheck/ok", "/help", "/listeners", "/logging",
+        for page in ("/clusters", "/config_dump", "/drain_listeners", "/healthcheck/fail", "/healthcheck/ok", "/help", "/listeners",
+                     "/logging",
                      "/quitquitquit", "/ready", "/reset_counters", "/server_info", "/stats", "/stats/prometheus"):
             self.assertIn(page, text)
 
@@ -123,7 +124,8 @@ class Admin(unittest.TestCase):
 
     @weft_only("the admin page itself is part of the bar")
     def test_admin_survives_nonsense(self):
-        for data in (b"\0" * 100, b"GET /stats HTTP/1.1\r\n\r\n", b"GET " + b"x" * 100000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"POST /stats HTTP/1.1\r\n"
+        for data in (b"\0" * 100, b"GET /stats HTTP/1.1\r\n\r\n", b"GET " + b"x" * 100000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+                     b"POST /stats HTTP/1.1\r\n"
                      b"Host: a\r\nContent-Length: 99999999999999999999\r\n\r\n"):
             with Connection(self.proxy.admin_address) as connection:
                 connection.send(data)

@@ -106,7 +106,8 @@ class Http1(unittest.TestCase):
                     pass
                 done.set()
                 peer.close()
-            proxy = DataPlane(bootstrap([listener(hcm(routes(route("/", "raw", action={"timeout": "0s"}))))], [cluster("raw", server.getsockname())]))
+            proxy = DataPlane(bootstrap([listener(hcm(routes(route("/", "raw", action={"timeout": "0s"}))))],
+                                        [cluster("raw", server.getsockname())]))
             self.addCleanup(proxy.stop)
             before = resident(proxy.program.pid)
             threading.Thread(target=pour, daemon=True).start()
@@ -145,7 +146,8 @@ class Http1(unittest.TestCase):
         wait_for(lambda: self.proxy.stat("cluster.up.upstream_rq_active") == 0, "no active request")
 
     def test_upstream_connection_with_unasked_bytes_is_not_reused(self):
-        self.upstream.on("/poison", Reply(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison"))
+        answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+        self.upstream.on("/poison", Reply(raw=answer + b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison"))
         self.assertEqual(b"ok", fetch(self.proxy.address(), "/poison").body)
         poisoned = self.upstream.requests("/poison")[0].connection
         for _ in range(5):

@@ -205,7 +205,8 @@ static_resources:
         with open(os.path.join(path, "c.json"), "w", encoding="utf-8") as file:
             json.dump(self.world(), file)
         admin = os.path.join(path, "admin")
-        program = Program(["/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"', data_plane_program(), "-c", file.name, "--concurrency", "1", "-l", "error",
+        program = Program(["/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"', data_plane_program(), "-c", file.name, "--concurrency", "1",
+                           "-l", "error",
                            "--disable-hot-restart", "--use-dynamic-base-id", "--admin-address-path", admin], name="few-descriptors")
         self.addCleanup(program.stop)
         wait_for(lambda: program.require_alive() and os.path.getsize(admin), "the admin address")

@@ -33,7 +33,8 @@ class Resilience(unittest.TestCase):
         for thing in (*cls.upstreams, keeper):
             cls.addClassCleanup(thing.close)
         addresses = [upstream.address for upstream in cls.upstreams]
-        limits = {"circuit_breakers": {"thresholds": [{"max_connections": 2, "max_pending_requests": 1, "max_requests": 100, "max_retries": 1,
+        limits = {"circuit_breakers": {"thresholds": [{"max_connections": 2, "max_pending_requests": 1, "max_requests": 100,
+                                                       "max_retries": 1,
                                                        "track_remaining": True}]}}
         ejection = {"interval": "0.2s", "base_ejection_time": "0.5s", "max_ejection_percent": 100, "enforcing_consecutive_5xx": 0,
                     "enforcing_consecutive_gateway_failure": 0, "enforcing_success_rate": 0}
@@ -51,7 +52,8 @@ class Resilience(unittest.TestCase):
                 **ejection, "split_external_local_origin_errors": True, "consecutive_local_origin_failure": 2,
                 "enforcing_consecutive_local_origin_failure": 100}),
             cluster("eject-half", *addresses, outlier_detection={
-                **ejection, "consecutive_5xx": 1, "enforcing_consecutive_5xx": 100, "max_ejection_percent": 34, "base_ejection_time": "30s"}),
+                **ejection, "consecutive_5xx": 1, "enforcing_consecutive_5xx": 100, "max_ejection_percent": 34,
+                "base_ejection_time": "30s"}),
             cluster("few-per-connection", cls.a.address, typed_extension_protocol_options={
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                     "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",

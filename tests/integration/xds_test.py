@@ -281,7 +281,8 @@ class XdsCases:
         self.wait_for_answer("a")
         with socket.create_server(("127.0.0.1", 0)) as other:
             address = other.getsockname()
-            self.plane.change(listeners=[static_listener("taken", route("/", "x"), address=address), static_listener("good", route("/", "x"))])
+            self.plane.change(listeners=[static_listener("taken", route("/", "x"), address=address),
+                                         static_listener("good", route("/", "x"))])
             nack = self.plane.wait_nack(ads.LISTENER)
             self.assertIn("taken", nack.error)
             self.assertIn(str(address[1]), nack.error)

@@ -32,7 +32,8 @@ def routes(*entries, name="main", domains=("*",), **virtual_host):
 
 def route(prefix, cluster=None, match=None, action=None, **fields):
     """A prefix route to a cluster; `match` and `action` add to either half, other fields to the route."""
-    return {"match": {"prefix": prefix, **(match or {})}, "route": {**({"cluster": cluster} if cluster else {}), **(action or {})}, **fields}
+    return {"match": {"prefix": prefix, **(match or {})}, "route": {**({"cluster": cluster} if cluster else {}), **(action or {})},
+            **fields}
 
 
 def listener(*filters, name="main", address=("127.0.0.1", 0), **fields):

@@ -5,7 +5,7 @@ DEADLINE = 20.0
 
 
 def wait_for(condition, what, deadline=DEADLINE, pause=0.02):
-    """Polls `condition` until it gives something true, and returns that. An exception of the kinds a starting peer causes counts as not yet."""
+    """Polls `condition` until it gives something true, and returns that. What a starting peer raises counts as not yet."""
     end = time.monotonic() + deadline
     last = None
     while True:

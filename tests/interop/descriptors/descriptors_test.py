@@ -170,7 +170,8 @@ class Descriptors(unittest.TestCase):
             methods = {method.name: method for method in other.method}
             for method in service.method:
                 twin = methods[method.name]
-                self.check(f"{name}.{method.name}", [method.input_type, method.output_type, method.client_streaming, method.server_streaming],
+                self.check(f"{name}.{method.name}", [method.input_type, method.output_type, method.client_streaming,
+                                                     method.server_streaming],
                            [twin.input_type, twin.output_type, twin.client_streaming, twin.server_streaming])
 
     def test_no_name_is_ours_alone(self):

@@ -56,7 +56,8 @@ case("http10", b"GET /echo HTTP/1.0\r\nHost: edge.test\r\nx-case: @@\r\n\r\n", l
 case("http10-default-host", b"GET /echo HTTP/1.0\r\nx-case: @@\r\n\r\n", listener="edge")
 case("http10-keep-alive", b"GET /echo HTTP/1.0\r\nHost: edge.test\r\nConnection: keep-alive\r\n\r\n", listener="edge")
 case("http10-post", b"POST /echo HTTP/1.0\r\nHost: edge.test\r\nContent-Length: 3\r\n\r\nabc", listener="edge")
-bad("http10-chunked", b"POST /echo HTTP/1.0\r\nHost: edge.test\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+bad("http10-chunked",
+    b"POST /echo HTTP/1.0\r\nHost: edge.test\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
     listener="edge")
 bad("http09", b"GET /echo\r\n\r\n")
 bad("http-2-in-line", b"GET /echo HTTP/2.0\r\nHost: main.test\r\n\r\n")
@@ -152,7 +153,8 @@ for _name, _body in {
         "space-before": b" 5\r\nhello\r\n0\r\n\r\n", "space-after": b"5 \r\nhello\r\n0\r\n\r\n", "underscore": b"5_0\r\nhello\r\n0\r\n\r\n",
         "empty": b"\r\nhello\r\n0\r\n\r\n", "overflow-64": b"10000000000000005\r\nhello\r\n0\r\n\r\n", "nul": b"5\0\r\nhello\r\n0\r\n\r\n",
         "bare-lf": b"5\nhello\r\n0\r\n\r\n", "data-ends-lf": b"5\r\nhello\n0\r\n\r\n", "data-too-long": b"5\r\nhello!\r\n0\r\n\r\n",
-        "extension-lf": b"2;\nxx\r\n34\r\n0\r\n\r\n", "extension-cr": b"2;a\rb\r\nxx\r\n0\r\n\r\n", "extension-nul": b"2;a\0\r\nxx\r\n0\r\n\r\n",
+        "extension-lf": b"2;\nxx\r\n34\r\n0\r\n\r\n", "extension-cr": b"2;a\rb\r\nxx\r\n0\r\n\r\n",
+        "extension-nul": b"2;a\0\r\nxx\r\n0\r\n\r\n",
         "trailer-nameless": b"0\r\n: x\r\n\r\n", "trailer-space": b"0\r\nx : y\r\n\r\n", "trailer-bare-lf": b"0\r\nx: y\n\r\n"}.items():
     smuggle(f"chunk-{_name}", CHUNKED, body=_body)
 bad("chunk-overflow-32", HEAD + CHUNKED + b"\r\n\r\n100000005\r\nhello\r\n0\r\n\r\n", probe=False, patience=0.5)
@@ -173,4 +175,5 @@ http2("h2-header-70k", "GET", "/echo", headers=[("x-big-%d" % i, "x" * 7000) for
 
 # -- upgrades nobody asked for
 bad("upgrade-with-length",
-    b"POST /echo HTTP/1.1\r\nHost: main.test\r\nConnection: Upgrade\r\nUpgrade: foo\r\nContent-Length: 5\r\n\r\nhello" + SMUGGLED, answers=2)
+    b"POST /echo HTTP/1.1\r\nHost: main.test\r\nConnection: Upgrade\r\nUpgrade: foo\r\nContent-Length: 5\r\n\r\nhello" + SMUGGLED,
+    answers=2)

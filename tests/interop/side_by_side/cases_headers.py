@@ -97,7 +97,8 @@ case("normalize-backslash", get("/a\\b\\..\\c"), listener="edge")
 case("normalize-semicolon", get("/a;v=1/../b;x"), listener="edge")
 
 # -- asked and transformed
-ALLOWED = {"/filtered/allowed": [Reply()], "/filtered/allowed-gzip": [Reply()], "/filtered/small": [Reply()], "/filtered/no-gzip": [Reply()],
+ALLOWED = {"/filtered/allowed": [Reply()], "/filtered/allowed-gzip": [Reply()], "/filtered/small": [Reply()],
+           "/filtered/no-gzip": [Reply()],
            "/filtered/zip": [Reply()]}
 TEXT = b"The same line again and again. " * 100
 PLAIN = (("content-type", "text/plain"),)

@@ -28,7 +28,8 @@ http2("h2-timeout-route", "GET", "/timeout/route/h2", script={"/timeout/route/h2
 # -- retries
 case("retry-5xx", get("/retry/5xx/a"), script={"/retry/5xx/a": fails(503)})
 case("retry-5xx-500", get("/retry/5xx/b"), script={"/retry/5xx/b": fails(500)})
-case("retry-5xx-exhausted", get("/retry/5xx/c"), script={"/retry/5xx/c": [Reply(503, (("x-try", "1"),), b"one"), Reply(502, (("x-try", "2"),), b"two"),
+case("retry-5xx-exhausted", get("/retry/5xx/c"), script={"/retry/5xx/c": [Reply(503, (("x-try", "1"),), b"one"), Reply(502, (("x-try",
+    "2"),), b"two"),
                                                                            Reply(500, (("x-try", "3"),), b"three")]})
 case("retry-5xx-replays-body", post("/retry/5xx/d", b"again " * 100), script={"/retry/5xx/d": [Reply(503), None]})
 case("retry-5xx-replays-chunks", post("/retry/5xx/e", [b"again ", b"and again"]), script={"/retry/5xx/e": [Reply(503), None]})
@@ -79,7 +80,8 @@ case("answer-head-chunked", request("HEAD", "/head-chunked"), methods=("HEAD",),
      script={"/head-chunked": [Reply(raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")]})
 case("answer-chunked", get("/chunked"), script={"/chunked": [Reply(chunks=(b"one", b"two", b"x" * 20000))]})
 case("answer-chunked-trailers", get("/trailers"), script={"/trailers": [Reply(chunks=(b"one",), trailers=(("x-sum", "1"),))]})
-case("answer-until-close", get("/until-close"), script={"/until-close": [Reply(raw=b"HTTP/1.1 200 OK\r\nx-a: b\r\n\r\nto the end", close=True)]})
+case("answer-until-close", get("/until-close"), script={"/until-close": [Reply(raw=b"HTTP/1.1 200 OK\r\nx-a: b\r\n\r\nto the end",
+                                                                               close=True)]})
 case("answer-http10", get("/answer10"), script={"/answer10": [Reply(raw=b"HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nten", close=True)]})
 case("answer-large", get("/large"), script={"/large": [Reply(body=b"0123456789" * 100000)]})
 case("answer-103", get("/103"), script={"/103": [Reply(interim=b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", body=b"x")]})
@@ -107,7 +109,8 @@ BROKEN = {
 }
 for _name, _raw in BROKEN.items():
     case(f"broken-{_name}", get(f"/broken/{_name}"), get("/echo"), answers=2, script={f"/broken/{_name}": [Reply(raw=_raw)]})
-case("truncated-length", get("/cut-length"), script={"/cut-length": [Reply(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf", close=True)]})
+case("truncated-length", get("/cut-length"), script={"/cut-length": [Reply(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
+                                                                           close=True)]})
 case("truncated-chunked", get("/cut-chunked"),
      script={"/cut-chunked": [Reply(raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n", close=True)]})
 case("truncated-head", get("/cut-head"), script={"/cut-head": [Reply(raw=b"HTTP/1.1 200 OK\r\ncontent-le", close=True)]})

@@ -20,7 +20,7 @@ from meshtest.upstream import Upstream, refused_address
 from side_by_side import cases_framing, cases_headers, cases_resilience, cases_routing  # noqa: F401  (they fill CASES)
 from side_by_side.case import CASES
 from side_by_side.outcome import access_log, add_log, differences, run_case
-from side_by_side.table import read_table
+from side_by_side.table import listed, read_table
 
 TABLE = os.path.join(ROOT, "docs", "differences.md")
 RIGHT = os.environ.get("WEFT_SIDE_BY_SIDE", "weft")
@@ -87,7 +87,8 @@ class SideBySide(unittest.TestCase):
 
     def test_differences_are_those_in_the_table(self):
         unknown = [item for item in self.found() if not any(row.covers(item[0], item[1]) for row in self.rows)]
-        text = "\n".join(f"  {case}: {aspect}\n      Envoy: {_short(left)}\n      {RIGHT:5}: {_short(right)}" for case, aspect, left, right in unknown)
+        text = "\n".join(f"  {case}: {aspect}\n      Envoy: {_short(left)}\n      {RIGHT:5}: {_short(right)}" for case, aspect, left,
+                         right in unknown)
         cases = len({case for case, *_ in unknown})
         self.assertFalse(unknown, f"{len(unknown)} differences in {cases} of {len(CASES)} cases are not in {TABLE}:\n{text}")
 
@@ -118,7 +119,7 @@ def _short(value):
 
 def show(names):
     """Prints the outcomes of some cases on both sides."""
-    chosen = [case for case in CASES if any(case.name == name or (name.endswith("*") and case.name.startswith(name[:-1])) for name in names)]
+    chosen = [case for case in CASES if listed(case.name, names)]
     world = World()
     try:
         for kind in ("envoy", RIGHT) if RIGHT != "envoy" else ("envoy",):

@@ -13,10 +13,11 @@ class Row:
     line: int
 
     def covers(self, case, aspect):
-        return _listed(case, self.cases) and _listed(aspect, self.aspects)
+        return listed(case, self.cases) and listed(aspect, self.aspects)
 
 
-def _listed(name, patterns):
+def listed(name, patterns):
+    """Whether a name is among these, of which some may end in a star."""
     return any(name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])) for pattern in patterns)
 
 
