@@ -3,7 +3,7 @@
 
 #include <set>
 
-namespace weft::validation {
+namespace weft::validation::destination_rule {
 namespace {
 
 constexpr std::string_view kIdentity = "TLS between proxies comes with identity, in a later version; DISABLE works";
@@ -160,9 +160,9 @@ std::optional<model::TrafficPolicy> policy(const Reader& from) {
 
 }  // namespace
 
-constexpr Table kDestinationRuleTable{kRootFields};
+constexpr Table kTable{kRootFields};
 
-model::Spec build_destination_rule(const Reader& root) {
+model::Spec build(const Reader& root) {
   const Reader spec = root["spec"];
   model::DestinationRule rule;
   if (Reader host = spec["host"]; host && !host.text().empty()) {
@@ -188,4 +188,4 @@ model::Spec build_destination_rule(const Reader& root) {
   return rule;
 }
 
-}  // namespace weft::validation
+}  // namespace weft::validation::destination_rule

@@ -3,7 +3,7 @@
 
 #include <set>
 
-namespace weft::validation {
+namespace weft::validation::gateway {
 namespace {
 
 constexpr std::string_view kWithTls = "HTTPS and TLS servers are not served until TLS comes";
@@ -90,9 +90,9 @@ void hosts(const Reader& server, model::GatewayServer& out) {
 
 }  // namespace
 
-constexpr Table kGatewayTable{kRootFields};
+constexpr Table kTable{kRootFields};
 
-model::Spec build_gateway(const Reader& root) {
+model::Spec build(const Reader& root) {
   const Reader spec = root["spec"];
   model::Gateway gateway;
   check_labels(spec["selector"]);
@@ -116,4 +116,4 @@ model::Spec build_gateway(const Reader& root) {
   return gateway;
 }
 
-}  // namespace weft::validation
+}  // namespace weft::validation::gateway

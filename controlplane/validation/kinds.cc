@@ -23,16 +23,16 @@ constexpr Field kMetadataFields[] = {{"name", Type::kString},
                                      {"selfLink", Type::kString, Use::kHarmless, kKubernetes}};
 
 constexpr Kind kKinds[] = {
-    {"VirtualService", kNetworking, kServed, &kVirtualServiceTable, build_virtual_service},
-    {"DestinationRule", kNetworking, kServed, &kDestinationRuleTable, build_destination_rule, true, kSecurity},
-    {"Gateway", kNetworking, kServed, &kGatewayTable, build_gateway},
-    {"ServiceEntry", kNetworking, kServed, &kServiceEntryTable, build_service_entry},
-    {"WorkloadEntry", kNetworking, kServed, &kWorkloadEntryTable, build_workload_entry},
-    {"Service", "", "v1", &kServiceTable, build_service},
-    {"Endpoints", "", "v1", &kEndpointsTable, build_endpoints},
-    {"EndpointSlice", "discovery.k8s.io", "v1 v1beta1", &kEndpointSliceTable, build_endpoint_slice},
-    {"Pod", "", "v1", &kPodTable, build_pod},
-    {"Namespace", "", "v1", &kNamespaceTable, build_namespace, false},
+    {"VirtualService", kNetworking, kServed, &virtual_service::kTable, virtual_service::build},
+    {"DestinationRule", kNetworking, kServed, &destination_rule::kTable, destination_rule::build, true, kSecurity},
+    {"Gateway", kNetworking, kServed, &gateway::kTable, gateway::build},
+    {"ServiceEntry", kNetworking, kServed, &service_entry::kTable, service_entry::build},
+    {"WorkloadEntry", kNetworking, kServed, &service_entry::kEntryTable, service_entry::build_entry},
+    {"Service", "", "v1", &kubernetes::kServiceTable, kubernetes::build_service},
+    {"Endpoints", "", "v1", &kubernetes::kEndpointsTable, kubernetes::build_endpoints},
+    {"EndpointSlice", "discovery.k8s.io", "v1 v1beta1", &kubernetes::kEndpointSliceTable, kubernetes::build_endpoint_slice},
+    {"Pod", "", "v1", &kubernetes::kPodTable, kubernetes::build_pod},
+    {"Namespace", "", "v1", &kubernetes::kNamespaceTable, kubernetes::build_namespace, false},
 };
 
 constexpr std::string_view kLater = "remove it; identity and policy come with a later version";

@@ -20,20 +20,33 @@ struct ForeignKind {
 };
 std::span<const ForeignKind> foreign_kinds();
 
-extern const Table kVirtualServiceTable, kDestinationRuleTable, kGatewayTable, kServiceEntryTable, kWorkloadEntryTable;
-extern const Table kServiceTable, kEndpointsTable, kEndpointSliceTable, kPodTable, kNamespaceTable;
 extern const Table kMetadataTable;
 
-model::Spec build_virtual_service(const Reader& root);
-model::Spec build_destination_rule(const Reader& root);
-model::Spec build_gateway(const Reader& root);
-model::Spec build_service_entry(const Reader& root);
-model::Spec build_workload_entry(const Reader& root);
+namespace virtual_service {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace virtual_service
+namespace destination_rule {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace destination_rule
+namespace gateway {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace gateway
+namespace service_entry {
+extern const Table kTable, kEntryTable;
+model::Spec build(const Reader& root);
+model::Spec build_entry(const Reader& root);
+}  // namespace service_entry
+namespace kubernetes {
+extern const Table kServiceTable, kEndpointsTable, kEndpointSliceTable, kPodTable, kNamespaceTable;
 model::Spec build_service(const Reader& root);
 model::Spec build_endpoints(const Reader& root);
 model::Spec build_endpoint_slice(const Reader& root);
 model::Spec build_pod(const Reader& root);
 model::Spec build_namespace(const Reader& root);
+}  // namespace kubernetes
 
 // Rows that every object begins with.
 #define WEFT_OBJECT_FIELDS                                                         \

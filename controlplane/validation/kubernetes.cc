@@ -4,7 +4,7 @@
 
 #include <set>
 
-namespace weft::validation {
+namespace weft::validation::kubernetes {
 namespace {
 
 constexpr std::string_view kUnread = "";
@@ -202,4 +202,4 @@ model::Spec build_pod(const Reader& root) {
 
 model::Spec build_namespace(const Reader&) { return model::Namespace{}; }
 
-}  // namespace weft::validation
+}  // namespace weft::validation::kubernetes

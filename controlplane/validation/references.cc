@@ -16,7 +16,7 @@ using model::Typed;
 using model::View;
 using model::VirtualService;
 
-std::string indexed(std::string_view list, size_t i) { return std::string(list) + "[" + std::to_string(i) + "]"; }
+std::string element(std::string_view list, size_t i) { return std::string(list) + "[" + std::to_string(i) + "]"; }
 
 bool implies(const std::optional<StringMatch>& earlier, const std::optional<StringMatch>& later) {
   if (!earlier) return true;
@@ -102,12 +102,12 @@ class References {
 
   void virtual_service(const Resource& resource, const VirtualService& spec) {
     for (size_t i = 0; i < spec.http.size(); ++i) {
-      const std::string route = indexed("spec.http", i);
-      for (size_t j = 0; j < spec.http[i].routes.size(); ++j) destination(resource, spec.http[i].routes[j].destination, route + indexed(".route", j) + ".destination");
+      const std::string route = element("spec.http", i);
+      for (size_t j = 0; j < spec.http[i].routes.size(); ++j) destination(resource, spec.http[i].routes[j].destination, route + element(".route", j) + ".destination");
       reachability(resource, spec, i);
     }
     for (size_t i = 0; i < spec.gateways.size(); ++i)
-      if (spec.gateways[i] != model::kMesh) gateway(resource, spec, spec.gateways[i], indexed("spec.gateways", i));
+      if (spec.gateways[i] != model::kMesh) gateway(resource, spec, spec.gateways[i], element("spec.gateways", i));
     if (std::find(spec.gateways.begin(), spec.gateways.end(), model::kMesh) != spec.gateways.end()) conflicts(resource, spec);
   }
 
@@ -157,7 +157,7 @@ class References {
         for (const model::GatewayHost& host : server.hosts)
           served = served || ((host.ns == "*" || host.ns == resource.key.ns) && (model::host_matches(host.host, spec.hosts[i]) || model::host_matches(spec.hosts[i], host.host)));
       if (!served)
-        warn(resource, codes::kHostNotInGateway, "host " + spec.hosts[i] + " of the VirtualService is in no server of Gateway " + name, indexed("spec.hosts", i),
+        warn(resource, codes::kHostNotInGateway, "host " + spec.hosts[i] + " of the VirtualService is in no server of Gateway " + name, element("spec.hosts", i),
              "add " + spec.hosts[i] + " to the hosts of a server of the Gateway");
     }
   }
@@ -172,7 +172,7 @@ class References {
       if (!oldest) continue;
       const std::string winner = oldest->key.ns + "/" + oldest->key.name, own = resource.key.ns + "/" + resource.key.name;
       warn(resource, codes::kHostConflict, "the VirtualServices " + winner + " and " + own + " define the same mesh host " + spec.hosts[i] + "; the older one, " + winner + ", wins",
-           indexed("spec.hosts", i), "merge them into one VirtualService");
+           element("spec.hosts", i), "merge them into one VirtualService");
     }
   }
 
@@ -189,18 +189,18 @@ class References {
           if (covers(theirs[k], own[m])) taken[m] = earlier;
       }
     const bool all = std::all_of(taken.begin(), taken.end(), [&](const auto& t) { return t && *t < at; });
-    const std::string field = indexed("spec.http", at);
+    const std::string field = element("spec.http", at);
     if (all) {
       const bool catch_all = spec.http[*taken.front()].matches.empty();
       warn(resource, codes::kUnreachable,
            "VirtualService rule #" + std::to_string(at) + " not used (" + (catch_all ? "only the last rule can have no matches" : "rule #" + std::to_string(*taken.front()) + " takes everything first") + ")",
-           field, "put it before " + indexed("spec.http", *taken.front()) + ", or remove it");
+           field, "put it before " + element("spec.http", *taken.front()) + ", or remove it");
       return;
     }
     for (size_t m = 0; m < own.size(); ++m)
       if (taken[m])
         warn(resource, codes::kIneffective, "VirtualService rule #" + std::to_string(at) + " match #" + std::to_string(m) + " is not used (overlaps with a match in rule #" + std::to_string(*taken[m]) + ")",
-             field + indexed(".match", m), "remove the match, or put it first");
+             field + element(".match", m), "remove the match, or put it first");
   }
 
   void destination_rule(const Resource& resource, const DestinationRule& spec) {
@@ -221,7 +221,7 @@ class References {
       if (any) continue;
       std::string labels;
       for (const auto& [key, value] : spec.subsets[i].labels) labels += (labels.empty() ? "" : ", ") + key + ": " + value;
-      warn(resource, codes::kEmptySubset, "the subset " + spec.subsets[i].name + " selects no pods of " + spec.written_host + "; requests to it get 503", indexed("spec.subsets", i),
+      warn(resource, codes::kEmptySubset, "the subset " + spec.subsets[i].name + " selects no pods of " + spec.written_host + "; requests to it get 503", element("spec.subsets", i),
            "label a pod of the service with " + (labels.empty() ? "anything" : labels));
     }
   }
@@ -232,7 +232,7 @@ class References {
       if (port.protocol == "UDP" || port.protocol == "SCTP" || model::select_protocol(port.app_protocol, port.name, port.port) != model::Protocol::kUnknown) continue;
       if (port.port == 25 || port.port == 53) continue;
       report(resource, codes::kPortName, Severity::kInfo,
-             "port name \"" + port.name + "\" (port " + std::to_string(port.port) + ") does not follow the naming convention of Istio, so the protocol is unknown", indexed("spec.ports", i),
+             "port name \"" + port.name + "\" (port " + std::to_string(port.port) + ") does not follow the naming convention of Istio, so the protocol is unknown", element("spec.ports", i),
              "name it http, http-... , grpc or tcp, or set appProtocol");
     }
   }

@@ -3,7 +3,7 @@
 
 #include <set>
 
-namespace weft::validation {
+namespace weft::validation::service_entry {
 namespace {
 
 constexpr Field kEntryFields[] = {{"address", Type::kString, Use::kWorks, "an IP address"},
@@ -98,10 +98,10 @@ void hosts(const Reader& spec, model::ServiceEntry& out) {
 
 }  // namespace
 
-constexpr Table kServiceEntryTable{kRootFields};
-constexpr Table kWorkloadEntryTable{kEntryRootFields};
+constexpr Table kTable{kRootFields};
+constexpr Table kEntryTable{kEntryRootFields};
 
-model::Spec build_service_entry(const Reader& root) {
+model::Spec build(const Reader& root) {
   const Reader spec = root["spec"];
   model::ServiceEntry out;
   hosts(spec, out);
@@ -117,7 +117,8 @@ model::Spec build_service_entry(const Reader& root) {
   for (const Reader& item : spec["endpoints"].items()) {
     out.endpoints.push_back(entry(item));
     for (const auto& [name, number] : item["ports"].entries()) {
-      const bool known = std::any_of(out.ports.begin(), out.ports.end(), [&](const model::EntryPort& p) { return p.name == name; });
+      bool known = false;
+      for (const model::EntryPort& port : out.ports) known = known || port.name == name;
       if (!known) number.error(codes::kValue, "found the port name " + name + ", expected one of spec.ports");
     }
   }
@@ -133,6 +134,6 @@ model::Spec build_service_entry(const Reader& root) {
   return out;
 }
 
-model::Spec build_workload_entry(const Reader& root) { return entry(root["spec"]); }
+model::Spec build_entry(const Reader& root) { return entry(root["spec"]); }
 
-}  // namespace weft::validation
+}  // namespace weft::validation::service_entry

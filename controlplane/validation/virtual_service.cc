@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-namespace weft::validation {
+namespace weft::validation::virtual_service {
 namespace {
 
 using model::HttpRoute;
@@ -380,8 +380,8 @@ class Builder {
 
 }  // namespace
 
-constexpr Table kVirtualServiceTable{kRootFields};
+constexpr Table kTable{kRootFields};
 
-model::Spec build_virtual_service(const Reader& root) { return Builder(root).build(); }
+model::Spec build(const Reader& root) { return Builder(root).build(); }
 
-}  // namespace weft::validation
+}  // namespace weft::validation::virtual_service

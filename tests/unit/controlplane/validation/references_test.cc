@@ -11,7 +11,7 @@ using namespace weft::validation;
 
 namespace {
 
-std::string customer(const std::string& name) {
+std::string customer_text(const std::string& name) {
   std::ifstream in(std::string(WEFT_SOURCE_DIR) + "/config/customer/" + name);
   std::ostringstream text;
   text << in.rdbuf();
@@ -59,7 +59,7 @@ using Lines = std::vector<std::string>;
 }  // namespace
 
 TEST(References, TheCustomersSubsetsThatNobodyDefines) {
-  auto view = view_of({{"canary.yaml", customer("canary.yaml")}, {"ab.yaml", customer("ab-testing.yaml")}, {"s.yaml", service("user-service") + service("product-service")}});
+  auto view = view_of({{"canary.yaml", customer_text("canary.yaml")}, {"ab.yaml", customer_text("ab-testing.yaml")}, {"s.yaml", service("user-service") + service("product-service")}});
   std::string shown;
   for (const Diagnostic& f : check_references(*view)) shown += f.alias + " " + f.object + " " + std::to_string(f.mark.line) + " " + f.message + "\n";
   EXPECT_EQ(shown,
