@@ -149,7 +149,8 @@ class Mesh:
         """A proxy beside a workload, bound on the workload's own address."""
         ip = ip or self.new_address()
         node = {"id": f"{kind}~{ip}~{name}.{namespace}~{namespace}.svc.cluster.local", "cluster": name,
-                "metadata": {"INTERCEPTION_MODE": "NONE", "NAMESPACE": namespace, "LABELS": labels or {"app": name}, **(metadata or {})}}
+                "metadata": {"INTERCEPTION_MODE": "NONE", "UNPRIVILEGED_POD": "true", "NAMESPACE": namespace, "LABELS": labels or {"app": name},
+                             **(metadata or {})}}
         proxy = DataPlane(ads_bootstrap(self.control.xds, delta=delta, node=node))
         proxy.ip = ip
         self.proxies.append(proxy)
