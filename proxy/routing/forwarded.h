@@ -7,8 +7,8 @@
 
 #include <boost/asio/ip/address.hpp>
 
-#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,12 +32,14 @@ struct ForwardedOptions {
   bool skip_xff_append = false;
   bool append_x_forwarded_port = false;
   std::string via;
-  bool add_user_agent = false;            // x-envoy-downstream-service-cluster, user-agent
+  bool add_user_agent = false;            // x-envoy-downstream-service-cluster and -node, user-agent if there is none
   std::string local_cluster;              // node.cluster, for add_user_agent
   std::string local_node;                 // node.id
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
-  std::vector<AddressRange> internal_addresses;   // internal_address_config.cidr_ranges; empty: loopback and RFC 1918
+  std::vector<AddressRange> internal_addresses;   // internal_address_config.cidr_ranges; empty: nobody is internal
+  bool always_forward_client_cert = false;        // ALWAYS_FORWARD_ONLY; else x-forwarded-client-cert is removed (no TLS yet)
+  Address node_address;                   // what x-forwarded-for says for a client on loopback: the machine's own address
   HostPort host_port = HostPort::kKeep;
   bool strip_trailing_host_dot = false;
   PathOptions path;
@@ -49,14 +51,12 @@ struct Client {
   uint16_t remote_port = 0;
   uint16_t local_port = 0;
   bool tls = false;
-  std::array<uint64_t, 2> random;  // for a new x-request-id
 };
 
 struct Forwarded {
   Address client;                  // trusted client address (%DOWNSTREAM_REMOTE_ADDRESS%)
   uint16_t client_port = 0;        // 0 when it came from x-forwarded-for
   bool internal = false;           // x-envoy-internal: true
-  bool trusted = false;            // its x-envoy-* headers were kept
   PathVerdict path = PathVerdict::kAccept;
 };
 
@@ -65,8 +65,12 @@ Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, c
 
 // The pieces.
 bool is_internal(const Address& address, const ForwardedOptions& options);
-// The address that x-forwarded-for names when the last `hops` of it are trusted proxies; unspecified if there is none.
-bool last_address(std::string_view x_forwarded_for, uint32_t hops, Address& address, bool& single);
+struct XffAddress {
+  std::optional<Address> address;
+  bool single = false;  // x-forwarded-for holds this address alone
+};
+// The address that x-forwarded-for names when its last `hops` entries are trusted proxies.
+XffAddress last_address(std::string_view x_forwarded_for, uint32_t hops);
 void strip_host_port(http::Head& request, ForwardedOptions::HostPort how, uint16_t local_port);
 std::string_view host_without_port(std::string_view authority);
 void strip_trailing_host_dot(http::Head& request);

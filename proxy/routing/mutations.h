@@ -19,8 +19,7 @@ namespace weft::routing {
 class HeaderToAdd {
  public:
   enum class Append : uint8_t { kAppendIfExistsOrAdd, kAddIfAbsent, kOverwriteIfExistsOrAdd, kOverwriteIfExists };
-  // `value` may hold %OPERATORS%. Refuses names that no mutation may touch: those with ":" in front, but for requests
-  // ":path", ":authority", ":method", ":scheme" may be overwritten, and "host" as Envoy does.
+  // `value` may hold %OPERATORS%. Refuses ":..." and "host", as Envoy does: host_rewrite and prefix_rewrite are for these.
   static Result<HeaderToAdd> make(std::string name, std::string_view value, Append append = Append::kAppendIfExistsOrAdd,
                                   bool keep_empty_value = false);
   void apply(http::Head& head, const format::RequestInfo& info) const;

@@ -22,9 +22,9 @@ struct PathOptions {
 enum class PathVerdict : uint8_t {
   kAccept,
   kReject,    // 400, details "path_normalization_failed"
-  kRedirect,  // 307 to the head's (already changed) path, details "path_normalization_failed"
+  kRedirect,  // 307, `location` being the head's (already changed) path, details "path_normalization_failed"
 };
-// Changes the head's path. A fragment ("#...") is always cut off.
+// Changes the head's path. A path with a fragment ("#...") is refused, whatever the options.
 PathVerdict normalize_path(http::Head& request, const PathOptions& options);
 
 // The pieces, for a path with its query.

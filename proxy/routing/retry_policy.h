@@ -49,7 +49,7 @@ struct RetryPolicy {
   std::chrono::milliseconds max_interval{0};          // 0: ten times base_interval
   std::vector<uint32_t> retriable_status_codes;
   std::vector<HeaderMatcher> retriable_headers;          // of responses: any may match
-  std::vector<HeaderMatcher> retriable_request_headers;  // of requests: any must match, if there are some
+  std::vector<HeaderMatcher> retriable_request_headers;  // of requests: where there are some, one must match
   bool avoid_previous_hosts = false;                     // envoy.retry_host_predicates.previous_hosts
   uint32_t host_selection_retry_max_attempts = 1;
 };

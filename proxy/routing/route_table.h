@@ -27,8 +27,7 @@ struct RouteTableOptions {
 
 class RouteTable {
  public:
-  // Refuses, in Envoy's words: duplicate domains or virtual host names, wrong wildcards, weights that do not add up to
-  // 1..2^32-1, direct bodies that are too long.
+  // Refuses, in Envoy's words: duplicate domains, weights that do not add up to 1..2^32-1, direct bodies that are too long.
   static Result<std::shared_ptr<const RouteTable>> build(RouteTableOptions options);
   RouteTable(const RouteTable&) = delete;
   RouteTable& operator=(const RouteTable&) = delete;

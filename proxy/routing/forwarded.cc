@@ -1,0 +1,186 @@
+#include "proxy/routing/forwarded.h"
+
+#include "proxy/format/request_id.h"
+
+#include <charconv>
+
+namespace weft::routing {
+namespace {
+
+using http::HeaderId;
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+// A plain address: no brackets, no port, and no scope id, which means nothing beyond the link it came from.
+std::optional<Address> parse_address(std::string_view text) {
+  if (text.empty() || text.size() > 45 || text.find('%') != std::string_view::npos) return std::nullopt;
+  boost::system::error_code error;
+  Address address = boost::asio::ip::make_address(std::string(text), error);
+  if (error) return std::nullopt;
+  return address;
+}
+
+bool is_scheme(std::string_view text) { return text == "http" || text == "https"; }
+
+// What no outsider may say; an insider's own words for the router, which takes them out itself.
+constexpr HeaderId kInternalOnly[] = {
+    HeaderId::kXEnvoyRetriableStatusCodes, HeaderId::kXEnvoyRetriableHeaderNames, HeaderId::kXEnvoyRetryOn, HeaderId::kXEnvoyRetryGrpcOn,
+    HeaderId::kXEnvoyMaxRetries, HeaderId::kXEnvoyUpstreamAltStatName, HeaderId::kXEnvoyUpstreamRqTimeoutMs,
+    HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs, HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse, HeaderId::kXEnvoyExpectedRqTimeoutMs,
+    HeaderId::kXEnvoyIpTags, HeaderId::kXEnvoyHedgeOnPerTryTimeout};
+
+void remove_internal(http::Head& request, const ForwardedOptions& options, bool edge) {
+  // Most requests carry none of them: one pass over what there is instead of twenty look-ups by name.
+  bool any = !options.internal_only_headers.empty();
+  for (const http::Header& header : request.headers()) any = any || (!header.removed && header.name().starts_with("x-envoy-"));
+  if (!any) return;
+  if (edge) {
+    request.remove(HeaderId::kXEnvoyDecoratorOperation);
+    request.remove("x-envoy-downstream-service-cluster");
+    request.remove("x-envoy-downstream-service-node");
+    request.remove(HeaderId::kXEnvoyOriginalPath);
+    request.remove("x-envoy-original-host");
+  }
+  for (HeaderId id : kInternalOnly) request.remove(id);
+  request.remove("x-envoy-force-trace");
+  request.remove("x-envoy-original-url");
+  for (const std::string& name : options.internal_only_headers) request.remove(name);
+}
+
+void add_user_agent(http::Head& request, const ForwardedOptions& options) {
+  request.set("x-envoy-downstream-service-cluster", options.local_cluster);
+  if (request.value(HeaderId::kUserAgent).empty()) request.set(HeaderId::kUserAgent, options.local_cluster);
+  if (!options.local_node.empty()) request.set("x-envoy-downstream-service-node", options.local_node);
+}
+
+size_t port_start(std::string_view authority) {
+  size_t colon = authority.rfind(':');
+  if (colon == std::string_view::npos) return colon;
+  size_t bracket = authority.rfind(']');
+  return bracket == std::string_view::npos || bracket < colon ? colon : std::string_view::npos;
+}
+
+}  // namespace
+
+bool AddressRange::contains(const Address& address) const {
+  if (address.is_v6() && address.to_v6().is_v4_mapped() && prefix.is_v4())
+    return contains(boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()));
+  auto same_bits = [this](const auto& a, const auto& b) {
+    unsigned left = bits;
+    for (size_t i = 0; i < a.size() && left != 0; ++i) {
+      unsigned n = left < 8 ? left : 8;
+      unsigned mask = 0xff00u >> n & 0xffu;
+      if ((a[i] & mask) != (b[i] & mask)) return false;
+      left -= n;
+    }
+    return true;
+  };
+  if (address.is_v4() != prefix.is_v4()) return false;
+  return address.is_v4() ? same_bits(address.to_v4().to_bytes(), prefix.to_v4().to_bytes())
+                         : same_bits(address.to_v6().to_bytes(), prefix.to_v6().to_bytes());
+}
+
+bool is_internal(const Address& address, const ForwardedOptions& options) {
+  for (const AddressRange& range : options.internal_addresses)
+    if (range.contains(address)) return true;
+  return false;
+}
+
+XffAddress last_address(std::string_view x_forwarded_for, uint32_t hops) {
+  for (; hops != 0; --hops) {
+    size_t comma = x_forwarded_for.rfind(',');
+    if (comma == std::string_view::npos) return {};
+    x_forwarded_for = x_forwarded_for.substr(0, comma);
+  }
+  size_t comma = x_forwarded_for.rfind(',');
+  std::string_view last = comma == std::string_view::npos ? x_forwarded_for : x_forwarded_for.substr(comma + 1);
+  return {parse_address(trimmed(last)), comma == std::string_view::npos};
+}
+
+std::string_view host_without_port(std::string_view authority) { return authority.substr(0, port_start(authority)); }
+
+void strip_host_port(http::Head& request, ForwardedOptions::HostPort how, uint16_t local_port) {
+  if (how == ForwardedOptions::HostPort::kKeep) return;
+  std::string_view authority = request.authority();
+  size_t start = port_start(authority);
+  if (start == std::string_view::npos) return;
+  std::string_view digits = authority.substr(start + 1);
+  uint32_t port = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || end != digits.data() + digits.size()) return;
+  if (how == ForwardedOptions::HostPort::kStripMatching && port != local_port) return;
+  request.set_authority(std::string(authority.substr(0, start)));
+}
+
+void strip_trailing_host_dot(http::Head& request) {
+  std::string host(request.authority());
+  size_t end = std::min(port_start(host), host.size());
+  if (end == 0 || host[end - 1] != '.') return;
+  host.erase(end - 1, 1);
+  request.set_authority(host);
+}
+
+Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client) {
+  Forwarded result;
+  if (options.strip_trailing_host_dot) strip_trailing_host_dot(request);
+  strip_host_port(request, options.host_port, client.local_port);
+  result.path = normalize_path(request, options.path);
+
+  request.remove(HeaderId::kXEnvoyInternal);
+  std::string scratch;
+  std::string_view forwarded_for = request.joined("x-forwarded-for", scratch);
+  const std::string_view encryption = client.tls ? "https" : "http";
+  // Nobody else stands between the client and us; or just the one that x-forwarded-for names.
+  bool single = false;
+  std::optional<Address> address;
+  if (options.use_remote_address) {
+    single = !request.has(HeaderId::kXForwardedFor);
+    if (options.xff_num_trusted_hops > 0) address = last_address(forwarded_for, options.xff_num_trusted_hops - 1).address;
+    if (!address) address = client.remote, result.client_port = client.remote_port;
+    if (!options.skip_xff_append) {
+      bool local = client.remote.is_loopback() && !options.node_address.is_unspecified();
+      request.append(HeaderId::kXForwardedFor, (local ? options.node_address : client.remote).to_string());
+    }
+    if (options.xff_num_trusted_hops == 0 || !request.has(HeaderId::kXForwardedProto)) request.set(HeaderId::kXForwardedProto, encryption);
+    if (options.append_x_forwarded_port && (options.xff_num_trusted_hops == 0 || !request.has(HeaderId::kXForwardedPort)))
+      request.set(HeaderId::kXForwardedPort, std::to_string(client.local_port));
+  } else {
+    XffAddress last = last_address(forwarded_for, options.xff_num_trusted_hops);
+    address = last.address;
+    single = last.single;
+  }
+  if (!request.has(HeaderId::kXForwardedProto)) request.set(HeaderId::kXForwardedProto, encryption);
+  if (request.scheme().empty()) {
+    std::string_view said = request.value(HeaderId::kXForwardedProto);
+    request.set_scheme(is_scheme(said) ? said : encryption);
+  }
+
+  result.internal = single && address && is_internal(*address, options);
+  if (!address) address = client.remote, result.client_port = client.remote_port;
+  result.client = *address;
+  // The first of ours that an outsider's request meets.
+  const bool edge = !result.internal && options.use_remote_address;
+  if (result.internal) {
+    request.set(HeaderId::kXEnvoyInternal, "true");
+  } else {
+    remove_internal(request, options, edge);
+  }
+  if (options.add_user_agent) add_user_agent(request, options);
+  if (!options.via.empty()) {
+    std::string via(request.joined("via", scratch));
+    if (!via.empty()) via += ", ";
+    request.set(HeaderId::kVia, via += options.via);
+  }
+  if (edge) request.set(HeaderId::kXEnvoyExternalAddress, result.client.to_string());
+  if (options.generate_request_id &&
+      (!request.has(HeaderId::kXRequestId) || (edge && !options.preserve_external_request_id)))
+    request.set(HeaderId::kXRequestId, format::make_uuid().view());
+  if (!options.always_forward_client_cert) request.remove(HeaderId::kXForwardedClientCert);
+  return result;
+}
+
+}  // namespace weft::routing
