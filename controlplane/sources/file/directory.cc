@@ -90,7 +90,9 @@ std::map<std::string, Directory::Objects> Directory::settle(Diagnostics& finding
     std::map<model::Key, std::vector<std::string>> claims;
     for (const auto& [name, objects] : proposals)
       for (const auto& [key, resource] : objects) claims[key].push_back(name);
-    for (const auto& [key, names] : claims) {
+    for (const auto& claim : claims) {
+      const model::Key& key = claim.first;
+      const std::vector<std::string>& names = claim.second;
       if (names.size() < 2) continue;
       auto had = [&](const std::string& name) { return files_.at(name).active.contains(key) || (earlier_.contains(key) && earlier_.at(key) == name); };
       auto winner = std::find_if(names.begin(), names.end(), had);
@@ -144,7 +146,8 @@ Result<Directory::Look> Directory::look() {
   std::set<std::string> never_good;
   for (auto& [name, file] : files_) {
     file.active = std::move(settled[name]);
-    const bool conflicting = std::any_of(conflicts.begin(), conflicts.end(), [&](const Diagnostic& f) { return f.file == shown(name); });
+    const std::string path = shown(name);
+    const bool conflicting = std::any_of(conflicts.begin(), conflicts.end(), [&](const Diagnostic& f) { return f.file == path; });
     file.ever_good = file.ever_good || (file.parsed && !conflicting);
     if (!file.ever_good) never_good.insert(name);
     offered_.insert(file.active.begin(), file.active.end());
