@@ -61,6 +61,7 @@ void plan_outbound(const model::View& view, const model::Node& node, ListenerPla
   const std::string address = text_of(node, "OUTBOUND_BIND_ADDRESS", node.ip);
   const bool unprivileged = is_true(node, "UNPRIVILEGED_POD");
   const uint32_t offset = number_of(node.metadata.find("OUTBOUND_PORT_OFFSET"), kOutboundPortOffset);
+  const yaml::Node* moved = node.metadata.find("OUTBOUND_PORTS");  // by hand: service port -> where to listen for it
   std::map<uint32_t, const model::ServiceInfo*> ports;       // null: HTTP, which many services share; else the TCP service
   for (const model::ServiceInfo* service : view.visible_services(node.ns)) {
     for (const model::ServicePort& port : service->ports) {
@@ -80,7 +81,8 @@ void plan_outbound(const model::View& view, const model::Node& node, ListenerPla
     }
   }
   for (const auto& [port, tcp_service] : ports) {
-    const std::optional<uint32_t> bound = outbound_port(taken, address, port, unprivileged, offset);
+    const uint32_t wanted = moved != nullptr ? number_of(moved->find(std::to_string(port)), port) : port;
+    const std::optional<uint32_t> bound = outbound_port(taken, address, wanted, unprivileged, offset);
     if (!bound) {
       plan.conflicts.push_back({Conflict::Kind::kNoPort, "outbound port " + std::to_string(port) + ": no port is left to listen on"});
       continue;
