@@ -53,6 +53,17 @@ std::optional<uint64_t> parse_length(std::string_view digits) {
   return value;
 }
 
+bool is_forbidden_trailer(HeaderId id) {
+  switch (id) {
+    case HeaderId::kHost: case HeaderId::kContentLength: case HeaderId::kTransferEncoding: case HeaderId::kConnection:
+    case HeaderId::kKeepAlive: case HeaderId::kProxyConnection: case HeaderId::kTe: case HeaderId::kTrailer: case HeaderId::kUpgrade:
+    case HeaderId::kAuthorization: case HeaderId::kExpect: case HeaderId::kCookie: case HeaderId::kSetCookie:
+    case HeaderId::kContentEncoding: case HeaderId::kContentType: case HeaderId::kCacheControl: case HeaderId::kXForwardedFor:
+    case HeaderId::kXForwardedClientCert: return true;
+    default: return false;
+  }
+}
+
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);

@@ -1,6 +1,8 @@
 // The grammar that both HTTP versions share: token characters, what may stand in a path or an authority, numbers, lists.
 // Strict where two readers could differ: what is refused here is never passed on.
 #pragma once
+#include "common/http/head.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -30,6 +32,9 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower_case);
 
 // Digits only; nothing if empty, too large for 63 bits or anything else.
 std::optional<uint64_t> parse_length(std::string_view digits);
+
+// Never merged from trailers: framing, routing, and what decides about the whole message (RFC 9110 6.5.1).
+bool is_forbidden_trailer(HeaderId id);
 
 std::string_view trim(std::string_view text);  // spaces and tabs
 

@@ -18,18 +18,6 @@ constexpr uint32_t kBlankLines = 4;
 
 constexpr std::string_view kCodecError = "http1.codec_error";
 
-// Never merged from trailers: framing, routing, and what decides about the whole message (RFC 9110 6.5.1).
-bool forbidden_in_trailers(HeaderId id) {
-  switch (id) {
-    case HeaderId::kHost: case HeaderId::kContentLength: case HeaderId::kTransferEncoding: case HeaderId::kConnection:
-    case HeaderId::kKeepAlive: case HeaderId::kProxyConnection: case HeaderId::kTe: case HeaderId::kTrailer: case HeaderId::kUpgrade:
-    case HeaderId::kAuthorization: case HeaderId::kExpect: case HeaderId::kCookie: case HeaderId::kSetCookie:
-    case HeaderId::kContentEncoding: case HeaderId::kContentType: case HeaderId::kCacheControl: case HeaderId::kXForwardedFor:
-    case HeaderId::kXForwardedClientCert: return true;
-    default: return false;
-  }
-}
-
 // The methods that are taken without allow_custom_methods: what registered specifications name.
 bool is_known_method(std::string_view method) {
   static constexpr std::string_view kKnown[] = {
@@ -311,7 +299,7 @@ bool Parser::parse_field(std::string_view line, const SlabRef& slab) {
   const std::string_view value = trim(line.substr(name_size + 1));
   const HeaderId id = intern(name);
   const bool trailers = state_ == State::kTrailers;
-  if (trailers && (!keep_trailers_ || forbidden_in_trailers(id))) return true;
+  if (trailers && (!keep_trailers_ || is_forbidden_trailer(id))) return true;
   Head& to = trailers ? *trailers_ : *head_;
   if (!trailers && (id == HeaderId::kHost || id == HeaderId::kContentLength || id == HeaderId::kTransferEncoding) && to.has(id)) {
     if (id == HeaderId::kTransferEncoding) fault_ = {501, "http1.invalid_transfer_encoding"};
