@@ -41,7 +41,7 @@ struct Subset {
 };
 
 struct DestinationRule {
-  std::string host;                   // fully qualified or a wildcard
+  std::string host;  // fully qualified or a wildcard
   std::string written_host;
   std::vector<std::string> export_to;
   std::optional<TrafficPolicy> traffic_policy;

@@ -5,8 +5,8 @@
 namespace weft::model {
 
 struct GatewayHost {
-  std::string ns;                     // whose VirtualServices may bind: "*" (any) or a namespace ("." is resolved already)
-  std::string host;                   // "a.b", "*.b" or "*"
+  std::string ns;    // whose VirtualServices may bind: "*" (any) or a namespace ("." is resolved already)
+  std::string host;  // "a.b", "*.b" or "*"
 };
 
 struct GatewayServer {
@@ -19,7 +19,7 @@ struct GatewayServer {
 };
 
 struct Gateway {
-  Labels selector;                    // empty: every router
+  Labels selector;  // empty: every router
   std::vector<GatewayServer> servers;
 };
 

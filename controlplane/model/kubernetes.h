@@ -14,7 +14,7 @@ struct TargetPort {
 struct KubePort {
   std::string name, protocol = "TCP", app_protocol;
   uint32_t port = 0;
-  std::optional<TargetPort> target;   // absent: the same number as `port`
+  std::optional<TargetPort> target;  // absent: the same number as `port`
 };
 
 struct Service {
@@ -23,11 +23,11 @@ struct Service {
   bool publish_not_ready = false;
   Labels selector;
   std::vector<KubePort> ports;
-  std::vector<std::string> export_to; // annotation networking.istio.io/exportTo
+  std::vector<std::string> export_to;  // annotation networking.istio.io/exportTo
 };
 
 struct PodRef {
-  std::string ns, name;               // empty name: none
+  std::string ns, name;  // empty name: none
 };
 
 struct EndpointAddress {
@@ -37,7 +37,7 @@ struct EndpointAddress {
 
 struct EndpointPort {
   std::string name, protocol = "TCP";
-  std::optional<uint32_t> port;       // absent in a slice: all ports
+  std::optional<uint32_t> port;  // absent in a slice: all ports
 };
 
 struct EndpointsSubset {
@@ -55,8 +55,8 @@ struct SliceEndpoint {
   PodRef pod;
 };
 struct EndpointSlice {
-  std::string service;                // label kubernetes.io/service-name
-  std::string address_type;           // IPv4, IPv6, FQDN
+  std::string service;       // label kubernetes.io/service-name
+  std::string address_type;  // IPv4, IPv6, FQDN
   std::vector<EndpointPort> ports;
   std::vector<SliceEndpoint> endpoints;
 };
@@ -67,7 +67,7 @@ struct ContainerPort {
 };
 struct Pod {
   std::string ip, node, service_account = "default";
-  bool ready = true;                  // conditions say Ready=False, or the phase is over: false
+  bool ready = true;  // conditions say Ready=False, or the phase is over: false
   std::vector<ContainerPort> ports;
 };
 

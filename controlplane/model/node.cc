@@ -38,9 +38,12 @@ Result<Node> parse_node(std::string_view id, std::string_view cluster, std::stri
   node.id = id;
   node.cluster = cluster;
   node.locality = std::move(locality);
-  if (parts[0] == "sidecar") node.type = Node::Type::kSidecar;
-  else if (parts[0] == "router") node.type = Node::Type::kRouter;
-  else return bad_id(id, "the type \"" + std::string(parts[0]) + "\" is not supported");
+  if (parts[0] == "sidecar")
+    node.type = Node::Type::kSidecar;
+  else if (parts[0] == "router")
+    node.type = Node::Type::kRouter;
+  else
+    return bad_id(id, "the type \"" + std::string(parts[0]) + "\" is not supported");
 
   boost::system::error_code error;
   boost::asio::ip::make_address(std::string(parts[1]), error);
@@ -52,7 +55,8 @@ Result<Node> parse_node(std::string_view id, std::string_view cluster, std::stri
     Diagnostic problem;
     if (!yaml::parse(metadata_json, "node.metadata", documents, problem)) return invalid("node.metadata: " + problem.message);
     if (!documents.empty()) node.metadata = std::move(documents.front().root);
-    if (!node.metadata.is_map() && !node.metadata.is_null()) return invalid("node.metadata: found " + node.metadata.describe() + ", expected a map");
+    if (!node.metadata.is_map() && !node.metadata.is_null())
+      return invalid("node.metadata: found " + node.metadata.describe() + ", expected a map");
   }
   const size_t dot = parts[2].rfind('.');
   node.name = parts[2].substr(0, dot);
@@ -65,8 +69,10 @@ Result<Node> parse_node(std::string_view id, std::string_view cluster, std::stri
     for (const yaml::Entry& label : labels->entries)
       if (label.value.is_scalar()) node.labels[label.key] = label.value.text;
   const std::string mode = text_of(node.metadata, "INTERCEPTION_MODE");
-  if (mode == "NONE") node.interception = Node::Interception::kNone;
-  else if (mode == "TPROXY") node.interception = Node::Interception::kTproxy;
+  if (mode == "NONE")
+    node.interception = Node::Interception::kNone;
+  else if (mode == "TPROXY")
+    node.interception = Node::Interception::kTproxy;
   else if (!mode.empty() && mode != "REDIRECT")
     return invalid("node.metadata.INTERCEPTION_MODE: found \"" + mode + "\", expected REDIRECT, TPROXY or NONE");
   node.service_account = text_of(node.metadata, "SERVICE_ACCOUNT");

@@ -12,12 +12,12 @@ struct Node {
 
   std::string id, cluster;
   Type type = Type::kSidecar;
-  std::string ip, name, ns, domain;   // name and ns of the workload; domain "default.svc.cluster.local"
-  Labels labels;                      // metadata LABELS
+  std::string ip, name, ns, domain;                     // name and ns of the workload; domain "default.svc.cluster.local"
+  Labels labels;                                        // metadata LABELS
   Interception interception = Interception::kRedirect;  // metadata INTERCEPTION_MODE
   Locality locality;
   std::string service_account, network;
-  yaml::Node metadata;                // the whole, as a tree
+  yaml::Node metadata;  // the whole, as a tree
 };
 
 // `metadata_json`: the node's metadata as JSON text (may be empty). An id that is not of the four parts is refused with what is wrong.

@@ -13,21 +13,21 @@
 namespace weft::model {
 
 struct Key {
-  std::string kind, ns, name;         // ns is empty for kinds without one (Namespace)
+  std::string kind, ns, name;  // ns is empty for kinds without one (Namespace)
   auto operator<=>(const Key&) const = default;
-  std::string to_string() const;      // "VirtualService default/canary"
+  std::string to_string() const;  // "VirtualService default/canary"
 };
 struct KeyHash {
   size_t operator()(const Key& key) const;
 };
 
-using Spec = std::variant<VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, Service, Endpoints, EndpointSlice, Pod,
-                          Namespace>;
+using Spec =
+    std::variant<VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, Service, Endpoints, EndpointSlice, Pod, Namespace>;
 
 // The very text of one object, so that a finding can be shown at its line years later.
 struct Origin {
-  std::string file;                   // as the user named it; empty: came over the API
-  int line = 1;                       // of the first line of `text` in that file
+  std::string file;  // as the user named it; empty: came over the API
+  int line = 1;      // of the first line of `text` in that file
   std::shared_ptr<const std::string> text;
 };
 
@@ -35,9 +35,9 @@ struct Resource {
   Key key;
   std::string api_version;
   Labels labels, annotations;
-  uint64_t created = 0;               // revision of its first appearance; ties are broken by name.namespace
-  uint64_t revision = 0;              // of its last change
-  std::string json;                   // the whole object, keys sorted; equal texts are equal objects
+  uint64_t created = 0;   // revision of its first appearance; ties are broken by name.namespace
+  uint64_t revision = 0;  // of its last change
+  std::string json;       // the whole object, keys sorted; equal texts are equal objects
   Origin origin;
   std::shared_ptr<const Spec> spec;
 
@@ -64,7 +64,7 @@ struct Change {
   enum class Kind : unsigned char { kUpsert, kRemove };
   Kind kind = Kind::kUpsert;
   Key key;
-  ResourcePtr resource;               // kUpsert
+  ResourcePtr resource;  // kUpsert
 
   static Change upsert(Resource resource);
   static Change remove(Key key);
@@ -72,7 +72,7 @@ struct Change {
 
 struct Batch {
   std::vector<Change> changes;
-  std::string cause;                  // "file mesh/canary.yaml changed", "apply by weftctl"
+  std::string cause;  // "file mesh/canary.yaml changed", "apply by weftctl"
 };
 
 }  // namespace weft::model

@@ -5,7 +5,7 @@
 namespace weft::model {
 
 struct WorkloadEntry {
-  std::string address;                // an IP
+  std::string address;  // an IP
   std::map<std::string, uint32_t> ports;
   Labels labels;
   std::string network;

@@ -12,7 +12,9 @@ std::string join(std::string_view a, char between, std::string_view b) {
   return out.append(a).append(1, between).append(b);
 }
 
-std::string label_key(std::string_view ns, const std::string& key, const std::string& value) { return join(join(ns, '/', key), '=', value); }
+std::string label_key(std::string_view ns, const std::string& key, const std::string& value) {
+  return join(join(ns, '/', key), '=', value);
+}
 
 std::string label(const Labels& labels, const std::string& name) {
   auto found = labels.find(name);
@@ -100,7 +102,8 @@ void sort_and_unique(EndpointList& list) {
 // Builds one Kubernetes service from the objects that it found.
 class KubernetesService {
  public:
-  KubernetesService(const ResourcePtr& resource, const std::vector<ResourcePtr>* slices, const ResourcePtr* endpoints, const Workloads& workloads)
+  KubernetesService(const ResourcePtr& resource, const std::vector<ResourcePtr>* slices, const ResourcePtr* endpoints,
+                    const Workloads& workloads)
       : resource_(resource), service_(*resource->as<Service>()), workloads_(workloads) {
     inputs_.push_back(resource);
     if (slices) {
@@ -247,7 +250,8 @@ class EntryService {
       for (const std::string& address : spec.addresses)
         if (std::find(info.addresses.begin(), info.addresses.end(), address) == info.addresses.end()) info.addresses.push_back(address);
       for (const EntryPort& port : spec.ports)
-        if (!info.port(port.number)) info.ports.push_back({port.number, port.name, port.protocol, {port.target_port.value_or(port.number), {}}});
+        if (!info.port(port.number))
+          info.ports.push_back({port.number, port.name, port.protocol, {port.target_port.value_or(port.number), {}}});
     }
     for (const ServicePort& port : info.ports) held->lists.push_back(list(port));
     held->inputs = std::move(inputs_);
@@ -268,7 +272,8 @@ class EntryService {
       if (selected == selected_.end()) continue;
       for (const ResourcePtr& workload : selected->second) {
         if (const WorkloadEntry* entry = workload->as<WorkloadEntry>()) {
-          list.push_back(from_entry(*entry, workload_labels(*workload), workload->key.name, workload->key.ns, entry_port(*entry, own->name, target)));
+          list.push_back(
+              from_entry(*entry, workload_labels(*workload), workload->key.name, workload->key.ns, entry_port(*entry, own->name, target)));
         } else if (const Pod* pod = workload->as<Pod>(); pod && !pod->ip.empty()) {
           list.push_back(from_pod(*workload, *pod, pod->ip, target, ""));
           if (!pod->ready) list.back().health = Endpoint::Health::kUnhealthy;
@@ -358,7 +363,7 @@ std::vector<HeldServicePtr> build_services(std::span<const ResourcePtr> resource
                                            const std::unordered_map<std::string, HeldServicePtr>& before) {
   std::unordered_map<std::string, std::vector<ResourcePtr>> slices;  // by "ns/service"
   std::unordered_map<std::string, ResourcePtr> endpoints;
-  std::map<std::string, std::vector<ResourcePtr>> entries;           // by "hostname ns"
+  std::map<std::string, std::vector<ResourcePtr>> entries;  // by "hostname ns"
   for (const ResourcePtr& resource : resources) {
     if (const EndpointSlice* slice = resource->as<EndpointSlice>()) slices[join(resource->key.ns, '/', slice->service)].push_back(resource);
     if (resource->as<Endpoints>()) endpoints[join(resource->key.ns, '/', resource->key.name)] = resource;
@@ -369,8 +374,10 @@ std::vector<HeldServicePtr> build_services(std::span<const ResourcePtr> resource
   std::vector<HeldServicePtr> services;
   auto take = [&](const std::string& identity, auto maker) {
     auto earlier = before.find(identity);
-    if (earlier != before.end() && earlier->second->inputs == maker.inputs()) services.push_back(earlier->second);
-    else services.push_back(maker.build());
+    if (earlier != before.end() && earlier->second->inputs == maker.inputs())
+      services.push_back(earlier->second);
+    else
+      services.push_back(maker.build());
   };
   for (const ResourcePtr& resource : resources) {
     if (!resource->as<Service>()) continue;

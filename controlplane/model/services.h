@@ -7,8 +7,8 @@ namespace weft::model {
 
 struct HeldService {
   ServiceInfo info;
-  std::vector<EndpointList> lists;            // beside info.ports
-  std::vector<ResourcePtr> inputs;            // everything it was made from, in a stable order
+  std::vector<EndpointList> lists;  // beside info.ports
+  std::vector<ResourcePtr> inputs;  // everything it was made from, in a stable order
 };
 using HeldServicePtr = std::shared_ptr<const HeldService>;
 
@@ -24,9 +24,9 @@ class Workloads {
   std::vector<ResourcePtr> selected(const std::string& ns, const Labels& selector) const;
 
  private:
-  std::unordered_map<std::string, ResourcePtr> pods_, entries_;             // "ns/name"
+  std::unordered_map<std::string, ResourcePtr> pods_, entries_;  // "ns/name"
   std::unordered_map<std::string, std::vector<ResourcePtr>> by_address_;
-  std::unordered_map<std::string, std::vector<ResourcePtr>> by_label_;      // "ns/key=value"
+  std::unordered_map<std::string, std::vector<ResourcePtr>> by_label_;  // "ns/key=value"
 };
 
 // The labels that select a pod or a workload entry (whose own labels win over its metadata's).

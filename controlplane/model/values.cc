@@ -24,7 +24,8 @@ constexpr std::array<ProtocolName, 11> kProtocols{{{Protocol::kHttp, "HTTP"},
                                                    {Protocol::kUdp, "UDP"}}};
 
 bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 }  // namespace

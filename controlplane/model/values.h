@@ -29,9 +29,7 @@ enum class Protocol : unsigned char { kUnknown, kHttp, kHttp2, kGrpc, kGrpcWeb, 
 Protocol protocol_named(std::string_view name);
 std::string_view name_of(Protocol protocol);
 // Carried by the HTTP connection manager (HTTPS and TLS are opaque to it).
-inline bool is_http(Protocol p) {
-  return p == Protocol::kHttp || p == Protocol::kHttp2 || p == Protocol::kGrpc || p == Protocol::kGrpcWeb;
-}
+inline bool is_http(Protocol p) { return p == Protocol::kHttp || p == Protocol::kHttp2 || p == Protocol::kGrpc || p == Protocol::kGrpcWeb; }
 // Spoken as HTTP/2 to the upstream.
 inline bool is_http2(Protocol p) { return p == Protocol::kHttp2 || p == Protocol::kGrpc || p == Protocol::kGrpcWeb; }
 // Istio's choice for a Service port: appProtocol, else the port's name up to the first '-', else well-known ports, else unknown.

@@ -88,7 +88,8 @@ struct View::Index {
       by_hostname[info.hostname].push_back(&info);
       if (!info.selector.empty()) selecting[info.ns].push_back(&info);
       for (size_t port = 0; port < service->lists.size(); ++port)
-        for (size_t i = 0; i < service->lists[port].size(); ++i) by_address[service->lists[port][i].address].push_back({service.get(), port, i});
+        for (size_t i = 0; i < service->lists[port].size(); ++i)
+          by_address[service->lists[port][i].address].push_back({service.get(), port, i});
     }
   }
 
@@ -108,9 +109,8 @@ struct View::Index {
       for (auto& [ns, index] : *indexes) {
         for (const auto& [host, groups] : index.by_host)
           if (host.starts_with('*')) index.wildcards.push_back(host);
-        std::sort(index.wildcards.begin(), index.wildcards.end(), [](const std::string& a, const std::string& b) {
-          return a.size() != b.size() ? a.size() > b.size() : a < b;
-        });
+        std::sort(index.wildcards.begin(), index.wildcards.end(),
+                  [](const std::string& a, const std::string& b) { return a.size() != b.size() ? a.size() > b.size() : a < b; });
       }
   }
 
@@ -140,7 +140,8 @@ const Subset* MergedRule::subset(std::string_view name) const {
 View::View(std::unique_ptr<Index> index) : index_(std::move(index)) {}
 View::~View() = default;
 
-std::shared_ptr<const View> View::build(uint64_t revision, std::vector<ResourcePtr> resources, const std::shared_ptr<const View>& previous) {
+std::shared_ptr<const View> View::build(uint64_t revision, std::vector<ResourcePtr> resources,
+                                        const std::shared_ptr<const View>& previous) {
   auto index = std::make_unique<Index>();
   index->revision = revision;
   index->resources = std::move(resources);
@@ -177,7 +178,8 @@ std::vector<const ServiceInfo*> View::visible_services(std::string_view ns) cons
   std::vector<const ServiceInfo*> visible;
   for (const ServiceInfo* service : index_->service_list) {
     const auto& same_host = index_->by_hostname.at(service->hostname);
-    const bool seen = same_host.size() == 1 ? exported(service->export_to, service->ns, ns) : find_service(service->hostname, ns) == service;
+    const bool seen =
+        same_host.size() == 1 ? exported(service->export_to, service->ns, ns) : find_service(service->hostname, ns) == service;
     if (seen) visible.push_back(service);
   }
   return visible;
@@ -262,7 +264,8 @@ std::vector<InboundPort> View::inbound(const Node& node) const {
         for (const ServicePort& port : service->ports) add(*service, port, target_number(port.target, pod));
   }
   std::stable_sort(ports.begin(), ports.end(), [](const InboundPort& a, const InboundPort& b) {
-    return std::tie(a.service->created, a.service->hostname, a.port->number) < std::tie(b.service->created, b.service->hostname, b.port->number);
+    return std::tie(a.service->created, a.service->hostname, a.port->number) <
+           std::tie(b.service->created, b.service->hostname, b.port->number);
   });
   return ports;
 }

@@ -13,22 +13,22 @@ struct ServicePort {
   uint32_t number = 0;
   std::string name;
   Protocol protocol = Protocol::kTcp;
-  TargetPort target;                  // a named target differs per workload: see InboundPort and Endpoint::port for the number
+  TargetPort target;  // a named target differs per workload: see InboundPort and Endpoint::port for the number
   bool operator==(const ServicePort&) const = default;
 };
 
 // A host that clients can call: a Kubernetes Service, or one host of the ServiceEntries of a namespace.
 struct ServiceInfo {
-  std::string hostname, ns, name;     // name: of the object
+  std::string hostname, ns, name;  // name: of the object
   bool kubernetes = false;
-  std::vector<std::string> addresses; // virtual IPs or CIDRs; empty for headless
+  std::vector<std::string> addresses;  // virtual IPs or CIDRs; empty for headless
   bool headless = false;
-  std::vector<ServicePort> ports;     // without UDP
+  std::vector<ServicePort> ports;  // without UDP
   bool mesh_external = false;
   std::vector<std::string> export_to;
   uint64_t created = 0;
-  Labels selector;                    // of a Kubernetes Service
-  std::vector<Key> sources;           // the objects it was made from
+  Labels selector;           // of a Kubernetes Service
+  std::vector<Key> sources;  // the objects it was made from
 
   const ServicePort* port(uint32_t number) const;
 };
@@ -42,7 +42,7 @@ struct Endpoint {
   uint32_t weight = 1;
   Health health = Health::kHealthy;
   std::string service_account, workload, ns, network;
-  std::string tls_mode;               // label security.istio.io/tlsMode: "istio" or empty
+  std::string tls_mode;  // label security.istio.io/tlsMode: "istio" or empty
   bool operator==(const Endpoint&) const = default;
 };
 using EndpointList = std::vector<Endpoint>;
@@ -56,9 +56,9 @@ struct Typed {
 
 // All rules that a namespace has for one host: subsets concatenated oldest first, the first traffic policy wins.
 struct MergedRule {
-  std::string host, ns, name;         // name of the rule that gave the policy, else of the oldest
+  std::string host, ns, name;  // name of the rule that gave the policy, else of the oldest
   std::optional<TrafficPolicy> traffic_policy;
-  std::vector<Subset> subsets;        // the first of a name stands
+  std::vector<Subset> subsets;  // the first of a name stands
   std::vector<Key> sources;
   const Subset* subset(std::string_view name) const;
   const TrafficPolicy* policy() const { return traffic_policy ? &*traffic_policy : nullptr; }
@@ -81,7 +81,7 @@ class View {
   View& operator=(const View&) = delete;
 
   uint64_t revision() const;
-  std::span<const ResourcePtr> resources() const;             // by key
+  std::span<const ResourcePtr> resources() const;  // by key
   const Resource* find(const Key& key) const;
 
   // Every service, oldest first (ties by hostname, namespace).

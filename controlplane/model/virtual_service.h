@@ -5,9 +5,9 @@
 namespace weft::model {
 
 struct Destination {
-  std::string host;                   // fully qualified
-  std::string written_host;           // as the user wrote it, for messages
-  std::string subset;                 // empty: none
+  std::string host;          // fully qualified
+  std::string written_host;  // as the user wrote it, for messages
+  std::string subset;        // empty: none
   std::optional<uint32_t> port;
 };
 
@@ -43,7 +43,7 @@ struct Redirect {
   enum class Port : unsigned char { kKeep, kFixed, kFromProtocolDefault, kFromRequestPort };
   std::optional<std::string> uri, prefix_rewrite, authority, scheme;
   Port port_kind = Port::kKeep;
-  uint32_t port = 0;                  // kFixed
+  uint32_t port = 0;  // kFixed
   uint32_t code = 301;
 };
 
@@ -57,15 +57,15 @@ struct Rewrite {
 };
 
 struct Retries {
-  uint32_t attempts = 0;              // 0 turns retries off
+  uint32_t attempts = 0;  // 0 turns retries off
   std::optional<Duration> per_try_timeout, backoff;
-  std::string retry_on;               // empty: the mesh default
+  std::string retry_on;  // empty: the mesh default
   std::optional<bool> ignore_previous_hosts;
 };
 
 struct Delay {
   Duration fixed{};
-  double percentage = 0;              // 0 to 100
+  double percentage = 0;  // 0 to 100
 };
 struct Abort {
   uint32_t http_status = 0;
@@ -78,12 +78,12 @@ struct Fault {
 
 struct HttpRoute {
   std::string name;
-  std::vector<HttpMatch> matches;     // empty: everything
+  std::vector<HttpMatch> matches;  // empty: everything
   std::vector<RouteDestination> routes;
   std::optional<Redirect> redirect;
   std::optional<DirectResponse> direct_response;
   std::optional<Rewrite> rewrite;
-  std::optional<Duration> timeout;    // 0: off
+  std::optional<Duration> timeout;  // 0: off
   std::optional<Retries> retries;
   std::optional<Fault> fault;
   Headers headers;

@@ -9,7 +9,7 @@ namespace weft::sources {
 
 struct Sinks {
   std::function<Result<store::Applied>(const model::Batch&)> batch;
-  std::function<void(const Diagnostics&)> findings;   // all that stands at present, after each look; empty: all is well
+  std::function<void(const Diagnostics&)> findings;  // all that stands at present, after each look; empty: all is well
 };
 
 class Source {

@@ -5,15 +5,17 @@
 namespace weft::store {
 namespace {
 
-constexpr int kApplication = 0x57454654;      // "WEFT": tells our files from other programs' databases
+constexpr int kApplication = 0x57454654;  // "WEFT": tells our files from other programs' databases
 constexpr int kVersion = 1;
 constexpr uint64_t kKeptRevisions = 10'000;
 
 constexpr const char* kSchema =
-    "CREATE TABLE object(kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, owner TEXT NOT NULL, file TEXT NOT NULL, line INTEGER NOT NULL,"
+    "CREATE TABLE object(kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, owner TEXT NOT NULL, file TEXT NOT NULL, line INTEGER "
+    "NOT NULL,"
     " text TEXT NOT NULL, created INTEGER NOT NULL, revision INTEGER NOT NULL, PRIMARY KEY(kind, ns, name));"
     "CREATE TABLE revision(number INTEGER PRIMARY KEY, time INTEGER NOT NULL, cause TEXT NOT NULL);"
-    "CREATE TABLE revision_item(revision INTEGER NOT NULL, action INTEGER NOT NULL, kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL);"
+    "CREATE TABLE revision_item(revision INTEGER NOT NULL, action INTEGER NOT NULL, kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT "
+    "NULL);"
     "CREATE INDEX revision_item_by_revision ON revision_item(revision);";
 
 // One prepared statement; values are bound and columns read in order.
@@ -83,7 +85,8 @@ Database::~Database() { sqlite3_close(connection_); }
 Error Database::failure(int code, const char* doing) const {
   std::string what = "store " + path_ + ": cannot " + doing + ": ";
   if (code == SQLITE_NOTADB) return {Error::Kind::kInvalid, what + "the file is not a database; move it away to begin with an empty store"};
-  if (code == SQLITE_CORRUPT) return {Error::Kind::kInvalid, what + "the file is damaged; restore a copy, or move it away to begin with an empty store"};
+  if (code == SQLITE_CORRUPT)
+    return {Error::Kind::kInvalid, what + "the file is damaged; restore a copy, or move it away to begin with an empty store"};
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return {Error::Kind::kUnavailable, what + "another process holds it"};
   return {Error::Kind::kSystem, what + (connection_ ? sqlite3_errmsg(connection_) : "out of memory")};
 }
@@ -108,9 +111,11 @@ Status Database::prepare_schema() {
   if (Status s = number("SELECT count(*) FROM sqlite_master", tables); !s) return s;
   const bool fresh = application == 0 && tables == 0;
   if (!fresh && application != kApplication)
-    return Error{Error::Kind::kInvalid, "store " + path_ + ": found the database of another program, expected one that weft-control made; name another file"};
+    return Error{Error::Kind::kInvalid,
+                 "store " + path_ + ": found the database of another program, expected one that weft-control made; name another file"};
   if (version > kVersion)
-    return Error{Error::Kind::kInvalid, "store " + path_ + ": found format " + std::to_string(version) + ", which a newer weft-control wrote; this one reads up to " + std::to_string(kVersion)};
+    return Error{Error::Kind::kInvalid, "store " + path_ + ": found format " + std::to_string(version) +
+                                            ", which a newer weft-control wrote; this one reads up to " + std::to_string(kVersion)};
   // One process owns the file for as long as it runs; FULL makes a commit survive a power cut too.
   for (const char* pragma : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL"})
     if (Status s = execute(pragma); !s) return s;
@@ -157,9 +162,16 @@ Status Database::commit(const Commit& commit) {
       statement.again();
       return {};
     };
-    Statement insert(connection_, "INSERT OR REPLACE INTO object(kind, ns, name, owner, file, text, line, created, revision) VALUES(?,?,?,?,?,?,?,?,?)");
+    Statement insert(connection_,
+                     "INSERT OR REPLACE INTO object(kind, ns, name, owner, file, text, line, created, revision) VALUES(?,?,?,?,?,?,?,?,?)");
     for (const Row& row : commit.rows) {
-      insert.bind(row.key).bind(row.owner).bind(row.file).bind(row.text).bind(static_cast<uint64_t>(row.line)).bind(row.created).bind(row.revision);
+      insert.bind(row.key)
+          .bind(row.owner)
+          .bind(row.file)
+          .bind(row.text)
+          .bind(static_cast<uint64_t>(row.line))
+          .bind(row.created)
+          .bind(row.revision);
       if (Status s = run(insert); !s) return s;
     }
     Statement remove(connection_, "DELETE FROM object WHERE kind=? AND ns=? AND name=?");
@@ -174,7 +186,8 @@ Status Database::commit(const Commit& commit) {
     for (const Revision::Item& i : revision.items)
       if (Status s = run(item.bind(revision.number).bind(static_cast<uint64_t>(i.kind)).bind(i.key)); !s) return s;
     if (revision.number <= kKeptRevisions) return {};
-    Statement old(connection_, "DELETE FROM revision WHERE number <= ?"), old_items(connection_, "DELETE FROM revision_item WHERE revision <= ?");
+    Statement old(connection_, "DELETE FROM revision WHERE number <= ?"),
+        old_items(connection_, "DELETE FROM revision_item WHERE revision <= ?");
     if (Status s = run(old.bind(revision.number - kKeptRevisions)); !s) return s;
     return run(old_items.bind(revision.number - kKeptRevisions));
   };

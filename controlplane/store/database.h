@@ -15,9 +15,9 @@ class Database {
     uint64_t created = 0, revision = 0;
   };
   struct Commit {
-    std::vector<Row> rows;                    // to insert or replace
+    std::vector<Row> rows;  // to insert or replace
     std::vector<model::Key> removed;
-    const Revision* revision = nullptr;       // null: origins and owners only
+    const Revision* revision = nullptr;  // null: origins and owners only
   };
 
   static Result<std::unique_ptr<Database>> open(const std::string& path);
@@ -27,7 +27,7 @@ class Database {
 
   Result<std::vector<Row>> load();
   Result<uint64_t> revision();
-  Status commit(const Commit& commit);        // all or nothing
+  Status commit(const Commit& commit);  // all or nothing
   Result<std::vector<Revision>> history(size_t limit);
 
  private:

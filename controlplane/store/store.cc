@@ -7,8 +7,8 @@ namespace weft::store {
 namespace {
 
 Database::Row row_of(const model::Resource& resource, std::string_view owner) {
-  return {resource.key, std::string(owner), resource.origin.file, resource.origin.text ? *resource.origin.text : "", resource.origin.line,
-          resource.created, resource.revision};
+  return {resource.key,         std::string(owner), resource.origin.file, resource.origin.text ? *resource.origin.text : "",
+          resource.origin.line, resource.created,   resource.revision};
 }
 
 bool same_origin(const model::Origin& a, const model::Origin& b) {
@@ -33,7 +33,7 @@ validation::Verdict revive(const Database::Row& row) {
 struct Store::Plan {
   std::map<model::Key, Held> put;
   std::vector<model::Key> removed;
-  std::vector<Revision::Item> items;          // empty: put changes origins and owners only
+  std::vector<Revision::Item> items;  // empty: put changes origins and owners only
 };
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& path, Observer observer) {
@@ -85,7 +85,8 @@ Result<Store::Plan> Store::plan(const model::Batch& batch, std::string_view owne
     auto found = objects_.find(change.key);
     const Held* held = found == objects_.end() ? nullptr : &found->second;
     if (held && held->owner == kOwnerFile && owner != kOwnerFile)
-      return Error{Error::Kind::kRefused, change.key.to_string() + " comes from the file " + held->resource->origin.file + " that weft-control watches; change that file"};
+      return Error{Error::Kind::kRefused, change.key.to_string() + " comes from the file " + held->resource->origin.file +
+                                              " that weft-control watches; change that file"};
 
     if (change.kind == model::Change::Kind::kRemove) {
       if (!held) {
@@ -97,7 +98,7 @@ Result<Store::Plan> Store::plan(const model::Batch& batch, std::string_view owne
         if (owner == kOwnerFile) continue;
         return not_found(change.key.to_string() + " does not exist");
       }
-      if (held->owner != owner) continue;     // the files let go of what the API took meanwhile
+      if (held->owner != owner) continue;  // the files let go of what the API took meanwhile
       plan.removed.push_back(change.key);
       plan.items.push_back({Revision::Item::Kind::kRemoved, change.key});
       continue;

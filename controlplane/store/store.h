@@ -19,8 +19,8 @@ inline constexpr std::string_view kOwnerFile = "file";
 inline constexpr std::string_view kOwnerApi = "api";
 
 struct Applied {
-  uint64_t revision = 0;              // the current one, also when nothing changed
-  std::vector<model::Key> changed;    // empty: the batch changed nothing, and there is no new revision
+  uint64_t revision = 0;            // the current one, also when nothing changed
+  std::vector<model::Key> changed;  // empty: the batch changed nothing, and there is no new revision
 };
 
 struct Revision {
@@ -59,7 +59,7 @@ class Store {
 
   std::shared_ptr<const model::View> view() const;
   std::vector<Owned> owned(std::string_view owner) const;
-  std::string owner(const model::Key& key) const;             // empty: no such object
+  std::string owner(const model::Key& key) const;  // empty: no such object
   // Newest first.
   Result<std::vector<Revision>> history(size_t limit) const;
   // Stored objects that this version refuses, found while opening; they stay in the file but not in the view.
@@ -75,8 +75,8 @@ class Store {
   Result<Plan> plan(const model::Batch& batch, std::string_view owner) const;
   std::shared_ptr<const model::View> publish(Plan& plan, uint64_t revision);
 
-  mutable std::mutex writing_;                  // held for a whole apply()
-  mutable std::mutex reading_;                  // guards what follows, for moments
+  mutable std::mutex writing_;  // held for a whole apply()
+  mutable std::mutex reading_;  // guards what follows, for moments
   std::map<model::Key, Held> objects_;
   std::shared_ptr<const model::View> view_;
 

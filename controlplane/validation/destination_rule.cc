@@ -72,17 +72,21 @@ constexpr Table kTls{kTlsFields};
       {"outlierDetection", Type::kObject, Use::kWorks, "", &kOutlier},                                                              \
       {"circuitBreaker", Type::kObject, Use::kOld, "write outlierDetection, which it is taken for and which wins where both stand", \
        &kBreaker},                                                                                                                  \
-      {"tls", Type::kObject, Use::kWorks, "", &kTls}
+  {                                                                                                                                 \
+    "tls", Type::kObject, Use::kWorks, "", &kTls                                                                                    \
+  }
 
 constexpr Field kPortLevelFields[] = {{"port", Type::kObject, Use::kWorks, "", &kPort}, WEFT_POLICY_FIELDS};
 constexpr Table kPortLevel{kPortLevelFields};
-constexpr Field kPolicyFields[] = {WEFT_POLICY_FIELDS,
-                                   {"portLevelSettings", Type::kObjects, Use::kWorks, "replaces the policy for its port, never merges", &kPortLevel},
-                                   {"tunnel", Type::kObject, Use::kRefused},
-                                   {"proxyProtocol", Type::kObject, Use::kRefused},
-                                   {"retryBudget", Type::kObject, Use::kRefused, "use connectionPool.http.maxRetries"}};
+constexpr Field kPolicyFields[] = {
+    WEFT_POLICY_FIELDS,
+    {"portLevelSettings", Type::kObjects, Use::kWorks, "replaces the policy for its port, never merges", &kPortLevel},
+    {"tunnel", Type::kObject, Use::kRefused},
+    {"proxyProtocol", Type::kObject, Use::kRefused},
+    {"retryBudget", Type::kObject, Use::kRefused, "use connectionPool.http.maxRetries"}};
 constexpr Table kPolicy{kPolicyFields};
-constexpr Field kSubsetFields[] = {{"name", Type::kString}, {"labels", Type::kStringMap}, {"trafficPolicy", Type::kObject, Use::kWorks, "", &kPolicy}};
+constexpr Field kSubsetFields[] = {
+    {"name", Type::kString}, {"labels", Type::kStringMap}, {"trafficPolicy", Type::kObject, Use::kWorks, "", &kPolicy}};
 constexpr Table kSubset{kSubsetFields};
 constexpr Field kSpecFields[] = {{"host", Type::kString},
                                  {"trafficPolicy", Type::kObject, Use::kWorks, "", &kPolicy},
@@ -90,9 +94,8 @@ constexpr Field kSpecFields[] = {{"host", Type::kString},
                                  {"exportTo", Type::kStrings},
                                  {"workloadSelector", Type::kObject, Use::kRefused}};
 constexpr Table kSpec{kSpecFields};
-constexpr Field kRootFields[] = {WEFT_OBJECT_FIELDS,
-                                 {"spec", Type::kObject, Use::kWorks, "", &kSpec},
-                                 {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
+constexpr Field kRootFields[] = {
+    WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
 
 model::OutlierDetection outlier(const Reader& from) {
   model::OutlierDetection out;
@@ -134,7 +137,8 @@ model::PolicyBlocks blocks(const Reader& from) {
   if (Reader connection_pool = from["connectionPool"]) blocks.connection_pool = pool(connection_pool);
   if (Reader breaker = from["circuitBreaker"]) {
     blocks.outlier_detection = outlier(breaker);
-    if (from["outlierDetection"]) breaker.warn(codes::kNoEffect, "found circuitBreaker beside outlierDetection, which wins as a whole", "remove circuitBreaker");
+    if (from["outlierDetection"])
+      breaker.warn(codes::kNoEffect, "found circuitBreaker beside outlierDetection, which wins as a whole", "remove circuitBreaker");
   }
   if (Reader detection = from["outlierDetection"]) blocks.outlier_detection = outlier(detection);
   if (Reader tls = from["tls"]) {
@@ -153,7 +157,8 @@ std::optional<model::TrafficPolicy> policy(const Reader& from) {
     if (!number) level.missing("port.number", "a port number");
     auto port = port_number(number);
     model::PolicyBlocks own = blocks(level);
-    if (port && !policy.port_levels.emplace(*port, std::move(own)).second) number.error(codes::kDuplicate, "found settings for port " + number.text() + " twice");
+    if (port && !policy.port_levels.emplace(*port, std::move(own)).second)
+      number.error(codes::kDuplicate, "found settings for port " + number.text() + " twice");
   }
   return policy;
 }
@@ -178,9 +183,12 @@ model::Spec build(const Reader& root) {
   for (const Reader& item : spec["subsets"].items()) {
     model::Subset& subset = rule.subsets.emplace_back();
     subset.name = item["name"].text();
-    if (!item["name"]) item.missing("name", "the name of the subset");
-    else if (!is_dns_label(subset.name)) item["name"].error(codes::kName, "found \"" + subset.name + "\", expected at most 63 of a-z, 0-9 and -");
-    else if (!names.insert(subset.name).second) item["name"].error(codes::kDuplicate, "found the subset " + subset.name + " twice");
+    if (!item["name"])
+      item.missing("name", "the name of the subset");
+    else if (!is_dns_label(subset.name))
+      item["name"].error(codes::kName, "found \"" + subset.name + "\", expected at most 63 of a-z, 0-9 and -");
+    else if (!names.insert(subset.name).second)
+      item["name"].error(codes::kDuplicate, "found the subset " + subset.name + " twice");
     check_labels(item["labels"]);
     subset.labels = item["labels"].text_map();
     subset.traffic_policy = policy(item["trafficPolicy"]);

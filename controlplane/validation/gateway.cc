@@ -8,28 +8,30 @@ namespace {
 
 constexpr std::string_view kWithTls = "HTTPS and TLS servers are not served until TLS comes";
 
-constexpr Field kPortFields[] = {{"number", Type::kInteger},
-                                 {"protocol", Type::kString, Use::kWorks, "HTTP, HTTP2 and GRPC are served; HTTPS and TLS warn; TCP, MONGO and GRPC-WEB are refused"},
-                                 {"name", Type::kString},
-                                 {"targetPort", Type::kInteger, Use::kRefused, "the targetPort of the gateway's Service is what counts"}};
+constexpr Field kPortFields[] = {
+    {"number", Type::kInteger},
+    {"protocol", Type::kString, Use::kWorks, "HTTP, HTTP2 and GRPC are served; HTTPS and TLS warn; TCP, MONGO and GRPC-WEB are refused"},
+    {"name", Type::kString},
+    {"targetPort", Type::kInteger, Use::kRefused, "the targetPort of the gateway's Service is what counts"}};
 constexpr Table kPort{kPortFields};
-constexpr Field kTlsFields[] = {{"httpsRedirect", Type::kBool, Use::kWorks, "refused when true on an HTTP server"},
-                                {"mode", Type::kChoice, Use::kWorks, kWithTls, nullptr, "PASSTHROUGH SIMPLE MUTUAL AUTO_PASSTHROUGH ISTIO_MUTUAL OPTIONAL_MUTUAL"},
-                                {"credentialName", Type::kString, Use::kHarmless, kWithTls},
-                                {"credentialNames", Type::kStrings, Use::kHarmless, kWithTls},
-                                {"caCertCredentialName", Type::kString, Use::kHarmless, kWithTls},
-                                {"tlsCertificates", Type::kAny, Use::kHarmless, kWithTls},
-                                {"serverCertificate", Type::kString, Use::kHarmless, kWithTls},
-                                {"privateKey", Type::kString, Use::kHarmless, kWithTls},
-                                {"caCertificates", Type::kString, Use::kHarmless, kWithTls},
-                                {"caCrl", Type::kString, Use::kHarmless, kWithTls},
-                                {"subjectAltNames", Type::kStrings, Use::kHarmless, kWithTls},
-                                {"verifyCertificateSpki", Type::kStrings, Use::kHarmless, kWithTls},
-                                {"verifyCertificateHash", Type::kStrings, Use::kHarmless, kWithTls},
-                                {"minProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
-                                {"maxProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
-                                {"cipherSuites", Type::kStrings, Use::kHarmless, kWithTls},
-                                {"insecureSkipVerify", Type::kBool, Use::kHarmless, kWithTls}};
+constexpr Field kTlsFields[] = {
+    {"httpsRedirect", Type::kBool, Use::kWorks, "refused when true on an HTTP server"},
+    {"mode", Type::kChoice, Use::kWorks, kWithTls, nullptr, "PASSTHROUGH SIMPLE MUTUAL AUTO_PASSTHROUGH ISTIO_MUTUAL OPTIONAL_MUTUAL"},
+    {"credentialName", Type::kString, Use::kHarmless, kWithTls},
+    {"credentialNames", Type::kStrings, Use::kHarmless, kWithTls},
+    {"caCertCredentialName", Type::kString, Use::kHarmless, kWithTls},
+    {"tlsCertificates", Type::kAny, Use::kHarmless, kWithTls},
+    {"serverCertificate", Type::kString, Use::kHarmless, kWithTls},
+    {"privateKey", Type::kString, Use::kHarmless, kWithTls},
+    {"caCertificates", Type::kString, Use::kHarmless, kWithTls},
+    {"caCrl", Type::kString, Use::kHarmless, kWithTls},
+    {"subjectAltNames", Type::kStrings, Use::kHarmless, kWithTls},
+    {"verifyCertificateSpki", Type::kStrings, Use::kHarmless, kWithTls},
+    {"verifyCertificateHash", Type::kStrings, Use::kHarmless, kWithTls},
+    {"minProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
+    {"maxProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
+    {"cipherSuites", Type::kStrings, Use::kHarmless, kWithTls},
+    {"insecureSkipVerify", Type::kBool, Use::kHarmless, kWithTls}};
 constexpr Table kTls{kTlsFields};
 constexpr Field kServerFields[] = {{"port", Type::kObject, Use::kWorks, "", &kPort},
                                    {"hosts", Type::kStrings, Use::kWorks, "[namespace/]host; namespace * or ."},
@@ -41,9 +43,8 @@ constexpr Table kServer{kServerFields};
 constexpr Field kSpecFields[] = {{"selector", Type::kStringMap, Use::kWorks, "absent: every gateway proxy"},
                                  {"servers", Type::kObjects, Use::kWorks, "", &kServer}};
 constexpr Table kSpec{kSpecFields};
-constexpr Field kRootFields[] = {WEFT_OBJECT_FIELDS,
-                                 {"spec", Type::kObject, Use::kWorks, "", &kSpec},
-                                 {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
+constexpr Field kRootFields[] = {
+    WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
 
 void protocol(const Reader& server, model::GatewayServer& out) {
   const Reader at = server["port"]["protocol"];
@@ -54,20 +55,23 @@ void protocol(const Reader& server, model::GatewayServer& out) {
     case model::Protocol::kHttp2:
     case model::Protocol::kGrpc:
       if (server["tls"]["httpsRedirect"].flag())
-        server["tls"]["httpsRedirect"].error(codes::kUnsupportedField, server["tls"]["httpsRedirect"].path() + " is not supported by this version of Weft", "remove it");
+        server["tls"]["httpsRedirect"].error(
+            codes::kUnsupportedField, server["tls"]["httpsRedirect"].path() + " is not supported by this version of Weft", "remove it");
       return;
     case model::Protocol::kHttps:
     case model::Protocol::kTls:
-      at.warn(codes::kNotServed, "the " + std::string(name_of(out.protocol)) + " server on port " + std::to_string(out.port) + " is taken but not served until TLS comes",
+      at.warn(codes::kNotServed,
+              "the " + std::string(name_of(out.protocol)) + " server on port " + std::to_string(out.port) +
+                  " is taken but not served until TLS comes",
               "add an HTTP server to serve its hosts in plain text meanwhile");
       if (!server["tls"]) server.missing("tls", "a tls block for a server of protocol " + at.text());
       return;
     case model::Protocol::kTcp:
     case model::Protocol::kMongo:
     case model::Protocol::kGrpcWeb:
-      return at.error(codes::kUnsupportedField, at.path() + ": " + at.text() + " servers are not supported by this version of Weft", "use HTTP, HTTP2 or GRPC");
-    default:
-      return at.error(codes::kChoice, "found \"" + at.text() + "\", expected HTTP, HTTP2, GRPC, HTTPS or TLS");
+      return at.error(codes::kUnsupportedField, at.path() + ": " + at.text() + " servers are not supported by this version of Weft",
+                      "use HTTP, HTTP2 or GRPC");
+    default: return at.error(codes::kChoice, "found \"" + at.text() + "\", expected HTTP, HTTP2, GRPC, HTTPS or TLS");
   }
 }
 
@@ -78,8 +82,10 @@ void hosts(const Reader& server, model::GatewayServer& out) {
     if (size_t slash = text.find('/'); slash != std::string::npos) {
       ns = text.substr(0, slash);
       text.erase(0, slash + 1);
-      if (ns == ".") ns = item.subject().ns;
-      else if (ns != "*" && !is_dns_label(ns)) item.error(codes::kName, "found the namespace \"" + ns + "\", expected *, . or the name of a namespace");
+      if (ns == ".")
+        ns = item.subject().ns;
+      else if (ns != "*" && !is_dns_label(ns))
+        item.error(codes::kName, "found the namespace \"" + ns + "\", expected *, . or the name of a namespace");
     }
     if (!is_ip(text)) check_host(item, text, true);
     if (!seen.insert(ns + "/" + text).second) item.error(codes::kDuplicate, "found \"" + item.text() + "\" twice");

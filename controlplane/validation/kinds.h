@@ -5,11 +5,11 @@
 namespace weft::validation {
 
 struct Kind {
-  std::string_view name, group, versions;   // group empty: Kubernetes' core; versions "v1 v1beta1"
+  std::string_view name, group, versions;  // group empty: Kubernetes' core; versions "v1 v1beta1"
   const Table* table;
   model::Spec (*build)(const Reader& root);
   bool namespaced = true;
-  std::string_view old_group{};              // accepted with a warning
+  std::string_view old_group{};  // accepted with a warning
 };
 std::span<const Kind> kinds();
 const Kind* kind_named(std::string_view name);
@@ -49,7 +49,7 @@ model::Spec build_namespace(const Reader& root);
 }  // namespace kubernetes
 
 // Rows that every object begins with.
-#define WEFT_OBJECT_FIELDS                                                         \
-  {"apiVersion", Type::kString}, {"kind", Type::kString}, {"metadata", Type::kObject, Use::kWorks, "", &kMetadataTable}
+#define WEFT_OBJECT_FIELDS \
+  {"apiVersion", Type::kString}, {"kind", Type::kString}, { "metadata", Type::kObject, Use::kWorks, "", &kMetadataTable }
 
 }  // namespace weft::validation

@@ -9,12 +9,17 @@ namespace {
 
 constexpr std::string_view kUnread = "";
 
-constexpr Field kServicePortFields[] = {{"name", Type::kString}, {"port", Type::kInteger}, {"protocol", Type::kChoice, Use::kWorks, "UDP and SCTP ports are left out", nullptr, "TCP UDP SCTP"},
-                                        {"appProtocol", Type::kString}, {"targetPort", Type::kIntOrString}};
+constexpr Field kServicePortFields[] = {
+    {"name", Type::kString},
+    {"port", Type::kInteger},
+    {"protocol", Type::kChoice, Use::kWorks, "UDP and SCTP ports are left out", nullptr, "TCP UDP SCTP"},
+    {"appProtocol", Type::kString},
+    {"targetPort", Type::kIntOrString}};
 constexpr Table kServicePort{kServicePortFields, true};
 constexpr Field kServiceSpecFields[] = {{"clusterIP", Type::kString, Use::kWorks, "None: headless"},
                                         {"clusterIPs", Type::kStrings},
-                                        {"type", Type::kChoice, Use::kWorks, "make a ServiceEntry for the outside host", nullptr, "ClusterIP NodePort LoadBalancer !ExternalName"},
+                                        {"type", Type::kChoice, Use::kWorks, "make a ServiceEntry for the outside host", nullptr,
+                                         "ClusterIP NodePort LoadBalancer !ExternalName"},
                                         {"selector", Type::kStringMap},
                                         {"ports", Type::kObjects, Use::kWorks, "", &kServicePort},
                                         {"publishNotReadyAddresses", Type::kBool}};
@@ -23,9 +28,11 @@ constexpr Field kServiceFields[] = {WEFT_OBJECT_FIELDS, {"spec", Type::kObject, 
 
 constexpr Field kTargetRefFields[] = {{"kind", Type::kString}, {"name", Type::kString}, {"namespace", Type::kString}};
 constexpr Table kTargetRef{kTargetRefFields, true};
-constexpr Field kAddressFields[] = {{"ip", Type::kString}, {"nodeName", Type::kString}, {"targetRef", Type::kObject, Use::kWorks, "", &kTargetRef}};
+constexpr Field kAddressFields[] = {
+    {"ip", Type::kString}, {"nodeName", Type::kString}, {"targetRef", Type::kObject, Use::kWorks, "", &kTargetRef}};
 constexpr Table kAddress{kAddressFields, true};
-constexpr Field kEndpointPortFields[] = {{"name", Type::kString}, {"port", Type::kInteger}, {"protocol", Type::kChoice, Use::kWorks, "", nullptr, "TCP UDP SCTP"}};
+constexpr Field kEndpointPortFields[] = {
+    {"name", Type::kString}, {"port", Type::kInteger}, {"protocol", Type::kChoice, Use::kWorks, "", nullptr, "TCP UDP SCTP"}};
 constexpr Table kEndpointPort{kEndpointPortFields, true};
 constexpr Field kEndpointsSubsetFields[] = {{"addresses", Type::kObjects, Use::kWorks, "", &kAddress},
                                             {"notReadyAddresses", Type::kObjects, Use::kWorks, "", &kAddress},
@@ -33,7 +40,8 @@ constexpr Field kEndpointsSubsetFields[] = {{"addresses", Type::kObjects, Use::k
 constexpr Table kEndpointsSubset{kEndpointsSubsetFields, true};
 constexpr Field kEndpointsFields[] = {WEFT_OBJECT_FIELDS, {"subsets", Type::kObjects, Use::kWorks, "", &kEndpointsSubset}};
 
-constexpr Field kConditionsFields[] = {{"ready", Type::kBool, Use::kWorks, "true when absent"}, {"serving", Type::kBool}, {"terminating", Type::kBool}};
+constexpr Field kConditionsFields[] = {
+    {"ready", Type::kBool, Use::kWorks, "true when absent"}, {"serving", Type::kBool}, {"terminating", Type::kBool}};
 constexpr Table kConditions{kConditionsFields, true};
 constexpr Field kSliceEndpointFields[] = {{"addresses", Type::kStrings},
                                           {"conditions", Type::kObject, Use::kWorks, "", &kConditions},
@@ -50,17 +58,19 @@ constexpr Field kContainerPortFields[] = {{"name", Type::kString}, {"containerPo
 constexpr Table kContainerPort{kContainerPortFields, true};
 constexpr Field kContainerFields[] = {{"ports", Type::kObjects, Use::kWorks, "", &kContainerPort}};
 constexpr Table kContainer{kContainerFields, true};
-constexpr Field kPodSpecFields[] = {{"serviceAccountName", Type::kString}, {"nodeName", Type::kString}, {"containers", Type::kObjects, Use::kWorks, "", &kContainer}};
+constexpr Field kPodSpecFields[] = {
+    {"serviceAccountName", Type::kString}, {"nodeName", Type::kString}, {"containers", Type::kObjects, Use::kWorks, "", &kContainer}};
 constexpr Table kPodSpec{kPodSpecFields, true};
 constexpr Field kConditionFields[] = {{"type", Type::kString}, {"status", Type::kString}};
 constexpr Table kCondition{kConditionFields, true};
-constexpr Field kPodStatusFields[] = {{"podIP", Type::kString}, {"phase", Type::kString}, {"conditions", Type::kObjects, Use::kWorks, "", &kCondition}};
+constexpr Field kPodStatusFields[] = {
+    {"podIP", Type::kString}, {"phase", Type::kString}, {"conditions", Type::kObjects, Use::kWorks, "", &kCondition}};
 constexpr Table kPodStatus{kPodStatusFields, true};
-constexpr Field kPodFields[] = {WEFT_OBJECT_FIELDS,
-                                {"spec", Type::kObject, Use::kWorks, "", &kPodSpec},
-                                {"status", Type::kObject, Use::kWorks, "", &kPodStatus}};
+constexpr Field kPodFields[] = {
+    WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kPodSpec}, {"status", Type::kObject, Use::kWorks, "", &kPodStatus}};
 
-constexpr Field kNamespaceFields[] = {WEFT_OBJECT_FIELDS, {"spec", Type::kAny, Use::kHarmless, kUnread}, {"status", Type::kAny, Use::kHarmless, kUnread}};
+constexpr Field kNamespaceFields[] = {
+    WEFT_OBJECT_FIELDS, {"spec", Type::kAny, Use::kHarmless, kUnread}, {"status", Type::kAny, Use::kHarmless, kUnread}};
 
 void check_ip(const Reader& at) {
   if (!is_ip(at.text())) at.error(codes::kValue, "found \"" + at.text().substr(0, 100) + "\", expected an IP address");
@@ -82,7 +92,8 @@ std::optional<model::TargetPort> target_port(const Reader& at) {
   if (!at) return std::nullopt;
   const std::string text = at.text();
   if (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos) return model::TargetPort{port_number(at).value_or(0), {}};
-  if (!is_dns_label(text) || text.size() > 15) at.error(codes::kName, "found \"" + text.substr(0, 60) + "\", expected a port number or the name of a container port");
+  if (!is_dns_label(text) || text.size() > 15)
+    at.error(codes::kName, "found \"" + text.substr(0, 60) + "\", expected a port number or the name of a container port");
   return model::TargetPort{0, text};
 }
 
@@ -115,12 +126,15 @@ model::Spec build_service(const Reader& root) {
   for (const Reader& item : items) {
     model::KubePort& port = service.ports.emplace_back();
     port.name = item["name"].text();
-    if (items.size() > 1 && port.name.empty()) item.missing("name", "a name, since the Service has several ports");
-    else if (!names.insert(port.name).second) item["name"].error(codes::kDuplicate, "found the port name " + port.name + " twice");
+    if (items.size() > 1 && port.name.empty())
+      item.missing("name", "a name, since the Service has several ports");
+    else if (!names.insert(port.name).second)
+      item["name"].error(codes::kDuplicate, "found the port name " + port.name + " twice");
     if (!item["port"]) item.missing("port", "a port number");
     port.port = port_number(item["port"]).value_or(0);
     if (item["protocol"]) port.protocol = item["protocol"].text();
-    if (item["port"] && !numbers.insert(port.protocol + item["port"].text()).second) item["port"].error(codes::kDuplicate, "found port " + item["port"].text() + " twice");
+    if (item["port"] && !numbers.insert(port.protocol + item["port"].text()).second)
+      item["port"].error(codes::kDuplicate, "found port " + item["port"].text() + " twice");
     port.app_protocol = item["appProtocol"].text();
     port.target = target_port(item["targetPort"]);
   }
@@ -146,8 +160,10 @@ model::Spec build_endpoints(const Reader& root) {
     model::EndpointsSubset& subset = endpoints.subsets.emplace_back();
     for (auto [field, list] : {std::pair{"addresses", &subset.ready}, {"notReadyAddresses", &subset.not_ready}}) {
       for (const Reader& address : item[field].items()) {
-        if (!address["ip"]) address.missing("ip", "an IP address");
-        else check_ip(address["ip"]);
+        if (!address["ip"])
+          address.missing("ip", "an IP address");
+        else
+          check_ip(address["ip"]);
         list->push_back({address["ip"].text(), address["nodeName"].text(), "", pod_ref(address["targetRef"])});
       }
     }
@@ -159,8 +175,11 @@ model::Spec build_endpoints(const Reader& root) {
 model::Spec build_endpoint_slice(const Reader& root) {
   model::EndpointSlice slice;
   const auto labels = root["metadata"]["labels"].text_map();
-  if (auto service = labels.find("kubernetes.io/service-name"); service != labels.end()) slice.service = service->second;
-  else root["metadata"].warn(codes::kNoEffect, "found no label kubernetes.io/service-name, so this slice belongs to no Service", "add the label with the name of the Service");
+  if (auto service = labels.find("kubernetes.io/service-name"); service != labels.end())
+    slice.service = service->second;
+  else
+    root["metadata"].warn(codes::kNoEffect, "found no label kubernetes.io/service-name, so this slice belongs to no Service",
+                          "add the label with the name of the Service");
   slice.address_type = root["addressType"].text();
   if (!root["addressType"]) root.missing("addressType", "IPv4, IPv6 or FQDN");
   slice.ports = endpoint_ports(root["ports"]);

@@ -9,16 +9,40 @@ std::string versions(const Kind& kind) {
   std::string out;
   for (std::string_view rest = kind.versions; !rest.empty();) {
     const size_t space = rest.find(' ');
-    out += (out.empty() ? "`" : ", `") + (kind.group.empty() ? "" : std::string(kind.group) + "/") + std::string(rest.substr(0, space)) + "`";
+    out +=
+        (out.empty() ? "`" : ", `") + (kind.group.empty() ? "" : std::string(kind.group) + "/") + std::string(rest.substr(0, space)) + "`";
     rest.remove_prefix(space == std::string_view::npos ? rest.size() : space + 1);
   }
   return out;
 }
 
-constexpr Code kAll[] = {codes::kUnknownField, codes::kWrongType, codes::kUnsupportedField, codes::kUnsupportedKind, codes::kApiVersion, codes::kMissing, codes::kName,
-                         codes::kValue, codes::kChoice, codes::kConflict, codes::kRegex, codes::kHost, codes::kDuplicate, codes::kTooLarge, codes::kSameObject,
-                         codes::kOldSpelling, codes::kNotServed, codes::kNoEffect, codes::kHostUnknown, codes::kSubsetUnknown, codes::kGatewayUnknown,
-                         codes::kHostConflict, codes::kUnreachable, codes::kIneffective, codes::kHostNotInGateway, codes::kEmptySubset, codes::kRuleHostUnknown,
+constexpr Code kAll[] = {codes::kUnknownField,
+                         codes::kWrongType,
+                         codes::kUnsupportedField,
+                         codes::kUnsupportedKind,
+                         codes::kApiVersion,
+                         codes::kMissing,
+                         codes::kName,
+                         codes::kValue,
+                         codes::kChoice,
+                         codes::kConflict,
+                         codes::kRegex,
+                         codes::kHost,
+                         codes::kDuplicate,
+                         codes::kTooLarge,
+                         codes::kSameObject,
+                         codes::kOldSpelling,
+                         codes::kNotServed,
+                         codes::kNoEffect,
+                         codes::kHostUnknown,
+                         codes::kSubsetUnknown,
+                         codes::kGatewayUnknown,
+                         codes::kHostConflict,
+                         codes::kUnreachable,
+                         codes::kIneffective,
+                         codes::kHostNotInGateway,
+                         codes::kEmptySubset,
+                         codes::kRuleHostUnknown,
                          codes::kPortName};
 
 }  // namespace
@@ -45,9 +69,12 @@ std::string render_reference() {
   out += "\n## metadata of every kind\n\n| field | type | Weft | note |\n|---|---|---|---|\n";
   describe(kMetadataTable, "metadata", out);
   out += "\n## Kinds that are refused\n\n| kind | group | what to do |\n|---|---|---|\n";
-  for (const ForeignKind& kind : foreign_kinds()) out += "| " + std::string(kind.name) + " | " + (kind.group.empty() ? "core" : std::string(kind.group)) + " | " + std::string(kind.hint) + " |\n";
+  for (const ForeignKind& kind : foreign_kinds())
+    out += "| " + std::string(kind.name) + " | " + (kind.group.empty() ? "core" : std::string(kind.group)) + " | " +
+           std::string(kind.hint) + " |\n";
   out += "\n## Codes\n\n| code | Istio | meaning |\n|---|---|---|\n";
-  for (const Code& code : kAll) out += "| " + std::string(code.code) + " | " + std::string(code.alias) + " | " + std::string(code.title) + " |\n";
+  for (const Code& code : kAll)
+    out += "| " + std::string(code.code) + " | " + std::string(code.alias) + " | " + std::string(code.title) + " |\n";
   return out;
 }
 

@@ -23,13 +23,15 @@ bool implies(const std::optional<StringMatch>& earlier, const std::optional<Stri
   if (!later) return false;
   if (*earlier == *later) return true;
   using Kind = StringMatch::Kind;
-  return earlier->kind == Kind::kPrefix && (later->kind == Kind::kExact || later->kind == Kind::kPrefix) && later->value.starts_with(earlier->value);
+  return earlier->kind == Kind::kPrefix && (later->kind == Kind::kExact || later->kind == Kind::kPrefix) &&
+         later->value.starts_with(earlier->value);
 }
 
 bool implies(const std::map<std::string, StringMatch>& earlier, const std::map<std::string, StringMatch>& later) {
   return std::all_of(earlier.begin(), earlier.end(), [&](const auto& wanted) {
     auto found = later.find(wanted.first);
-    return found != later.end() && (wanted.second.kind == StringMatch::Kind::kPresent || implies(std::optional(wanted.second), std::optional(found->second)));
+    return found != later.end() &&
+           (wanted.second.kind == StringMatch::Kind::kPresent || implies(std::optional(wanted.second), std::optional(found->second)));
   });
 }
 
@@ -37,7 +39,8 @@ bool implies(const std::map<std::string, StringMatch>& earlier, const std::map<s
 bool covers(const HttpMatch& earlier, const HttpMatch& later) {
   const bool uri_all = earlier.uri && earlier.uri->kind == StringMatch::Kind::kPrefix && earlier.uri->value == "/";
   if (!uri_all && (!implies(earlier.uri, later.uri) || (later.ignore_uri_case && !earlier.ignore_uri_case && earlier.uri))) return false;
-  if (!implies(earlier.method, later.method) || !implies(earlier.scheme, later.scheme) || !implies(earlier.authority, later.authority)) return false;
+  if (!implies(earlier.method, later.method) || !implies(earlier.scheme, later.scheme) || !implies(earlier.authority, later.authority))
+    return false;
   if (!implies(earlier.headers, later.headers) || !implies(earlier.query_params, later.query_params)) return false;
   for (const auto& without : earlier.without_headers) {
     auto found = later.without_headers.find(without.first);
@@ -94,7 +97,8 @@ class References {
 
   std::string host_fix(const std::string& host, const std::string& ns) const {
     std::vector<std::string_view> names;
-    for (const model::ServiceInfo* service : view_.services()) names.push_back(service->ns == ns && service->kubernetes ? std::string_view(service->name) : std::string_view(service->hostname));
+    for (const model::ServiceInfo* service : view_.services())
+      names.push_back(service->ns == ns && service->kubernetes ? std::string_view(service->name) : std::string_view(service->hostname));
     const std::string_view meant = did_you_mean(host, names);
     if (!meant.empty()) return "did you mean " + std::string(meant) + "? Otherwise add a Service or ServiceEntry for " + host;
     return "add a Service or ServiceEntry for " + host;
@@ -103,7 +107,8 @@ class References {
   void virtual_service(const Resource& resource, const VirtualService& spec) {
     for (size_t i = 0; i < spec.http.size(); ++i) {
       const std::string route = element("spec.http", i);
-      for (size_t j = 0; j < spec.http[i].routes.size(); ++j) destination(resource, spec.http[i].routes[j].destination, route + element(".route", j) + ".destination");
+      for (size_t j = 0; j < spec.http[i].routes.size(); ++j)
+        destination(resource, spec.http[i].routes[j].destination, route + element(".route", j) + ".destination");
       reachability(resource, spec, i);
     }
     for (size_t i = 0; i < spec.gateways.size(); ++i)
@@ -114,10 +119,11 @@ class References {
   void destination(const Resource& resource, const model::Destination& to, const std::string& field) {
     const model::ServiceInfo* service = known(to.host, resource.key.ns);
     if (!service) {
-      warn(resource, codes::kHostUnknown, "Referenced host not found: \"" + to.written_host + "\"", field + ".host", host_fix(to.written_host, resource.key.ns));
+      warn(resource, codes::kHostUnknown, "Referenced host not found: \"" + to.written_host + "\"", field + ".host",
+           host_fix(to.written_host, resource.key.ns));
     } else if (to.port && !service->port(*to.port)) {
-      warn(resource, codes::kHostUnknown, "Referenced host:port not found: \"" + to.written_host + ":" + std::to_string(*to.port) + "\"", field + ".port.number",
-           "the ports of " + to.written_host + " are" + ports_of(*service));
+      warn(resource, codes::kHostUnknown, "Referenced host:port not found: \"" + to.written_host + ":" + std::to_string(*to.port) + "\"",
+           field + ".port.number", "the ports of " + to.written_host + " are" + ports_of(*service));
     }
     if (to.subset.empty()) return;
     const model::MergedRule* rule = view_.destination_rule(to.host, service ? service->ns : resource.key.ns, resource.key.ns);
@@ -127,9 +133,11 @@ class References {
       std::vector<std::string_view> names;
       for (const model::Subset& subset : rule->subsets) names.push_back(subset.name);
       const std::string_view meant = did_you_mean(to.subset, names);
-      fix = meant.empty() ? "add a subset named " + to.subset + " to DestinationRule " + rule->ns + "/" + rule->name : "did you mean " + std::string(meant) + "?";
+      fix = meant.empty() ? "add a subset named " + to.subset + " to DestinationRule " + rule->ns + "/" + rule->name
+                          : "did you mean " + std::string(meant) + "?";
     }
-    warn(resource, codes::kSubsetUnknown, "Referenced host+subset in destinationrule not found: \"" + to.written_host + "+" + to.subset + "\"", field + ".subset", fix);
+    warn(resource, codes::kSubsetUnknown,
+         "Referenced host+subset in destinationrule not found: \"" + to.written_host + "+" + to.subset + "\"", field + ".subset", fix);
   }
 
   static std::string ports_of(const model::ServiceInfo& service) {
@@ -148,17 +156,19 @@ class References {
         if (other->as<Gateway>()) names.push_back(other->key.name);
       const std::string_view meant = did_you_mean(short_name, names);
       const std::string shown = ns == resource.key.ns ? short_name : name;
-      warn(resource, codes::kGatewayUnknown, "Referenced gateway not found: \"" + shown + "\"", field, meant.empty() ? "add the Gateway " + name : "did you mean " + std::string(meant) + "?");
+      warn(resource, codes::kGatewayUnknown, "Referenced gateway not found: \"" + shown + "\"", field,
+           meant.empty() ? "add the Gateway " + name : "did you mean " + std::string(meant) + "?");
       return;
     }
     for (size_t i = 0; i < spec.hosts.size(); ++i) {
       bool served = false;
       for (const model::GatewayServer& server : found->as<Gateway>()->servers)
         for (const model::GatewayHost& host : server.hosts)
-          served = served || ((host.ns == "*" || host.ns == resource.key.ns) && (model::host_matches(host.host, spec.hosts[i]) || model::host_matches(spec.hosts[i], host.host)));
+          served = served || ((host.ns == "*" || host.ns == resource.key.ns) &&
+                              (model::host_matches(host.host, spec.hosts[i]) || model::host_matches(spec.hosts[i], host.host)));
       if (!served)
-        warn(resource, codes::kHostNotInGateway, "host " + spec.hosts[i] + " of the VirtualService is in no server of Gateway " + name, element("spec.hosts", i),
-             "add " + spec.hosts[i] + " to the hosts of a server of the Gateway");
+        warn(resource, codes::kHostNotInGateway, "host " + spec.hosts[i] + " of the VirtualService is in no server of Gateway " + name,
+             element("spec.hosts", i), "add " + spec.hosts[i] + " to the hosts of a server of the Gateway");
     }
   }
 
@@ -167,18 +177,23 @@ class References {
     for (size_t i = 0; i < spec.hosts.size(); ++i) {
       const Resource* oldest = nullptr;
       for (const Resource* other : mesh_hosts_.at(spec.hosts[i]))
-        if (older(*other, resource) && may_meet(resource, spec.export_to, *other, other->as<VirtualService>()->export_to) && (!oldest || older(*other, *oldest)))
+        if (older(*other, resource) && may_meet(resource, spec.export_to, *other, other->as<VirtualService>()->export_to) &&
+            (!oldest || older(*other, *oldest)))
           oldest = other;
       if (!oldest) continue;
       const std::string winner = oldest->key.ns + "/" + oldest->key.name, own = resource.key.ns + "/" + resource.key.name;
-      warn(resource, codes::kHostConflict, "the VirtualServices " + winner + " and " + own + " define the same mesh host " + spec.hosts[i] + "; the older one, " + winner + ", wins",
+      warn(resource, codes::kHostConflict,
+           "the VirtualServices " + winner + " and " + own + " define the same mesh host " + spec.hosts[i] + "; the older one, " + winner +
+               ", wins",
            element("spec.hosts", i), "merge them into one VirtualService");
     }
   }
 
   void reachability(const Resource& resource, const VirtualService& spec, size_t at) {
     static const std::vector<HttpMatch> kEverything(1);
-    auto matches = [&](size_t route) -> const std::vector<HttpMatch>& { return spec.http[route].matches.empty() ? kEverything : spec.http[route].matches; };
+    auto matches = [&](size_t route) -> const std::vector<HttpMatch>& {
+      return spec.http[route].matches.empty() ? kEverything : spec.http[route].matches;
+    };
     const std::vector<HttpMatch>& own = matches(at);
     std::vector<std::optional<size_t>> taken(own.size());
     for (size_t m = 0; m < own.size(); ++m)
@@ -193,13 +208,18 @@ class References {
     if (all) {
       const bool catch_all = spec.http[*taken.front()].matches.empty();
       warn(resource, codes::kUnreachable,
-           "VirtualService rule #" + std::to_string(at) + " not used (" + (catch_all ? "only the last rule can have no matches" : "rule #" + std::to_string(*taken.front()) + " takes everything first") + ")",
+           "VirtualService rule #" + std::to_string(at) + " not used (" +
+               (catch_all ? "only the last rule can have no matches"
+                          : "rule #" + std::to_string(*taken.front()) + " takes everything first") +
+               ")",
            field, "put it before " + element("spec.http", *taken.front()) + ", or remove it");
       return;
     }
     for (size_t m = 0; m < own.size(); ++m)
       if (taken[m])
-        warn(resource, codes::kIneffective, "VirtualService rule #" + std::to_string(at) + " match #" + std::to_string(m) + " is not used (overlaps with a match in rule #" + std::to_string(*taken[m]) + ")",
+        warn(resource, codes::kIneffective,
+             "VirtualService rule #" + std::to_string(at) + " match #" + std::to_string(m) +
+                 " is not used (overlaps with a match in rule #" + std::to_string(*taken[m]) + ")",
              field + element(".match", m), "remove the match, or put it first");
   }
 
@@ -208,32 +228,40 @@ class References {
     const model::ServiceInfo* service = wildcard ? nullptr : known(spec.host, resource.key.ns);
     if (wildcard) {
       const auto services = view_.services();
-      if (std::any_of(services.begin(), services.end(), [&](const model::ServiceInfo* s) { return model::host_matches(spec.host, s->hostname); })) return;
+      if (std::any_of(services.begin(), services.end(),
+                      [&](const model::ServiceInfo* s) { return model::host_matches(spec.host, s->hostname); }))
+        return;
     }
     if (!service) {
-      warn(resource, codes::kRuleHostUnknown, "no service has the host \"" + spec.written_host + "\" of the DestinationRule", "spec.host", wildcard ? "" : host_fix(spec.written_host, resource.key.ns));
+      warn(resource, codes::kRuleHostUnknown, "no service has the host \"" + spec.written_host + "\" of the DestinationRule", "spec.host",
+           wildcard ? "" : host_fix(spec.written_host, resource.key.ns));
       return;
     }
     for (size_t i = 0; i < spec.subsets.size(); ++i) {
       bool any = false;
       for (const model::ServicePort& port : service->ports)
-        for (const model::Endpoint& endpoint : view_.endpoints(*service, port.number)) any = any || model::selects(spec.subsets[i].labels, endpoint.labels);
+        for (const model::Endpoint& endpoint : view_.endpoints(*service, port.number))
+          any = any || model::selects(spec.subsets[i].labels, endpoint.labels);
       if (any) continue;
       std::string labels;
       for (const auto& [key, value] : spec.subsets[i].labels) labels += (labels.empty() ? "" : ", ") + key + ": " + value;
-      warn(resource, codes::kEmptySubset, "the subset " + spec.subsets[i].name + " selects no pods of " + spec.written_host + "; requests to it get 503", element("spec.subsets", i),
-           "label a pod of the service with " + (labels.empty() ? "anything" : labels));
+      warn(resource, codes::kEmptySubset,
+           "the subset " + spec.subsets[i].name + " selects no pods of " + spec.written_host + "; requests to it get 503",
+           element("spec.subsets", i), "label a pod of the service with " + (labels.empty() ? "anything" : labels));
     }
   }
 
   void service(const Resource& resource, const model::Service& spec) {
     for (size_t i = 0; i < spec.ports.size(); ++i) {
       const model::KubePort& port = spec.ports[i];
-      if (port.protocol == "UDP" || port.protocol == "SCTP" || model::select_protocol(port.app_protocol, port.name, port.port) != model::Protocol::kUnknown) continue;
+      if (port.protocol == "UDP" || port.protocol == "SCTP" ||
+          model::select_protocol(port.app_protocol, port.name, port.port) != model::Protocol::kUnknown)
+        continue;
       if (port.port == 25 || port.port == 53) continue;
       report(resource, codes::kPortName, Severity::kInfo,
-             "port name \"" + port.name + "\" (port " + std::to_string(port.port) + ") does not follow the naming convention of Istio, so the protocol is unknown", element("spec.ports", i),
-             "name it http, http-... , grpc or tcp, or set appProtocol");
+             "port name \"" + port.name + "\" (port " + std::to_string(port.port) +
+                 ") does not follow the naming convention of Istio, so the protocol is unknown",
+             element("spec.ports", i), "name it http, http-... , grpc or tcp, or set appProtocol");
     }
   }
 

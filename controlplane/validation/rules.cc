@@ -45,8 +45,10 @@ bool is_ip(std::string_view text) {
 bool is_cidr_or_ip(std::string_view text) {
   if (is_ip(text)) return true;
   boost::system::error_code error;
-  if (text.find(':') == std::string_view::npos) boost::asio::ip::make_network_v4(std::string(text), error);
-  else boost::asio::ip::make_network_v6(std::string(text), error);
+  if (text.find(':') == std::string_view::npos)
+    boost::asio::ip::make_network_v4(std::string(text), error);
+  else
+    boost::asio::ip::make_network_v6(std::string(text), error);
   return !error;
 }
 
@@ -78,11 +80,14 @@ bool check_host(const Reader& host, const std::string& text, bool wildcard) {
   if (rest.starts_with("*.") && wildcard) rest.erase(0, 2);
   if (is_dns_name(rest)) return true;
   if (rest.find('*') != std::string::npos)
-    host.error(codes::kHost, "found \"" + text + "\", expected a host name" + (wildcard ? "; a wildcard is \"*\" or stands alone in front, as in \"*.example.com\"" : " without wildcard"));
+    host.error(codes::kHost,
+               "found \"" + text + "\", expected a host name" +
+                   (wildcard ? "; a wildcard is \"*\" or stands alone in front, as in \"*.example.com\"" : " without wildcard"));
   else if (size_t colon = rest.rfind(':'); colon != std::string::npos && is_dns_name(rest.substr(0, colon)))
     host.error(codes::kHost, "found \"" + text + "\", expected a host name without port", "write " + text.substr(0, colon));
   else
-    host.error(codes::kHost, "found \"" + text.substr(0, 260) + "\", expected a host name (letters, digits and - between dots, each part at most 63)");
+    host.error(codes::kHost,
+               "found \"" + text.substr(0, 260) + "\", expected a host name (letters, digits and - between dots, each part at most 63)");
   return false;
 }
 
@@ -94,7 +99,8 @@ std::string gateway_name(const Reader& at, const std::string& text) {
   std::string ns = slash == std::string::npos ? at.subject().ns : text.substr(0, slash);
   const std::string name = slash == std::string::npos ? text : text.substr(slash + 1);
   if (ns == ".") ns = at.subject().ns;
-  if (!is_dns_label(ns) || !is_dns_name(name)) at.error(codes::kName, "found \"" + text + "\", expected mesh, NAME or NAMESPACE/NAME of a Gateway");
+  if (!is_dns_label(ns) || !is_dns_name(name))
+    at.error(codes::kName, "found \"" + text + "\", expected mesh, NAME or NAMESPACE/NAME of a Gateway");
   return ns + "/" + name;
 }
 
@@ -105,10 +111,13 @@ std::vector<std::string> export_to(const Reader& list, bool nobody) {
     const std::string text = item.text();
     if (!seen.insert(text).second) item.error(codes::kDuplicate, "found \"" + text + "\" twice");
     if (text == "*" || text == ".") {
-      if (text == "*" && all.size() > 1) item.error(codes::kConflict, "found \"*\" beside others, expected it alone", "\"*\" means every namespace already");
+      if (text == "*" && all.size() > 1)
+        item.error(codes::kConflict, "found \"*\" beside others, expected it alone", "\"*\" means every namespace already");
     } else if (text == "~") {
-      if (!nobody) item.error(codes::kValue, "found \"~\", which only services know", "use \".\" for the own namespace only");
-      else if (all.size() > 1) item.error(codes::kConflict, "found \"~\" (nobody) beside others, expected it alone");
+      if (!nobody)
+        item.error(codes::kValue, "found \"~\", which only services know", "use \".\" for the own namespace only");
+      else if (all.size() > 1)
+        item.error(codes::kConflict, "found \"~\" (nobody) beside others, expected it alone");
     } else if (!is_dns_label(text)) {
       item.error(codes::kName, "found \"" + text + "\", expected \"*\", \".\" or the name of a namespace");
     }
@@ -123,10 +132,12 @@ void check_labels(const Reader& map) {
     const std::string name = slash == std::string::npos ? key : key.substr(slash + 1);
     auto body = [](std::string_view text) {
       return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; }) &&
-             (text.empty() || (std::isalnum(static_cast<unsigned char>(text.front())) && std::isalnum(static_cast<unsigned char>(text.back()))));
+             (text.empty() ||
+              (std::isalnum(static_cast<unsigned char>(text.front())) && std::isalnum(static_cast<unsigned char>(text.back()))));
     };
     if (name.empty() || name.size() > 63 || !body(name) || (slash != std::string::npos && !is_dns_name(key.substr(0, slash))))
-      value.error(codes::kName, "found the label key \"" + key.substr(0, 100) + "\", expected [prefix/]name of at most 63 letters, digits, -, _ and .");
+      value.error(codes::kName,
+                  "found the label key \"" + key.substr(0, 100) + "\", expected [prefix/]name of at most 63 letters, digits, -, _ and .");
     if (std::string text = value.text(); text.size() > 63 || !body(text))
       value.error(codes::kValue, "found the label value \"" + text.substr(0, 100) + "\", expected at most 63 letters, digits, -, _ and .");
   }

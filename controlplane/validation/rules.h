@@ -4,11 +4,11 @@
 
 namespace weft::validation {
 
-bool is_dns_label(std::string_view text);          // DNS-1123: at most 63 of a-z, 0-9, '-'
-bool is_dns_name(std::string_view text);           // labels between dots, at most 253
+bool is_dns_label(std::string_view text);  // DNS-1123: at most 63 of a-z, 0-9, '-'
+bool is_dns_name(std::string_view text);   // labels between dots, at most 253
 bool is_ip(std::string_view text);
 bool is_cidr_or_ip(std::string_view text);
-bool is_header_name(std::string_view text);        // a token of RFC 9110
+bool is_header_name(std::string_view text);  // a token of RFC 9110
 bool decode_base64(std::string_view text, std::string& out);
 
 // "*" , "*.name" or a name, in lower or upper case. Reports at `host`.

@@ -78,8 +78,9 @@ class Checker {
       }
       auto [earlier, fresh] = seen.try_emplace(field, entry.key);
       if (!fresh)
-        subject_.report(Severity::kError, codes::kDuplicate, entry.mark, quoted(entry.key) + " and " + quoted(earlier->second) + " are one field",
-                        child(path, field->name), "keep one of them");
+        subject_.report(Severity::kError, codes::kDuplicate, entry.mark,
+                        quoted(entry.key) + " and " + quoted(earlier->second) + " are one field", child(path, field->name),
+                        "keep one of them");
       if (!entry.value.is_null()) member(entry, *field, child(path, field->name));
     }
   }
@@ -88,12 +89,13 @@ class Checker {
   void member(const yaml::Entry& entry, const Field& field, const std::string& path) {
     if (field.use == Use::kHarmless) return;
     if (field.use == Use::kRefused) {
-      subject_.report(Severity::kError, codes::kUnsupportedField, entry.mark, path + " is not supported by this version of Weft",
-                      path, field.note.empty() ? "remove it" : std::string(field.note));
+      subject_.report(Severity::kError, codes::kUnsupportedField, entry.mark, path + " is not supported by this version of Weft", path,
+                      field.note.empty() ? "remove it" : std::string(field.note));
       return;
     }
     if (field.use == Use::kOld)
-      subject_.report(Severity::kWarning, codes::kOldSpelling, entry.mark, path + " is an old spelling; it works", path, std::string(field.note));
+      subject_.report(Severity::kWarning, codes::kOldSpelling, entry.mark, path + " is an old spelling; it works", path,
+                      std::string(field.note));
     value(entry.value, field, path);
   }
 
@@ -143,11 +145,13 @@ class Checker {
     bool b;
     double d;
     long long i;
-    if (yaml::to_bool(node, b) || yaml::to_int(node, i) || yaml::to_double(node, d)) return wrong(node, path, "a string", "put it in quotes: \"" + node.text + "\"");
+    if (yaml::to_bool(node, b) || yaml::to_int(node, i) || yaml::to_double(node, d))
+      return wrong(node, path, "a string", "put it in quotes: \"" + node.text + "\"");
     if (std::string_view reading = yaml11_reading(node.text); !reading.empty())
-      subject_.report(Severity::kError, codes::kWrongType, node.mark,
-                      "found " + node.text + " without quotes, which other YAML readers take as " + std::string(reading) + "; expected a string", path,
-                      "put it in quotes: \"" + node.text + "\"");
+      subject_.report(
+          Severity::kError, codes::kWrongType, node.mark,
+          "found " + node.text + " without quotes, which other YAML readers take as " + std::string(reading) + "; expected a string", path,
+          "put it in quotes: \"" + node.text + "\"");
   }
 
   void boolean(const yaml::Node& node, const std::string& path) {
@@ -166,7 +170,8 @@ class Checker {
     const bool decimal = plain(node) && node.text.find_first_not_of("+-0123456789") == std::string::npos && yaml::to_int(node, i);
     if (decimal && (node.text == "0" || node.text.find_first_of("123456789") == node.text.find_first_of("0123456789"))) return;
     std::string fix;
-    if (node.is_scalar() && yaml::to_int(node, i)) fix = node.quoted ? "remove the quotes: " + node.text : "write it in decimal: " + std::to_string(i);
+    if (node.is_scalar() && yaml::to_int(node, i))
+      fix = node.quoted ? "remove the quotes: " + node.text : "write it in decimal: " + std::to_string(i);
     wrong(node, path, "a whole number", fix);
   }
 
@@ -186,11 +191,13 @@ class Checker {
 
   void choice(const yaml::Node& node, const Field& field, const std::string& path) {
     std::vector<std::string_view> names, refused;
-    for (std::string_view word : words(field.choices)) (word.starts_with('!') ? refused : names).push_back(word.starts_with('!') ? word.substr(1) : word);
+    for (std::string_view word : words(field.choices))
+      (word.starts_with('!') ? refused : names).push_back(word.starts_with('!') ? word.substr(1) : word);
     if (node.is_scalar()) {
       if (std::find(names.begin(), names.end(), node.text) != names.end()) return;
       if (std::find(refused.begin(), refused.end(), node.text) != refused.end()) {
-        subject_.report(Severity::kError, codes::kUnsupportedField, node.mark, path + ": " + node.text + " is not supported by this version of Weft", path,
+        subject_.report(Severity::kError, codes::kUnsupportedField, node.mark,
+                        path + ": " + node.text + " is not supported by this version of Weft", path,
                         field.note.empty() ? "use " + listed(names) : std::string(field.note));
         return;
       }
@@ -205,14 +212,17 @@ class Checker {
     std::vector<std::string_view> names;
     for (const Field& field : table.fields) names.push_back(field.name);
     std::string fix;
-    if (std::string_view meant = did_you_mean(entry.key, names); !meant.empty()) fix = "did you mean " + std::string(meant) + "?";
-    else if (names.size() <= 16) fix = "known here: " + listed(names);
-    subject_.report(Severity::kError, codes::kUnknownField, entry.mark, "unknown field " + quoted(entry.key) + (path.empty() ? "" : " in " + path),
-                    child(path, entry.key), fix);
+    if (std::string_view meant = did_you_mean(entry.key, names); !meant.empty())
+      fix = "did you mean " + std::string(meant) + "?";
+    else if (names.size() <= 16)
+      fix = "known here: " + listed(names);
+    subject_.report(Severity::kError, codes::kUnknownField, entry.mark,
+                    "unknown field " + quoted(entry.key) + (path.empty() ? "" : " in " + path), child(path, entry.key), fix);
   }
 
   void wrong(const yaml::Node& node, const std::string& path, std::string_view expected, std::string fix = {}) {
-    subject_.report(Severity::kError, codes::kWrongType, node.mark, "found " + found(node) + ", expected " + std::string(expected), path, std::move(fix));
+    subject_.report(Severity::kError, codes::kWrongType, node.mark, "found " + found(node) + ", expected " + std::string(expected), path,
+                    std::move(fix));
   }
 
   Subject& subject_;
@@ -256,7 +266,8 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text, st
   if (text.starts_with('-') || text.starts_with('+')) negative = text.front() == '-', text.remove_prefix(1);
   if (text == "0") return std::chrono::nanoseconds(0);
   if (text.empty()) return std::nullopt;
-  static constexpr std::pair<std::string_view, double> kUnits[] = {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
+  static constexpr std::pair<std::string_view, double> kUnits[] = {{"ns", 1},  {"us", 1e3}, {"µs", 1e3},  {"ms", 1e6},
+                                                                   {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
   long double total = 0;
   while (!text.empty()) {
     const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
@@ -288,7 +299,9 @@ Diagnostic& Subject::report(Severity severity, const Code& code, Mark mark, std:
   return findings.back();
 }
 
-void check(Subject& subject, const yaml::Node& node, const Table& table, const std::string& path) { Checker(subject).object(node, table, path); }
+void check(Subject& subject, const yaml::Node& node, const Table& table, const std::string& path) {
+  Checker(subject).object(node, table, path);
+}
 
 void describe(const Table& table, const std::string& path, std::string& out) {
   for (const Field& field : table.fields) {
@@ -304,7 +317,10 @@ void describe(const Table& table, const std::string& path, std::string& out) {
       type += " " + names;
       if (!refused.empty()) note = "refused: " + refused + (note.empty() ? "" : ". " + note);
     }
-    const std::string_view use = field.use == Use::kWorks ? "works" : field.use == Use::kOld ? "works, with a warning" : field.use == Use::kHarmless ? "ignored" : "refused";
+    const std::string_view use = field.use == Use::kWorks      ? "works"
+                                 : field.use == Use::kOld      ? "works, with a warning"
+                                 : field.use == Use::kHarmless ? "ignored"
+                                                               : "refused";
     out += "| `" + full + "` | " + type + " | " + std::string(use) + " | " + note + " |\n";
     if (field.table && (field.use == Use::kWorks || field.use == Use::kOld)) describe(*field.table, full, out);
   }
@@ -363,7 +379,8 @@ std::optional<model::Duration> Reader::duration(model::Duration least) const {
   if (!value) return std::nullopt;
   const auto whole = std::chrono::duration_cast<model::Duration>(*value);
   if (*value < least) {
-    error(codes::kValue, "found " + node_->text + ", expected " + (least.count() == 0 ? "no negative duration" : "at least " + std::to_string(least.count()) + "ms"));
+    error(codes::kValue, "found " + node_->text + ", expected " +
+                             (least.count() == 0 ? "no negative duration" : "at least " + std::to_string(least.count()) + "ms"));
     return std::nullopt;
   }
   if (whole != *value) {
@@ -397,7 +414,8 @@ std::optional<model::StringMatch> Reader::match(bool presence) const {
       ++kinds;
     }
   }
-  if (kinds > 1) return error(codes::kConflict, "found " + std::to_string(kinds) + " of exact, prefix and regex, expected one"), std::nullopt;
+  if (kinds > 1)
+    return error(codes::kConflict, "found " + std::to_string(kinds) + " of exact, prefix and regex, expected one"), std::nullopt;
   if (kinds == 0) {
     if (presence) return match;
     if (node_) error(codes::kMissing, "found no match, expected one of exact, prefix and regex");
@@ -407,7 +425,8 @@ std::optional<model::StringMatch> Reader::match(bool presence) const {
   if (match.kind == Kind::kRegex) {
     if (presence && match.value == "*") return model::StringMatch{Kind::kPresent, {}};
     if (match.value.size() > kMaxRegex) {
-      value.error(codes::kTooLarge, "found a regular expression of " + std::to_string(match.value.size()) + " bytes, expected at most 1024");
+      value.error(codes::kTooLarge,
+                  "found a regular expression of " + std::to_string(match.value.size()) + " bytes, expected at most 1024");
       return std::nullopt;
     }
     const RE2 regex(match.value, RE2::Quiet);
@@ -434,7 +453,8 @@ std::vector<Reader> Reader::items() const {
 std::vector<std::pair<std::string, Reader>> Reader::entries() const {
   std::vector<std::pair<std::string, Reader>> out;
   if (node_)
-    for (const yaml::Entry& entry : node_->entries) out.emplace_back(entry.key, Reader(*subject_, &entry.value, keyed(path_, entry.key), entry.mark));
+    for (const yaml::Entry& entry : node_->entries)
+      out.emplace_back(entry.key, Reader(*subject_, &entry.value, keyed(path_, entry.key), entry.mark));
   return out;
 }
 
@@ -445,7 +465,8 @@ void Reader::warn(const Code& code, std::string message, std::string fix) const 
   subject_->report(Severity::kWarning, code, mark(), std::move(message), path_, std::move(fix));
 }
 void Reader::missing(std::string_view field, std::string_view what) const {
-  subject_->report(Severity::kError, codes::kMissing, mark(), "found no " + std::string(field) + ", expected " + std::string(what), child(path_, field));
+  subject_->report(Severity::kError, codes::kMissing, mark(), "found no " + std::string(field) + ", expected " + std::string(what),
+                   child(path_, field));
 }
 
 }  // namespace weft::validation

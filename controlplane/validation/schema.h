@@ -10,21 +10,28 @@
 namespace weft::validation {
 
 enum class Type : unsigned char {
-  kString, kBool, kInteger, kNumber, kDuration, kChoice, kIntOrString,
-  kStrings,      // list of strings
-  kStringMap,    // map of strings
-  kPortMap,      // map of integers
-  kMatch,        // StringMatch: one of exact, prefix, regex
-  kMatchMap,     // map of StringMatch
-  kObject, kObjects,  // by `table`
+  kString,
+  kBool,
+  kInteger,
+  kNumber,
+  kDuration,
+  kChoice,
+  kIntOrString,
+  kStrings,    // list of strings
+  kStringMap,  // map of strings
+  kPortMap,    // map of integers
+  kMatch,      // StringMatch: one of exact, prefix, regex
+  kMatchMap,   // map of StringMatch
+  kObject,
+  kObjects,  // by `table`
   kAny,
 };
 
 enum class Use : unsigned char {
   kWorks,
-  kOld,          // works, with a warning; `note` names what to write today
-  kHarmless,     // ignored; `note` says why that is harmless
-  kRefused,      // known and not carried
+  kOld,       // works, with a warning; `note` names what to write today
+  kHarmless,  // ignored; `note` says why that is harmless
+  kRefused,   // known and not carried
 };
 
 struct Table;
@@ -33,12 +40,12 @@ struct Field {
   Type type;
   Use use = Use::kWorks;
   std::string_view note{};
-  const Table* table = nullptr;      // kObject, kObjects
-  std::string_view choices{};        // kChoice: "A B !C"; ! marks one that is known and refused
+  const Table* table = nullptr;  // kObject, kObjects
+  std::string_view choices{};    // kChoice: "A B !C"; ! marks one that is known and refused
 };
 struct Table {
   std::span<const Field> fields;
-  bool lenient = false;              // fields that are not listed are ignored: Kubernetes' own kinds
+  bool lenient = false;  // fields that are not listed are ignored: Kubernetes' own kinds
 };
 
 // One object under validation.
@@ -64,22 +71,22 @@ class Reader {
   explicit operator bool() const { return node_ != nullptr; }
   const std::string& path() const { return path_; }
 
-  std::string text() const;                                   // empty when absent
+  std::string text() const;  // empty when absent
   std::optional<std::string> optional_text() const;
   bool flag(bool otherwise = false) const;
-  std::optional<uint32_t> integer() const;                    // reports what does not fit
+  std::optional<uint32_t> integer() const;  // reports what does not fit
   std::optional<uint32_t> integer(uint32_t least, uint32_t most) const;
   std::optional<double> number(double least, double most) const;
   std::optional<model::Duration> duration(model::Duration least = model::Duration(1)) const;
   std::vector<std::string> texts() const;
   std::map<std::string, std::string> text_map() const;
-  std::optional<model::StringMatch> match(bool presence) const;   // `presence`: an empty match means "is there"
+  std::optional<model::StringMatch> match(bool presence) const;  // `presence`: an empty match means "is there"
   std::vector<Reader> items() const;
   std::vector<std::pair<std::string, Reader>> entries() const;
 
   void error(const Code& code, std::string message, std::string fix = {}) const;
   void warn(const Code& code, std::string message, std::string fix = {}) const;
-  void missing(std::string_view field, std::string_view what) const;   // reports that `field` of this object is required
+  void missing(std::string_view field, std::string_view what) const;  // reports that `field` of this object is required
 
   Subject& subject() const { return *subject_; }
 

@@ -14,7 +14,10 @@ constexpr Field kEntryFields[] = {{"address", Type::kString, Use::kWorks, "an IP
                                   {"weight", Type::kInteger},
                                   {"serviceAccount", Type::kString}};
 constexpr Table kEntry{kEntryFields};
-constexpr Field kPortFields[] = {{"number", Type::kInteger}, {"name", Type::kString}, {"protocol", Type::kString, Use::kWorks, "TCP when absent"}, {"targetPort", Type::kInteger}};
+constexpr Field kPortFields[] = {{"number", Type::kInteger},
+                                 {"name", Type::kString},
+                                 {"protocol", Type::kString, Use::kWorks, "TCP when absent"},
+                                 {"targetPort", Type::kInteger}};
 constexpr Table kPort{kPortFields};
 constexpr Field kSelectorFields[] = {{"labels", Type::kStringMap}};
 constexpr Table kSelector{kSelectorFields};
@@ -23,18 +26,17 @@ constexpr Field kSpecFields[] = {
     {"addresses", Type::kStrings, Use::kWorks, "virtual IPs or CIDRs"},
     {"ports", Type::kObjects, Use::kWorks, "", &kPort},
     {"location", Type::kChoice, Use::kWorks, "MESH_EXTERNAL when absent", nullptr, "MESH_EXTERNAL MESH_INTERNAL"},
-    {"resolution", Type::kChoice, Use::kWorks, "the proxy has clusters with fixed endpoints only: use STATIC", nullptr, "STATIC !NONE !DNS !DNS_ROUND_ROBIN !DYNAMIC_DNS"},
+    {"resolution", Type::kChoice, Use::kWorks, "the proxy has clusters with fixed endpoints only: use STATIC", nullptr,
+     "STATIC !NONE !DNS !DNS_ROUND_ROBIN !DYNAMIC_DNS"},
     {"endpoints", Type::kObjects, Use::kWorks, "", &kEntry},
     {"workloadSelector", Type::kObject, Use::kWorks, "pods and WorkloadEntries of the namespace", &kSelector},
     {"exportTo", Type::kStrings},
     {"subjectAltNames", Type::kStrings, Use::kRefused, "TLS comes with a later version"}};
 constexpr Table kSpec{kSpecFields};
-constexpr Field kRootFields[] = {WEFT_OBJECT_FIELDS,
-                                 {"spec", Type::kObject, Use::kWorks, "", &kSpec},
-                                 {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
-constexpr Field kEntryRootFields[] = {WEFT_OBJECT_FIELDS,
-                                      {"spec", Type::kObject, Use::kWorks, "", &kEntry},
-                                      {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
+constexpr Field kRootFields[] = {
+    WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
+constexpr Field kEntryRootFields[] = {
+    WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kEntry}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
 
 constexpr size_t kMaxHosts = 256;
 
@@ -42,8 +44,12 @@ model::WorkloadEntry entry(const Reader& from) {
   model::WorkloadEntry entry;
   if (Reader address = from["address"]; address && !address.text().empty()) {
     entry.address = address.text();
-    if (entry.address.starts_with("unix:")) address.error(codes::kUnsupportedField, address.path() + ": Unix sockets are not supported by this version of Weft", "use an IP address");
-    else if (!is_ip(entry.address)) address.error(codes::kValue, "found \"" + entry.address.substr(0, 260) + "\", expected an IP address", "host names need resolution DNS, which this version does not carry");
+    if (entry.address.starts_with("unix:"))
+      address.error(codes::kUnsupportedField, address.path() + ": Unix sockets are not supported by this version of Weft",
+                    "use an IP address");
+    else if (!is_ip(entry.address))
+      address.error(codes::kValue, "found \"" + entry.address.substr(0, 260) + "\", expected an IP address",
+                    "host names need resolution DNS, which this version does not carry");
   } else {
     from.missing("address", "an IP address");
   }
@@ -65,14 +71,18 @@ void ports(const Reader& spec, model::ServiceEntry& out) {
     model::EntryPort& port = out.ports.emplace_back();
     if (!item["number"]) item.missing("number", "a port number");
     port.number = port_number(item["number"]).value_or(0);
-    if (item["number"] && !numbers.insert(port.number).second) item["number"].error(codes::kDuplicate, "found port " + item["number"].text() + " twice");
+    if (item["number"] && !numbers.insert(port.number).second)
+      item["number"].error(codes::kDuplicate, "found port " + item["number"].text() + " twice");
     port.name = item["name"].text();
-    if (!item["name"]) item.missing("name", "a name for the port");
-    else if (!names.insert(port.name).second) item["name"].error(codes::kDuplicate, "found the port name " + port.name + " twice");
+    if (!item["name"])
+      item.missing("name", "a name for the port");
+    else if (!names.insert(port.name).second)
+      item["name"].error(codes::kDuplicate, "found the port name " + port.name + " twice");
     if (Reader protocol = item["protocol"]) {
       port.protocol = model::protocol_named(protocol.text());
       if (port.protocol == model::Protocol::kUnknown || port.protocol == model::Protocol::kUdp)
-        protocol.error(codes::kChoice, "found \"" + protocol.text() + "\", expected HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO, REDIS or MYSQL");
+        protocol.error(codes::kChoice,
+                       "found \"" + protocol.text() + "\", expected HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO, REDIS or MYSQL");
     }
     port.target_port = port_number(item["targetPort"]);
   }
@@ -93,7 +103,8 @@ void hosts(const Reader& spec, model::ServiceEntry& out) {
     out.hosts.push_back(full);
   }
   if (spec["hosts"].items().empty()) spec.missing("hosts", "at least one host");
-  if (out.hosts.size() > kMaxHosts) spec["hosts"].error(codes::kTooLarge, "found " + std::to_string(out.hosts.size()) + " hosts, expected at most 256");
+  if (out.hosts.size() > kMaxHosts)
+    spec["hosts"].error(codes::kTooLarge, "found " + std::to_string(out.hosts.size()) + " hosts, expected at most 256");
 }
 
 }  // namespace
@@ -106,13 +117,15 @@ model::Spec build(const Reader& root) {
   model::ServiceEntry out;
   hosts(spec, out);
   for (const Reader& item : spec["addresses"].items()) {
-    if (!is_cidr_or_ip(item.text())) item.error(codes::kValue, "found \"" + item.text().substr(0, 100) + "\", expected an IP address or a CIDR");
+    if (!is_cidr_or_ip(item.text()))
+      item.error(codes::kValue, "found \"" + item.text().substr(0, 100) + "\", expected an IP address or a CIDR");
     out.addresses.push_back(item.text());
   }
   ports(spec, out);
   if (!spec["resolution"])
     spec.subject().report(Severity::kError, codes::kUnsupportedField, spec.subject().document.root.mark,
-                          "spec.resolution is absent, which means NONE, and NONE is not supported by this version of Weft", "spec.resolution", "set resolution: STATIC and list endpoints");
+                          "spec.resolution is absent, which means NONE, and NONE is not supported by this version of Weft",
+                          "spec.resolution", "set resolution: STATIC and list endpoints");
   out.location = spec["location"].text() == "MESH_INTERNAL" ? model::Location::kMeshInternal : model::Location::kMeshExternal;
   for (const Reader& item : spec["endpoints"].items()) {
     out.endpoints.push_back(entry(item));

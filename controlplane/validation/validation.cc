@@ -35,13 +35,15 @@ std::string own_text(const Lines& lines, const yaml::Node& root, bool item) {
   const size_t first = static_cast<size_t>(std::max(1, root.mark.line)) - 1;
   const size_t indent = static_cast<size_t>(std::max(1, root.mark.column)) - 1;
   // A list item in braces may end anywhere in a line.
-  if (first >= lines.size() || (item && lines[first].substr(std::min(indent, lines[first].size())).starts_with('{'))) return yaml::to_json(root);
+  if (first >= lines.size() || (item && lines[first].substr(std::min(indent, lines[first].size())).starts_with('{')))
+    return yaml::to_json(root);
   std::string out;
   for (size_t i = first; i < lines.size(); ++i) {
     std::string line(lines[i]);
     if (i == first && item) line.replace(0, std::min(indent, line.size()), indent, ' ');
     if (i > first) {
-      const bool marker = (line.starts_with("---") || line.starts_with("...")) && (line.size() == 3 || line[3] == ' ' || line[3] == '\r' || line[3] == '\t');
+      const bool marker = (line.starts_with("---") || line.starts_with("...")) &&
+                          (line.size() == 3 || line[3] == ' ' || line[3] == '\r' || line[3] == '\t');
       const size_t start = line.find_first_not_of(" \r");
       if (marker || (item && start != std::string::npos && start < indent && line[start] != '#')) break;
     }
@@ -51,7 +53,8 @@ std::string own_text(const Lines& lines, const yaml::Node& root, bool item) {
   // An alias may lean on another item; then the tree itself is kept.
   std::vector<yaml::Document> documents;
   Diagnostic problem;
-  const bool stands_alone = yaml::parse(out, "", documents, problem) && documents.size() == 1 && yaml::to_json(documents[0].root) == yaml::to_json(root);
+  const bool stands_alone =
+      yaml::parse(out, "", documents, problem) && documents.size() == 1 && yaml::to_json(documents[0].root) == yaml::to_json(root);
   return stands_alone ? out : yaml::to_json(root);
 }
 
@@ -78,7 +81,9 @@ bool has_word(std::string_view words, std::string_view word) {
 }
 
 // The first version of "v1 v1beta1" with its group.
-std::string api_version(std::string_view group, std::string_view version) { return group.empty() ? std::string(version) : std::string(group) + "/" + std::string(version); }
+std::string api_version(std::string_view group, std::string_view version) {
+  return group.empty() ? std::string(version) : std::string(group) + "/" + std::string(version);
+}
 std::string newest(const Kind& kind) { return api_version(kind.group, kind.versions.substr(0, kind.versions.find(' '))); }
 
 class Validator {
@@ -89,7 +94,8 @@ class Validator {
   Verdict run() {
     const yaml::Node& root = document_.root;
     if (!root.is_map()) {
-      subject_.report(Severity::kError, codes::kWrongType, root.mark, "found " + found(root) + ", expected an object with apiVersion, kind and metadata", "");
+      subject_.report(Severity::kError, codes::kWrongType, root.mark,
+                      "found " + found(root) + ", expected an object with apiVersion, kind and metadata", "");
     } else if (const Kind* kind = identify()) {
       check(subject_, root, *kind->table, "");
       name();
@@ -105,15 +111,19 @@ class Validator {
     for (const char* field : {"apiVersion", "kind"}) {
       const yaml::Node* node = root.find(field);
       if (node && node->is_scalar() && !node->text.empty()) continue;
-      if (node && !node->is_null()) subject_.report(Severity::kError, codes::kWrongType, node->mark, "found " + found(*node) + ", expected a string", field);
-      else subject_.report(Severity::kError, codes::kMissing, root.mark, std::string("found no ") + field + ", expected a Kubernetes object with apiVersion, kind and metadata", field);
+      if (node && !node->is_null())
+        subject_.report(Severity::kError, codes::kWrongType, node->mark, "found " + found(*node) + ", expected a string", field);
+      else
+        subject_.report(Severity::kError, codes::kMissing, root.mark,
+                        std::string("found no ") + field + ", expected a Kubernetes object with apiVersion, kind and metadata", field);
     }
     if (has_errors(subject_.findings)) return nullptr;
 
     subject_.kind = text_at(root, "kind");
     const std::string api = text_at(root, "apiVersion");
     const size_t slash = api.find('/');
-    const std::string group = slash == std::string::npos ? "" : api.substr(0, slash), version = slash == std::string::npos ? api : api.substr(slash + 1);
+    const std::string group = slash == std::string::npos ? "" : api.substr(0, slash),
+                      version = slash == std::string::npos ? api : api.substr(slash + 1);
     if (const yaml::Node* metadata = root.find("metadata")) subject_.name = text_at(*metadata, "name");
     const Kind* kind = kind_named(subject_.kind);
     subject_.ns = namespace_of(kind);
@@ -121,7 +131,8 @@ class Validator {
 
     if (kind && kind->group == group && has_word(kind->versions, version)) return kind;
     if (kind && kind->old_group == group && !group.empty()) {
-      subject_.report(Severity::kWarning, codes::kOldSpelling, root.find("apiVersion")->mark, subject_.kind + " under " + api + " is an old spelling; it works", "apiVersion",
+      subject_.report(Severity::kWarning, codes::kOldSpelling, root.find("apiVersion")->mark,
+                      subject_.kind + " under " + api + " is an old spelling; it works", "apiVersion",
                       "write apiVersion: " + newest(*kind));
       return kind;
     }
@@ -136,10 +147,12 @@ class Validator {
     };
     const std::string of = "kind " + subject_.kind + (group.empty() ? " (apiVersion " + api + ")" : " of " + group);
     for (const ForeignKind& foreign : foreign_kinds())
-      if (foreign.name == subject_.kind && foreign.group == group) return refuse(of + " is not supported by this version of Weft", std::string(foreign.hint));
+      if (foreign.name == subject_.kind && foreign.group == group)
+        return refuse(of + " is not supported by this version of Weft", std::string(foreign.hint));
     if (kind) {
-      subject_.report(Severity::kError, codes::kApiVersion, root.find("apiVersion")->mark, "found apiVersion " + api + " for a " + subject_.kind + ", expected " + newest(*kind),
-                      "apiVersion", "write apiVersion: " + newest(*kind));
+      subject_.report(Severity::kError, codes::kApiVersion, root.find("apiVersion")->mark,
+                      "found apiVersion " + api + " for a " + subject_.kind + ", expected " + newest(*kind), "apiVersion",
+                      "write apiVersion: " + newest(*kind));
       return;
     }
     for (const ForeignKind& foreign : foreign_kinds())
@@ -147,8 +160,10 @@ class Validator {
     std::vector<std::string_view> names;
     for (const Kind& known : kinds()) names.push_back(known.name);
     std::string_view meant = did_you_mean(subject_.kind, names);
-    refuse(of + " is not supported by this version of Weft", meant.empty() ? "Weft reads VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, Service, Endpoints, EndpointSlice, Pod and Namespace"
-                                                                           : "did you mean " + std::string(meant) + "?");
+    refuse(of + " is not supported by this version of Weft", meant.empty()
+                                                                 ? "Weft reads VirtualService, DestinationRule, Gateway, ServiceEntry, "
+                                                                   "WorkloadEntry, Service, Endpoints, EndpointSlice, Pod and Namespace"
+                                                                 : "did you mean " + std::string(meant) + "?");
   }
 
   std::string namespace_of(const Kind* kind) const {
@@ -161,9 +176,12 @@ class Validator {
   void name() {
     const Reader metadata = Reader(subject_, &document_.root, "")["metadata"];
     if (has_errors(subject_.findings)) return;
-    if (subject_.name.empty()) metadata.missing("name", "the name of the object");
-    else if (!is_dns_name(subject_.name)) metadata["name"].error(codes::kName, "found \"" + subject_.name.substr(0, 260) + "\", expected at most 253 of a-z, 0-9, - and .");
-    if (!subject_.ns.empty() && !is_dns_label(subject_.ns)) metadata["namespace"].error(codes::kName, "found \"" + subject_.ns.substr(0, 100) + "\", expected at most 63 of a-z, 0-9 and -");
+    if (subject_.name.empty())
+      metadata.missing("name", "the name of the object");
+    else if (!is_dns_name(subject_.name))
+      metadata["name"].error(codes::kName, "found \"" + subject_.name.substr(0, 260) + "\", expected at most 253 of a-z, 0-9, - and .");
+    if (!subject_.ns.empty() && !is_dns_label(subject_.ns))
+      metadata["namespace"].error(codes::kName, "found \"" + subject_.ns.substr(0, 100) + "\", expected at most 63 of a-z, 0-9 and -");
     check_labels(metadata["labels"]);
   }
 
@@ -227,8 +245,9 @@ class Collector {
     const std::string place = (resource.origin.file.empty() ? "line " : resource.origin.file + ":") + std::to_string(resource.origin.line);
     auto [earlier, fresh] = seen_.try_emplace(resource.key, place);
     if (!fresh) {
-      Diagnostic finding = document.at(document.root.mark, std::string(codes::kSameObject.code),
-                                       "found " + resource.key.to_string() + " again; it stands at " + earlier->second + " already", "metadata.name");
+      Diagnostic finding =
+          document.at(document.root.mark, std::string(codes::kSameObject.code),
+                      "found " + resource.key.to_string() + " again; it stands at " + earlier->second + " already", "metadata.name");
       finding.object = resource.key.to_string();
       finding.fix = "keep one of them, or give one another name";
       verdicts_.findings.push_back(std::move(finding));

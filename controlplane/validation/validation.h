@@ -16,7 +16,7 @@ struct Verdict {
 Verdict validate(const yaml::Document& document);
 
 struct Verdicts {
-  std::vector<model::Resource> resources;   // of the objects without errors
+  std::vector<model::Resource> resources;  // of the objects without errors
   Diagnostics findings;
   bool ok() const { return !has_errors(findings); }
 };

@@ -14,30 +14,23 @@ constexpr std::string_view kTls = "TLS and TCP routing come with a later version
 
 constexpr Field kPortFields[] = {{"number", Type::kInteger}};
 constexpr Table kPort{kPortFields};
-constexpr Field kDestinationFields[] = {{"host", Type::kString}, {"subset", Type::kString}, {"port", Type::kObject, Use::kWorks, "", &kPort}};
+constexpr Field kDestinationFields[] = {
+    {"host", Type::kString}, {"subset", Type::kString}, {"port", Type::kObject, Use::kWorks, "", &kPort}};
 constexpr Table kDestination{kDestinationFields};
 constexpr Field kOperationFields[] = {{"set", Type::kStringMap}, {"add", Type::kStringMap}, {"remove", Type::kStrings}};
 constexpr Table kOperations{kOperationFields};
-constexpr Field kHeadersFields[] = {{"request", Type::kObject, Use::kWorks, "", &kOperations}, {"response", Type::kObject, Use::kWorks, "", &kOperations}};
+constexpr Field kHeadersFields[] = {{"request", Type::kObject, Use::kWorks, "", &kOperations},
+                                    {"response", Type::kObject, Use::kWorks, "", &kOperations}};
 constexpr Table kHeaders{kHeadersFields};
 constexpr Field kRouteFields[] = {{"destination", Type::kObject, Use::kWorks, "", &kDestination},
                                   {"weight", Type::kInteger},
                                   {"headers", Type::kObject, Use::kWorks, "", &kHeaders}};
 constexpr Table kRoute{kRouteFields};
-constexpr Field kMatchFields[] = {{"name", Type::kString},
-                                  {"uri", Type::kMatch},
-                                  {"ignoreUriCase", Type::kBool},
-                                  {"scheme", Type::kMatch},
-                                  {"method", Type::kMatch},
-                                  {"authority", Type::kMatch},
-                                  {"headers", Type::kMatchMap},
-                                  {"withoutHeaders", Type::kMatchMap},
-                                  {"queryParams", Type::kMatchMap},
-                                  {"port", Type::kInteger},
-                                  {"sourceLabels", Type::kStringMap},
-                                  {"sourceNamespace", Type::kString},
-                                  {"gateways", Type::kStrings},
-                                  {"statPrefix", Type::kString}};
+constexpr Field kMatchFields[] = {
+    {"name", Type::kString},          {"uri", Type::kMatch},        {"ignoreUriCase", Type::kBool},     {"scheme", Type::kMatch},
+    {"method", Type::kMatch},         {"authority", Type::kMatch},  {"headers", Type::kMatchMap},       {"withoutHeaders", Type::kMatchMap},
+    {"queryParams", Type::kMatchMap}, {"port", Type::kInteger},     {"sourceLabels", Type::kStringMap}, {"sourceNamespace", Type::kString},
+    {"gateways", Type::kStrings},     {"statPrefix", Type::kString}};
 constexpr Table kMatch{kMatchFields};
 constexpr Field kRedirectFields[] = {{"uri", Type::kString},
                                      {"prefixRewrite", Type::kString},
@@ -100,15 +93,25 @@ constexpr Field kSpecFields[] = {{"hosts", Type::kStrings},
                                  {"tcp", Type::kObjects, Use::kRefused, kTls},
                                  {"exportTo", Type::kStrings}};
 constexpr Table kSpec{kSpecFields};
-constexpr Field kRootFields[] = {WEFT_OBJECT_FIELDS,
-                                 {"spec", Type::kObject, Use::kWorks, "", &kSpec},
-                                 {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
+constexpr Field kRootFields[] = {
+    WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
 
 constexpr size_t kMaxBody = 1 << 20;
 // The conditions that weft-proxy acts upon; the last five look at the grpc-status of a response.
-constexpr std::string_view kRetryOn[] = {"5xx",           "gateway-error",        "reset",           "reset-before-request", "connect-failure",
-                                         "refused-stream", "retriable-4xx",       "envoy-ratelimited", "retriable-status-codes", "cancelled",
-                                         "deadline-exceeded", "internal",         "resource-exhausted", "unavailable"};
+constexpr std::string_view kRetryOn[] = {"5xx",
+                                         "gateway-error",
+                                         "reset",
+                                         "reset-before-request",
+                                         "connect-failure",
+                                         "refused-stream",
+                                         "retriable-4xx",
+                                         "envoy-ratelimited",
+                                         "retriable-status-codes",
+                                         "cancelled",
+                                         "deadline-exceeded",
+                                         "internal",
+                                         "resource-exhausted",
+                                         "unavailable"};
 constexpr std::string_view kRetryOnRefused[] = {"retriable-headers", "http3-post-connect-failure"};
 
 class Builder {
@@ -134,7 +137,8 @@ class Builder {
     for (const Reader& host : spec_["hosts"].items()) {
       const std::string text = host.text();
       if (mesh && text == "*") {
-        host.error(codes::kHost, "found \"*\" for the gateway mesh, which would take every service of the mesh", "name the hosts, or bind to a Gateway by spec.gateways");
+        host.error(codes::kHost, "found \"*\" for the gateway mesh, which would take every service of the mesh",
+                   "name the hosts, or bind to a Gateway by spec.gateways");
         continue;
       }
       if (is_ip(text)) {
@@ -160,13 +164,16 @@ class Builder {
     if (actions > 1) http.error(codes::kConflict, "found more than one of route, redirect and directResponse, expected one");
     for (const char* other : {"fault", "rewrite"})
       if ((redirect || direct) && http[other])
-        http[other].error(codes::kConflict, std::string("found ") + other + " beside " + (redirect ? "redirect" : "directResponse") + ", which it does not apply to",
-                          std::string("remove ") + other);
+        http[other].error(
+            codes::kConflict,
+            std::string("found ") + other + " beside " + (redirect ? "redirect" : "directResponse") + ", which it does not apply to",
+            std::string("remove ") + other);
     if (redirect) route.redirect = redirect_of(http["redirect"]);
     if (direct) route.direct_response = direct_response(http["directResponse"]);
     if (Reader rewrite = http["rewrite"]) {
       route.rewrite = {rewrite["uri"].optional_text(), rewrite["authority"].optional_text()};
-      if (!route.rewrite->uri && !route.rewrite->authority) rewrite.error(codes::kMissing, "found an empty rewrite, expected uri or authority");
+      if (!route.rewrite->uri && !route.rewrite->authority)
+        rewrite.error(codes::kMissing, "found an empty rewrite, expected uri or authority");
     }
     route.timeout = http["timeout"].duration(model::Duration(0));
     if (Reader retries = http["retries"]) route.retries = retries_of(retries);
@@ -206,7 +213,8 @@ class Builder {
       } else if (auto match = value.match(true)) {
         std::string key = name;
         std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
-        if (!matches.emplace(key, *match).second) value.error(codes::kDuplicate, "found the header " + key + " twice; case makes no difference");
+        if (!matches.emplace(key, *match).second)
+          value.error(codes::kDuplicate, "found the header " + key + " twice; case makes no difference");
       }
     }
     return matches;
@@ -220,8 +228,11 @@ class Builder {
       return destination;
     }
     destination.written_host = host.text();
-    if (is_ip(destination.written_host)) host.error(codes::kHost, "found the address " + destination.written_host + ", expected the name of a service", "make a ServiceEntry for it");
-    else check_host(host, destination.written_host, false);
+    if (is_ip(destination.written_host))
+      host.error(codes::kHost, "found the address " + destination.written_host + ", expected the name of a service",
+                 "make a ServiceEntry for it");
+    else
+      check_host(host, destination.written_host, false);
     destination.host = qualified(host, destination.written_host);
     destination.subset = from["subset"].text();
     if (Reader port = from["port"]) {
@@ -235,15 +246,19 @@ class Builder {
     uint64_t total = 0;
     for (const Reader& item : list.items()) {
       model::RouteDestination& route = out.emplace_back();
-      if (Reader from = item["destination"]) route.destination = destination(from);
-      else item.missing("destination", "a destination with a host");
+      if (Reader from = item["destination"])
+        route.destination = destination(from);
+      else
+        item.missing("destination", "a destination with a host");
       route.weight = item["weight"].integer(0, INT32_MAX);
       total += route.weight.value_or(0);
       route.headers = headers(item["headers"]);
     }
     if (out.size() < 2) return;
-    if (total == 0) list.error(codes::kValue, "found a total destination weight of 0, expected more", "give each route a weight, such as 90 and 10");
-    if (total > UINT32_MAX) list.error(codes::kValue, "found a total destination weight of " + std::to_string(total) + ", expected at most 4294967295");
+    if (total == 0)
+      list.error(codes::kValue, "found a total destination weight of 0, expected more", "give each route a weight, such as 90 and 10");
+    if (total > UINT32_MAX)
+      list.error(codes::kValue, "found a total destination weight of " + std::to_string(total) + ", expected at most 4294967295");
   }
 
   model::Redirect redirect_of(const Reader& from) {
@@ -253,13 +268,15 @@ class Builder {
     redirect.authority = from["authority"].optional_text();
     redirect.scheme = from["scheme"].optional_text();
     if (redirect.uri && redirect.prefix_rewrite) from.error(codes::kConflict, "found uri and prefixRewrite, expected one of them");
-    if (redirect.scheme && redirect.scheme != "http" && redirect.scheme != "https") from["scheme"].error(codes::kValue, "found \"" + *redirect.scheme + "\", expected http or https");
+    if (redirect.scheme && redirect.scheme != "http" && redirect.scheme != "https")
+      from["scheme"].error(codes::kValue, "found \"" + *redirect.scheme + "\", expected http or https");
     if (from["port"] && from["derivePort"]) from.error(codes::kConflict, "found port and derivePort, expected one of them");
     if (auto port = port_number(from["port"])) {
       redirect.port_kind = model::Redirect::Port::kFixed;
       redirect.port = *port;
     } else if (Reader derive = from["derivePort"]) {
-      redirect.port_kind = derive.text() == "FROM_REQUEST_PORT" ? model::Redirect::Port::kFromRequestPort : model::Redirect::Port::kFromProtocolDefault;
+      redirect.port_kind =
+          derive.text() == "FROM_REQUEST_PORT" ? model::Redirect::Port::kFromRequestPort : model::Redirect::Port::kFromProtocolDefault;
     }
     if (Reader code = from["redirectCode"]) {
       redirect.code = code.integer().value_or(301);
@@ -273,8 +290,10 @@ class Builder {
 
   model::DirectResponse direct_response(const Reader& from) {
     model::DirectResponse response;
-    if (Reader status = from["status"]) response.status = status.integer(200, 599).value_or(200);
-    else from.missing("status", "a status from 200 to 599");
+    if (Reader status = from["status"])
+      response.status = status.integer(200, 599).value_or(200);
+    else
+      from.missing("status", "a status from 200 to 599");
     const Reader body = from["body"];
     if (body["string"] && body["bytes"]) body.error(codes::kConflict, "found string and bytes, expected one of them");
     response.body = body["string"].optional_text();
@@ -283,7 +302,8 @@ class Builder {
       if (!decode_base64(bytes.text(), decoded)) bytes.error(codes::kValue, "found text that is not base64");
       response.body = std::move(decoded);
     }
-    if (response.body && response.body->size() > kMaxBody) body.error(codes::kTooLarge, "found a body of " + std::to_string(response.body->size()) + " bytes, expected at most 1048576");
+    if (response.body && response.body->size() > kMaxBody)
+      body.error(codes::kTooLarge, "found a body of " + std::to_string(response.body->size()) + " bytes, expected at most 1048576");
     return response;
   }
 
@@ -292,7 +312,8 @@ class Builder {
     if (Reader attempts = from["attempts"]) {
       retries.attempts = attempts.integer(0, INT32_MAX).value_or(0);
       if (retries.attempts == 0 && (from["perTryTimeout"] || from["retryOn"] || from["backoff"]))
-        attempts.error(codes::kConflict, "found attempts: 0, which turns retries off, beside a retry policy", "set attempts above 0, or remove the other fields");
+        attempts.error(codes::kConflict, "found attempts: 0, which turns retries off, beside a retry policy",
+                       "set attempts above 0, or remove the other fields");
     } else {
       from.missing("attempts", "how often to try again (0 turns retries off)");
     }
@@ -315,13 +336,16 @@ class Builder {
       if (std::find(known.begin(), known.end(), word) != known.end()) continue;
       const std::string shown(word.substr(0, 60));
       if (!word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos) {
-        if (word.size() != 3 || word < "100" || word > "599") at.error(codes::kChoice, "found the status " + shown + ", expected 100 to 599");
+        if (word.size() != 3 || word < "100" || word > "599")
+          at.error(codes::kChoice, "found the status " + shown + ", expected 100 to 599");
       } else if (std::find(std::begin(kRetryOnRefused), std::end(kRetryOnRefused), word) != std::end(kRetryOnRefused)) {
         at.error(codes::kUnsupportedField, at.path() + ": " + shown + " is not supported by this version of Weft");
       } else {
         const std::string_view meant = did_you_mean(word, known);
-        at.error(codes::kChoice, "found \"" + shown + "\", expected a status or a condition such as 5xx, gateway-error, reset, connect-failure, refused-stream",
-                 meant.empty() ? "" : "did you mean " + std::string(meant) + "?");
+        at.error(
+            codes::kChoice,
+            "found \"" + shown + "\", expected a status or a condition such as 5xx, gateway-error, reset, connect-failure, refused-stream",
+            meant.empty() ? "" : "did you mean " + std::string(meant) + "?");
       }
     }
   }
@@ -361,7 +385,8 @@ class Builder {
     for (auto [name, into] : {std::pair{"set", &operations.set}, {"add", &operations.add}}) {
       for (const auto& [header, value] : from[name].entries()) {
         check(value, header);
-        if (value.text().find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) value.error(codes::kValue, "found a line break inside a header's value");
+        if (value.text().find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+          value.error(codes::kValue, "found a line break inside a header's value");
         (*into)[header] = value.text();
       }
     }

@@ -94,7 +94,9 @@ std::map<std::string, Directory::Objects> Directory::settle(Diagnostics& finding
       const model::Key& key = claim.first;
       const std::vector<std::string>& names = claim.second;
       if (names.size() < 2) continue;
-      auto had = [&](const std::string& name) { return files_.at(name).active.contains(key) || (earlier_.contains(key) && earlier_.at(key) == name); };
+      auto had = [&](const std::string& name) {
+        return files_.at(name).active.contains(key) || (earlier_.contains(key) && earlier_.at(key) == name);
+      };
       auto winner = std::find_if(names.begin(), names.end(), had);
       if (winner == names.end()) winner = names.begin();
       for (const std::string& name : names) {
@@ -105,10 +107,11 @@ std::map<std::string, Directory::Objects> Directory::settle(Diagnostics& finding
           continue;
         }
         const model::ResourcePtr resource = proposals[name].at(key), theirs = proposals[*winner].at(key);
-        Diagnostic finding = resource->finding(Severity::kError, "WEFT0301",
-                                               "found " + key.to_string() + " in two files, here and at " + theirs->origin.file + ":" + std::to_string(theirs->origin.line) +
-                                                   ", which had it first; nothing of this file is taken",
-                                               "metadata.name");
+        Diagnostic finding =
+            resource->finding(Severity::kError, "WEFT0301",
+                              "found " + key.to_string() + " in two files, here and at " + theirs->origin.file + ":" +
+                                  std::to_string(theirs->origin.line) + ", which had it first; nothing of this file is taken",
+                              "metadata.name");
         finding.fix = "keep it in one file";
         findings.push_back(std::move(finding));
         proposals[name] = files_.at(name).active;
@@ -157,13 +160,15 @@ Result<Directory::Look> Directory::look() {
 
   for (const auto& [key, resource] : offered_) {
     auto held = taken_.find(key);
-    if (held == taken_.end() || !same(*held->second, *resource)) look.batch.changes.push_back({model::Change::Kind::kUpsert, key, resource});
+    if (held == taken_.end() || !same(*held->second, *resource))
+      look.batch.changes.push_back({model::Change::Kind::kUpsert, key, resource});
   }
   for (const auto& [key, resource] : taken_)
     if (!offered_.contains(key)) look.batch.changes.push_back(model::Change::remove(key));
   // What earlier runs left: gone with its file, kept while its file is there but bad.
   for (const auto& [key, name] : earlier_)
-    if (!offered_.contains(key) && !taken_.contains(key) && !never_good.contains(name)) look.batch.changes.push_back(model::Change::remove(key));
+    if (!offered_.contains(key) && !taken_.contains(key) && !never_good.contains(name))
+      look.batch.changes.push_back(model::Change::remove(key));
   look.batch.cause = cause_of(look.files, path_, first_);
   return look;
 }

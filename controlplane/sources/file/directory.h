@@ -14,9 +14,9 @@ class Directory {
   Directory(std::string path, std::vector<store::Owned> owned);
 
   struct Look {
-    model::Batch batch;               // the difference to what was taken so far; may be empty
-    Diagnostics findings;             // of every file, as it stands
-    std::vector<std::string> files;   // that changed
+    model::Batch batch;              // the difference to what was taken so far; may be empty
+    Diagnostics findings;            // of every file, as it stands
+    std::vector<std::string> files;  // that changed
   };
   // Reads what changed since the last look. An error: the directory itself cannot be read.
   Result<Look> look();
@@ -31,9 +31,9 @@ class Directory {
   using Objects = std::map<model::Key, model::ResourcePtr>;
   struct File {
     Stamp stamp;
-    bool parsed = false;              // the text as it stands is good in itself
-    Objects content;                  // what it says, when parsed
-    Objects active;                   // what we hold of it: its last good content
+    bool parsed = false;  // the text as it stands is good in itself
+    Objects content;      // what it says, when parsed
+    Objects active;       // what we hold of it: its last good content
     Diagnostics findings;
     bool ever_good = false;
   };
@@ -44,8 +44,8 @@ class Directory {
   std::string shown(const std::string& name) const { return path_ + "/" + name; }
 
   std::string path_;
-  std::map<std::string, File> files_;                 // by name inside the directory
-  std::map<model::Key, std::string> earlier_;         // held by the sink from earlier runs, by file name
+  std::map<std::string, File> files_;          // by name inside the directory
+  std::map<model::Key, std::string> earlier_;  // held by the sink from earlier runs, by file name
   Objects taken_, offered_;
   bool first_ = true;
 };

@@ -15,10 +15,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr uint32_t kEvents = IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
-constexpr std::chrono::seconds kWriterPatience(2);    // for a writer that modified a file and has not closed it
-constexpr std::chrono::seconds kAgain(1);             // after a look that failed
-constexpr std::chrono::seconds kAnyway(10);           // file systems that tell nothing (network mounts) are looked at anyway
+constexpr uint32_t kEvents =
+    IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::chrono::seconds kWriterPatience(2);  // for a writer that modified a file and has not closed it
+constexpr std::chrono::seconds kAgain(1);           // after a look that failed
+constexpr std::chrono::seconds kAnyway(10);         // file systems that tell nothing (network mounts) are looked at anyway
 
 }  // namespace
 
@@ -86,7 +87,7 @@ bool FileSource::look() {
 }
 
 void FileSource::run() {
-  std::set<std::string> writing;               // modified and not yet closed
+  std::set<std::string> writing;  // modified and not yet closed
   std::optional<Clock::time_point> first_event, last_event;
   Clock::time_point looked = Clock::now();
   bool well = true;

@@ -12,7 +12,8 @@ namespace weft::sources {
 class FileSource : public Source {
  public:
   // `owned`: what the store holds of this source from earlier runs (store.owned("file")).
-  FileSource(std::string path, std::vector<store::Owned> owned, Sinks sinks, std::chrono::milliseconds quiet = std::chrono::milliseconds(50));
+  FileSource(std::string path, std::vector<store::Owned> owned, Sinks sinks,
+             std::chrono::milliseconds quiet = std::chrono::milliseconds(50));
   ~FileSource() override;
 
   std::string_view name() const override { return store::kOwnerFile; }
@@ -20,7 +21,7 @@ class FileSource : public Source {
   void stop() override;
 
  private:
-  bool look();                        // false: failed, to be tried again soon
+  bool look();  // false: failed, to be tried again soon
   void run();
 
   std::string path_;

@@ -57,8 +57,10 @@ TEST(Values, LocateFollowsAPathAsFarAsItGoes) {
 }
 
 TEST(Node, IsReadFromItsIdAndMetadata) {
-  auto node = parse_node("sidecar~10.0.0.1~app-1.default~default.svc.cluster.local", "app.default",
-                         R"({"LABELS": {"app": "x", "version": "v1"}, "INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "SERVICE_ACCOUNT": "sa", "POD_PORTS": [1]})", {"r", "z", ""});
+  auto node = parse_node(
+      "sidecar~10.0.0.1~app-1.default~default.svc.cluster.local", "app.default",
+      R"({"LABELS": {"app": "x", "version": "v1"}, "INTERCEPTION_MODE": "NONE", "NAMESPACE": "default", "SERVICE_ACCOUNT": "sa", "POD_PORTS": [1]})",
+      {"r", "z", ""});
   ASSERT_TRUE(node);
   EXPECT_EQ(node->type, Node::Type::kSidecar);
   EXPECT_EQ(node->ip, "10.0.0.1");
@@ -85,5 +87,6 @@ TEST(Node, WhatIsWrongIsSaid) {
   EXPECT_NE(error("sidecar~x~a.b~c").find("\"x\" is not an IP address"), std::string::npos);
   EXPECT_NE(error("sidecar~1.1.1.1~a~c").find("is not NAME.NAMESPACE"), std::string::npos);
   EXPECT_NE(error("sidecar~1.1.1.1~a.b~c", "[1]").find("node.metadata: found a list, expected a map"), std::string::npos);
-  EXPECT_NE(error("sidecar~1.1.1.1~a.b~c", R"({"INTERCEPTION_MODE": "SOME"})").find("expected REDIRECT, TPROXY or NONE"), std::string::npos);
+  EXPECT_NE(error("sidecar~1.1.1.1~a.b~c", R"({"INTERCEPTION_MODE": "SOME"})").find("expected REDIRECT, TPROXY or NONE"),
+            std::string::npos);
 }

@@ -16,7 +16,8 @@ namespace {
 std::string listed(const EndpointList& list) {
   std::string out;
   for (const Endpoint& e : list)
-    out += (out.empty() ? "" : " ") + e.address + ":" + std::to_string(e.port) + (e.workload.empty() ? "" : "=" + e.workload) + (e.health == Endpoint::Health::kHealthy ? "" : "!");
+    out += (out.empty() ? "" : " ") + e.address + ":" + std::to_string(e.port) + (e.workload.empty() ? "" : "=" + e.workload) +
+           (e.health == Endpoint::Health::kHealthy ? "" : "!");
   return out;
 }
 std::string endpoints(const View& view, const std::string& host, uint32_t port = 8080, const std::string& ns = "default") {
@@ -36,7 +37,8 @@ Node node(const std::string& name, const std::string& ip, Labels labels = {}, co
 
 std::string inbound(const View& view, const Node& node) {
   std::string out;
-  for (const InboundPort& p : view.inbound(node)) out += (out.empty() ? "" : " ") + p.service->name + ":" + std::to_string(p.port->number) + ">" + std::to_string(p.target_port);
+  for (const InboundPort& p : view.inbound(node))
+    out += (out.empty() ? "" : " ") + p.service->name + ":" + std::to_string(p.port->number) + ">" + std::to_string(p.target_port);
   return out;
 }
 
@@ -61,9 +63,17 @@ TEST(View, AServiceOfAKubernetesService) {
 
 TEST(View, EndpointsComeFromSlicesJoinedWithPods) {
   auto v = view({service("a", {{"app", "a"}}),
-                 pod("p1", {{"app", "a"}, {"version", "v1"}, {"security.istio.io/tlsMode", "istio"}, {"topology.kubernetes.io/region", "r"}, {"topology.kubernetes.io/zone", "z"}}, ""),
-                 pod("p2", {{"app", "a"}}, "10.0.0.2"), slice("s", "a", {at("10.0.0.1", "p1"), at("10.0.0.2"), at("10.0.0.3", "", false), at("10.0.0.4", "", false, true)})});
-  EXPECT_EQ(endpoints(*v, kA), "10.0.0.1:8080=p1 10.0.0.2:8080=p2 10.0.0.3:8080!") << "by targetRef, by address, unknown pod; terminating is gone";
+                 pod("p1",
+                     {{"app", "a"},
+                      {"version", "v1"},
+                      {"security.istio.io/tlsMode", "istio"},
+                      {"topology.kubernetes.io/region", "r"},
+                      {"topology.kubernetes.io/zone", "z"}},
+                     ""),
+                 pod("p2", {{"app", "a"}}, "10.0.0.2"),
+                 slice("s", "a", {at("10.0.0.1", "p1"), at("10.0.0.2"), at("10.0.0.3", "", false), at("10.0.0.4", "", false, true)})});
+  EXPECT_EQ(endpoints(*v, kA), "10.0.0.1:8080=p1 10.0.0.2:8080=p2 10.0.0.3:8080!")
+      << "by targetRef, by address, unknown pod; terminating is gone";
   const Endpoint& first = v->endpoints(*v->find_service(kA, "default"), 8080)[0];
   EXPECT_EQ(first.labels.at("version"), "v1");
   EXPECT_EQ(first.tls_mode, "istio");
@@ -74,8 +84,9 @@ TEST(View, EndpointsComeFromSlicesJoinedWithPods) {
 TEST(View, WithoutSlicesEndpointsThenPodsStandIn) {
   Endpoints classic;
   classic.subsets.push_back({{{"10.0.0.9", "", "", {}}}, {{"10.0.0.8", "", "", {}}}, {{"http", "TCP", 1234}}});
-  auto pods = std::vector<ResourcePtr>{service("a", {{"app", "a"}}), pod("p1", {{"app", "a"}}, "10.0.0.1"), pod("p2", {{"app", "a"}}, "10.0.0.2", false),
-                                       pod("q", {{"app", "b"}}, "10.0.0.3"), pod("far", {{"app", "a"}}, "10.0.0.4", true, "other")};
+  auto pods = std::vector<ResourcePtr>{service("a", {{"app", "a"}}), pod("p1", {{"app", "a"}}, "10.0.0.1"),
+                                       pod("p2", {{"app", "a"}}, "10.0.0.2", false), pod("q", {{"app", "b"}}, "10.0.0.3"),
+                                       pod("far", {{"app", "a"}}, "10.0.0.4", true, "other")};
   EXPECT_EQ(endpoints(*view(pods), kA), "10.0.0.1:8080=p1 10.0.0.2:8080=p2!");
   auto with = pods;
   with.push_back(make("Endpoints", "default", "a", classic));
@@ -107,7 +118,8 @@ TEST(View, ServiceEntriesWithEndpointsAndSelectors) {
   selecting.location = Location::kMeshInternal;
   selecting.workload_selector = Labels{{"app", "vm"}};
   WorkloadEntry vm{"2.2.2.2", {{"http", 7000}}, {{"app", "vm"}}};
-  auto v = view({make("ServiceEntry", "default", "e", inline_entry), make("ServiceEntry", "default", "f", selecting), make("WorkloadEntry", "default", "vm1", vm), pod("p", {{"app", "vm"}}, "3.3.3.3")});
+  auto v = view({make("ServiceEntry", "default", "e", inline_entry), make("ServiceEntry", "default", "f", selecting),
+                 make("WorkloadEntry", "default", "vm1", vm), pod("p", {{"app", "vm"}}, "3.3.3.3")});
   EXPECT_EQ(v->services().size(), 3u);
   EXPECT_EQ(endpoints(*v, "x.com", 80), "1.1.1.1:9000 1.1.1.2:8000");
   EXPECT_EQ(endpoints(*v, "y.com", 81), "1.1.1.1:81 1.1.1.2:81");
@@ -143,8 +155,8 @@ TEST(View, VirtualServicesInOrderOfAge) {
   edge.gateways = {"default/edge"};
   hidden.gateways = {"mesh"};
   hidden.export_to = {"."};
-  auto v = view({make("VirtualService", "default", "m", mesh, 3), make("VirtualService", "default", "e", edge, 2), make("VirtualService", "other", "h", hidden, 1),
-                 make("VirtualService", "default", "b", mesh, 3)});
+  auto v = view({make("VirtualService", "default", "m", mesh, 3), make("VirtualService", "default", "e", edge, 2),
+                 make("VirtualService", "other", "h", hidden, 1), make("VirtualService", "default", "b", mesh, 3)});
   auto names = [&](std::string_view ns, std::string_view gateway) {
     std::string out;
     for (const auto& found : v->virtual_services(ns, gateway)) out += found.resource->key.name;
@@ -157,8 +169,10 @@ TEST(View, VirtualServicesInOrderOfAge) {
 }
 
 TEST(View, DestinationRulesInIstiosOrder) {
-  auto v = view({rule("client", "own", "*.cluster.local", {}, LoadBalancer::kRandom), rule("default", "svc", "a", {"v1"}, LoadBalancer::kRoundRobin),
-                 rule("default", "private", "b", {}, LoadBalancer::kRoundRobin, {"."}), rule("istio-system", "root", "*", {}, LoadBalancer::kLeastRequest)});
+  auto v = view({rule("client", "own", "*.cluster.local", {}, LoadBalancer::kRandom),
+                 rule("default", "svc", "a", {"v1"}, LoadBalancer::kRoundRobin),
+                 rule("default", "private", "b", {}, LoadBalancer::kRoundRobin, {"."}),
+                 rule("istio-system", "root", "*", {}, LoadBalancer::kLeastRequest)});
   auto name = [&](const std::string& host, const std::string& service_ns, const std::string& client_ns) {
     const MergedRule* found = v->destination_rule(host, service_ns, client_ns);
     return found ? found->name : std::string("none");
@@ -171,7 +185,8 @@ TEST(View, DestinationRulesInIstiosOrder) {
 }
 
 TEST(View, TheMostSpecificRuleHostWins) {
-  auto v = view({rule("default", "all", "*", {}), rule("default", "com", "*.com", {}), rule("default", "xcom", "*.x.com", {}), rule("default", "exact", "a.x.com", {})});
+  auto v = view({rule("default", "all", "*", {}), rule("default", "com", "*.com", {}), rule("default", "xcom", "*.x.com", {}),
+                 rule("default", "exact", "a.x.com", {})});
   auto name = [&](const std::string& host) { return v->destination_rule(host, "default", "default")->name; };
   EXPECT_EQ(name("a.x.com"), "exact");
   EXPECT_EQ(name("b.x.com"), "xcom");
@@ -180,7 +195,9 @@ TEST(View, TheMostSpecificRuleHostWins) {
 }
 
 TEST(View, RulesOfOneHostAreMerged) {
-  auto v = view({rule("default", "second", "a", {"v2", "v1"}, LoadBalancer::kRandom, {}, 2), rule("default", "first", "a", {"v1"}, {}, {}, 1), rule("default", "third", "a", {"v3"}, LoadBalancer::kRoundRobin, {}, 3)});
+  auto v =
+      view({rule("default", "second", "a", {"v2", "v1"}, LoadBalancer::kRandom, {}, 2), rule("default", "first", "a", {"v1"}, {}, {}, 1),
+            rule("default", "third", "a", {"v3"}, LoadBalancer::kRoundRobin, {}, 3)});
   const MergedRule* merged = v->destination_rule(kA, "default", "default");
   ASSERT_TRUE(merged);
   ASSERT_EQ(merged->subsets.size(), 3u);
@@ -200,8 +217,9 @@ TEST(View, GatewaysBySelector) {
 }
 
 TEST(View, InboundByEndpointAndByLabel) {
-  auto v = view({service("a", {{"app", "a"}}, 2), service("b", {{"team", "x"}}, 1, "default", 81), service("c", {{"app", "c"}}), pod("p", {{"app", "a"}, {"team", "x"}}, "10.0.0.1"),
-                 pod("q", {{"app", "a"}}, "10.0.0.1"), slice("s", "a", {at("10.0.0.1", "p")})});
+  auto v = view({service("a", {{"app", "a"}}, 2), service("b", {{"team", "x"}}, 1, "default", 81), service("c", {{"app", "c"}}),
+                 pod("p", {{"app", "a"}, {"team", "x"}}, "10.0.0.1"), pod("q", {{"app", "a"}}, "10.0.0.1"),
+                 slice("s", "a", {at("10.0.0.1", "p")})});
   EXPECT_EQ(inbound(*v, node("p", "10.0.0.1")), "b:81>8080 a:8080>8080") << "a by its slice, b by label; the older service first";
   EXPECT_EQ(inbound(*v, node("fresh", "10.0.0.7", {{"app", "c"}})), "c:8080>8080") << "no pod yet: the node's own labels";
   EXPECT_EQ(inbound(*v, node("nobody", "10.0.0.8")), "");
@@ -210,7 +228,8 @@ TEST(View, InboundByEndpointAndByLabel) {
 }
 
 TEST(View, UnchangedServicesAreShared) {
-  std::vector<ResourcePtr> resources{service("a", {{"app", "a"}}), service("b", {{"app", "b"}}), pod("p", {{"app", "a"}}, "10.0.0.1"), pod("q", {{"app", "b"}}, "10.0.0.2")};
+  std::vector<ResourcePtr> resources{service("a", {{"app", "a"}}), service("b", {{"app", "b"}}), pod("p", {{"app", "a"}}, "10.0.0.1"),
+                                     pod("q", {{"app", "b"}}, "10.0.0.2")};
   auto before = view(resources);
   resources[2] = pod("p", {{"app", "a"}}, "10.0.0.9");
   auto after = view(resources, 2, before), fresh = view(resources, 2);
@@ -227,7 +246,8 @@ TEST(View, AThousandServicesBuildQuickly) {
     resources.push_back(service(name, {{"app", name}}, static_cast<uint64_t>(s)));
     std::vector<SliceEndpoint> list;
     for (int e = 0; e < 10; ++e) {
-      const std::string ip = "10." + std::to_string(s / 250) + "." + std::to_string(s % 250) + "." + std::to_string(e), pod_name = name + "-" + std::to_string(e);
+      const std::string ip = "10." + std::to_string(s / 250) + "." + std::to_string(s % 250) + "." + std::to_string(e),
+                        pod_name = name + "-" + std::to_string(e);
       resources.push_back(pod(pod_name, {{"app", name}}, ip));
       list.push_back(at(ip, pod_name));
     }
@@ -247,12 +267,15 @@ TEST(View, AThousandServicesBuildQuickly) {
 }
 
 TEST(Changes, AreAsNarrowAsTheyCanBe) {
-  const std::vector<ResourcePtr> base{service("a", {{"app", "a"}}), service("b", {{"app", "b"}}), slice("s", "a", {at("10.0.0.1")}), rule("default", "r", "a", {"v1"})};
+  const std::vector<ResourcePtr> base{service("a", {{"app", "a"}}), service("b", {{"app", "b"}}), slice("s", "a", {at("10.0.0.1")}),
+                                      rule("default", "r", "a", {"v1"})};
   auto before = view(base);
   auto with = [&](size_t index, ResourcePtr resource) {
     auto resources = base;
-    if (resource) resources[index] = resource;
-    else resources.erase(resources.begin() + static_cast<long>(index));
+    if (resource)
+      resources[index] = resource;
+    else
+      resources.erase(resources.begin() + static_cast<long>(index));
     return difference(*before, *view(resources, 2, before));
   };
   Changes changes = with(2, slice("s", "a", {at("10.0.0.1"), at("10.0.0.2")}, "default", "two"));

@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string service(const std::string& name, int port = 80) {
-  return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec:\n  ports: [{name: http, port: " + std::to_string(port) + "}]\n";
+  return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec:\n  ports: [{name: http, port: " + std::to_string(port) +
+         "}]\n";
 }
 
 class Base : public ::testing::Test {
@@ -232,7 +233,7 @@ TEST_F(FileSourceTest, SeesRenamesWritesAndRemovals) {
 TEST_F(FileSourceTest, AHalfWrittenFileWaitsForItsWriter) {
   put("a.yaml", service("a") + "---\n" + service("b"));
   start();
-  std::ofstream writer(path_ + "/a.yaml");   // truncates: taken now, it would remove both
+  std::ofstream writer(path_ + "/a.yaml");  // truncates: taken now, it would remove both
   writer << service("a", 81) << std::flush;
   put("c.yaml", service("c"));
   writer << "---\n" << service("b", 82);

@@ -43,7 +43,8 @@ class StoreTest : public ::testing::Test {
 };
 
 std::string service(const std::string& name, int port = 80) {
-  return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec:\n  ports: [{name: http, port: " + std::to_string(port) + "}]\n";
+  return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec:\n  ports: [{name: http, port: " + std::to_string(port) +
+         "}]\n";
 }
 model::Batch batch(const std::string& text, std::string cause = "test", const std::string& file = "f.yaml") {
   validation::Verdicts verdicts = validation::validate_text(text, file);
@@ -72,7 +73,8 @@ TEST_F(StoreTest, RevisionsAreNumberedAndTold) {
   ASSERT_EQ(applied->changed.size(), 1u);
   EXPECT_EQ(store->apply(batch(service("b")), kOwnerApi)->revision, 2u);
   EXPECT_EQ(store->apply(removal("a"), kOwnerApi)->revision, 3u);
-  EXPECT_EQ(told, (std::vector<std::string>{"0>1 a.default.svc.cluster.local", "1>2 b.default.svc.cluster.local", "2>3 a.default.svc.cluster.local"}));
+  EXPECT_EQ(told, (std::vector<std::string>{"0>1 a.default.svc.cluster.local", "1>2 b.default.svc.cluster.local",
+                                            "2>3 a.default.svc.cluster.local"}));
   auto history = store->history(2);
   ASSERT_TRUE(history);
   ASSERT_EQ(history->size(), 2u);
@@ -117,7 +119,8 @@ TEST_F(StoreTest, ARestartComesBackTheSame) {
   auto show = [](const model::View& view) {
     std::string out = std::to_string(view.revision());
     for (const auto& r : view.resources())
-      out += "\n" + r->key.to_string() + " " + std::to_string(r->created) + " " + std::to_string(r->revision) + " " + r->origin.file + ":" + std::to_string(r->origin.line) + " " + r->json;
+      out += "\n" + r->key.to_string() + " " + std::to_string(r->created) + " " + std::to_string(r->revision) + " " + r->origin.file + ":" +
+             std::to_string(r->origin.line) + " " + r->json;
     return out;
   };
   {
@@ -125,8 +128,10 @@ TEST_F(StoreTest, ARestartComesBackTheSame) {
     ASSERT_TRUE(store->apply(batch(service("old") + "---\n# comment\n" + service("other")), kOwnerApi));
     ASSERT_TRUE(store->apply(batch(service("new")), kOwnerFile));
     ASSERT_TRUE(store->apply(batch(service("old", 81)), kOwnerApi));
-    ASSERT_TRUE(store->apply(batch("apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: listed\n  spec: {ports: [{port: 1}]}\n"
-                                   "- {apiVersion: v1, kind: Namespace, metadata: {name: flow}}\n"), kOwnerApi));
+    ASSERT_TRUE(store->apply(batch("apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: listed\n "
+                                   " spec: {ports: [{port: 1}]}\n"
+                                   "- {apiVersion: v1, kind: Namespace, metadata: {name: flow}}\n"),
+                             kOwnerApi));
     shown = show(*store->view());
     EXPECT_NE(shown.find("Service default/old 1 3 "), std::string::npos) << "a change keeps the age\n" << shown;
   }
@@ -145,8 +150,10 @@ TEST_F(StoreTest, ARestartComesBackTheSame) {
 TEST_F(StoreTest, WhatAFileOwnsOnlyTheFileChanges) {
   auto store = open();
   ASSERT_TRUE(store->apply(batch(service("a"), "x", "mesh/a.yaml"), kOwnerFile));
-  EXPECT_EQ(error_of(store->apply(batch(service("a", 81)), kOwnerApi)), "Service default/a comes from the file mesh/a.yaml that weft-control watches; change that file");
-  EXPECT_EQ(error_of(store->apply(removal("a"), kOwnerApi)), "Service default/a comes from the file mesh/a.yaml that weft-control watches; change that file");
+  EXPECT_EQ(error_of(store->apply(batch(service("a", 81)), kOwnerApi)),
+            "Service default/a comes from the file mesh/a.yaml that weft-control watches; change that file");
+  EXPECT_EQ(error_of(store->apply(removal("a"), kOwnerApi)),
+            "Service default/a comes from the file mesh/a.yaml that weft-control watches; change that file");
   ASSERT_TRUE(store->apply(batch(service("b")), kOwnerApi));
   EXPECT_EQ(store->apply(removal("b"), kOwnerFile)->revision, 2u) << "the API's stays";
   EXPECT_TRUE(store->apply(batch(service("b")), kOwnerFile)) << "a file takes over";
@@ -171,7 +178,8 @@ TEST_F(StoreTest, InMemory) {
 
 TEST_F(StoreTest, FilesThatAreNotOursAreNamedAndLeftAlone) {
   {
-    std::ofstream(path_) << "this is no database, but a text that is long enough to look like one, if one looks at its size only ............................";
+    std::ofstream(path_) << "this is no database, but a text that is long enough to look like one, if one looks at its size only "
+                            "............................";
   }
   EXPECT_NE(open_error().find("the file is not a database"), std::string::npos) << open_error();
   std::filesystem::remove(path_);
@@ -186,7 +194,8 @@ TEST_F(StoreTest, FilesThatAreNotOursAreNamedAndLeftAlone) {
   std::filesystem::remove(path_);
   { auto store = open(); }
   sql("PRAGMA user_version=9");
-  EXPECT_NE(open_error().find("found format 9, which a newer weft-control wrote; this one reads up to 1"), std::string::npos) << open_error();
+  EXPECT_NE(open_error().find("found format 9, which a newer weft-control wrote; this one reads up to 1"), std::string::npos)
+      << open_error();
   path_ = directory_ + "/no/such/store.db";
   EXPECT_NE(open_error().find("cannot open"), std::string::npos) << open_error();
 }

@@ -32,7 +32,8 @@ std::string error_of(const std::string& text) {
   std::string out;
   for (const Diagnostic& f : validate_text(text, "f.yaml").findings)
     if (f.severity == Severity::kError)
-      out += (out.empty() ? "" : "\n") + f.code + " " + std::to_string(f.mark.line) + ":" + std::to_string(f.mark.column) + " " + f.field + ": " + f.message;
+      out += (out.empty() ? "" : "\n") + f.code + " " + std::to_string(f.mark.line) + ":" + std::to_string(f.mark.column) + " " + f.field +
+             ": " + f.message;
   return out;
 }
 std::string fix_of(const std::string& text) {
@@ -126,8 +127,8 @@ TEST(Customer, TlsAndPolicyAreRefusedByName) {
   ASSERT_TRUE(group) << "DestinationRule under security.istio.io";
   EXPECT_EQ(group->fix, "write apiVersion: networking.istio.io/v1");
 
-  for (const char* name : {"authorization-policy.yaml", "jwt.yaml", "otel-collector.yaml", "prometheus-alerts.yaml", "prometheus-servicemonitor.yaml",
-                           "sidecar-resources.yaml", "envoy-bootstrap-configmap.yaml"}) {
+  for (const char* name : {"authorization-policy.yaml", "jwt.yaml", "otel-collector.yaml", "prometheus-alerts.yaml",
+                           "prometheus-servicemonitor.yaml", "sidecar-resources.yaml", "envoy-bootstrap-configmap.yaml"}) {
     Verdicts verdicts = customer(name);
     EXPECT_TRUE(verdicts.resources.empty()) << name;
     const Diagnostic* refused = find(verdicts.findings, "WEFT0104");
@@ -137,7 +138,8 @@ TEST(Customer, TlsAndPolicyAreRefusedByName) {
 }
 
 TEST(Customer, DestinationRuleUnderSecurityIsTaken) {
-  Verdicts verdicts = validate_text("apiVersion: security.istio.io/v1beta1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a}\n", "f.yaml");
+  Verdicts verdicts =
+      validate_text("apiVersion: security.istio.io/v1beta1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a}\n", "f.yaml");
   EXPECT_EQ(verdicts.resources.size(), 1u);
   ASSERT_EQ(verdicts.findings.size(), 1u);
   EXPECT_EQ(verdicts.findings[0].severity, Severity::kWarning);
@@ -233,10 +235,16 @@ TEST(VirtualService, WhatIsNotCarriedIsRefusedByItsFullName) {
   for (const char* field : {"corsPolicy: {}", "mirrors: []", "mirror_percent: 3", "delegate: {name: x}"})
     EXPECT_NE(error_of(virtual_service(kRoute + "    " + field + "\n")).find("WEFT0103"), std::string::npos) << field;
   EXPECT_NE(error_of(virtual_service(kRoute) + "  tls: [{}]\n").find("spec.tls is not supported"), std::string::npos);
-  EXPECT_NE(error_of(virtual_service(kRoute + "    fault: {abort: {grpcStatus: UNAVAILABLE}}\n")).find("spec.http[0].fault.abort.grpcStatus is not supported"), std::string::npos);
-  EXPECT_NE(error_of(virtual_service(kRoute + "    retries: {attempts: 1, retryOn: retriable-headers}\n")).find("retriable-headers is not supported"), std::string::npos);
-  EXPECT_NE(error_of(virtual_service("  - match: [{headers: {\"@request.auth.claims.x\": {exact: a}}}]\n    route: [{destination: {host: a}}]\n")).find("@request.auth.claims.x is not supported"),
+  EXPECT_NE(error_of(virtual_service(kRoute + "    fault: {abort: {grpcStatus: UNAVAILABLE}}\n"))
+                .find("spec.http[0].fault.abort.grpcStatus is not supported"),
             std::string::npos);
+  EXPECT_NE(error_of(virtual_service(kRoute + "    retries: {attempts: 1, retryOn: retriable-headers}\n"))
+                .find("retriable-headers is not supported"),
+            std::string::npos);
+  EXPECT_NE(
+      error_of(virtual_service("  - match: [{headers: {\"@request.auth.claims.x\": {exact: a}}}]\n    route: [{destination: {host: a}}]\n"))
+          .find("@request.auth.claims.x is not supported"),
+      std::string::npos);
 }
 
 TEST(VirtualService, TheRulesOfIstioHold) {
@@ -271,15 +279,18 @@ TEST(VirtualService, TheRulesOfIstioHold) {
       {"  - match: [{uri: {}}]\n    route: [{destination: {host: a}}]\n", "found no match"},
       {"  - match: [{uri: {regex: \"a(?=b)\"}}]\n    route: [{destination: {host: a}}]\n", "RE2 does not take"},
       {"  - match: [{uri: {regex: \"\\\\1\"}}]\n    route: [{destination: {host: a}}]\n", "RE2 does not take"},
-      {"  - match: [{uri: {regex: \"" + std::string(2000, 'a') + "\"}}]\n    route: [{destination: {host: a}}]\n", "2000 bytes, expected at most 1024"},
+      {"  - match: [{uri: {regex: \"" + std::string(2000, 'a') + "\"}}]\n    route: [{destination: {host: a}}]\n",
+       "2000 bytes, expected at most 1024"},
       {"  - match: [{gateways: [a/b/c]}]\n    route: [{destination: {host: a}}]\n", "expected mesh, NAME or NAMESPACE/NAME"},
   };
-  for (const auto& [http, expected] : cases) EXPECT_NE(error_of(virtual_service(http)).find(expected), std::string::npos) << http << "\n" << error_of(virtual_service(http));
+  for (const auto& [http, expected] : cases)
+    EXPECT_NE(error_of(virtual_service(http)).find(expected), std::string::npos) << http << "\n" << error_of(virtual_service(http));
 }
 
 TEST(VirtualService, HostsAreChecked) {
   auto with = [](const std::string& spec) {
-    return error_of("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec:\n  " + spec + "\n  http:\n" + kRoute);
+    return error_of("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec:\n  " + spec + "\n  http:\n" +
+                    kRoute);
   };
   EXPECT_NE(with("hosts: []").find("found no hosts"), std::string::npos);
   EXPECT_NE(with("hosts: [\"*\"]").find("for the gateway mesh"), std::string::npos);
@@ -294,17 +305,23 @@ TEST(VirtualService, HostsAreChecked) {
 }
 
 TEST(Scalars, WhatYamlReadersDisagreeOnIsRefused) {
-  auto header = [](const std::string& value) { return error_of(virtual_service("  - match: [{headers: {h: {exact: " + value + "}}}]\n    route: [{destination: {host: a}}]\n")); };
+  auto header = [](const std::string& value) {
+    return error_of(virtual_service("  - match: [{headers: {h: {exact: " + value + "}}}]\n    route: [{destination: {host: a}}]\n"));
+  };
   EXPECT_EQ(header("\"true\""), "");
   EXPECT_EQ(header("premium"), "");
   EXPECT_NE(header("true").find("found the boolean true, expected a string"), std::string::npos);
   EXPECT_NE(header("1.10").find("found the number 1.10, expected a string"), std::string::npos);
-  for (const char* word : {"no", "on", "Yes", "0b1", "1_000"}) EXPECT_NE(header(word).find("without quotes"), std::string::npos) << word << header(word);
+  for (const char* word : {"no", "on", "Yes", "0b1", "1_000"})
+    EXPECT_NE(header(word).find("without quotes"), std::string::npos) << word << header(word);
   EXPECT_NE(header("017").find("expected a string"), std::string::npos);
   EXPECT_NE(header("0o17").find("expected a string"), std::string::npos);
-  auto weight = [](const std::string& value) { return error_of(virtual_service("  - route: [{destination: {host: a}, weight: " + value + "}]\n")); };
+  auto weight = [](const std::string& value) {
+    return error_of(virtual_service("  - route: [{destination: {host: a}, weight: " + value + "}]\n"));
+  };
   EXPECT_EQ(weight("10"), "");
-  for (const char* word : {"0o17", "0x10", "017", "\"10\"", "1.5", "ten", "1_0", "[1]"}) EXPECT_NE(weight(word).find("expected a whole number"), std::string::npos) << word << weight(word);
+  for (const char* word : {"0o17", "0x10", "017", "\"10\"", "1.5", "ten", "1_0", "[1]"})
+    EXPECT_NE(weight(word).find("expected a whole number"), std::string::npos) << word << weight(word);
   const std::string yes = virtual_service("  - match: [{ignoreUriCase: yes, uri: {exact: /}}]\n    route: [{destination: {host: a}}]\n");
   EXPECT_NE(error_of(yes).find("expected true or false"), std::string::npos);
   EXPECT_EQ(fix_of(yes), "write true without quotes");
@@ -317,30 +334,42 @@ TEST(Scalars, DurationsAreGos) {
   EXPECT_EQ(parse_duration("1m0.25s", problem), std::chrono::milliseconds(60250));
   EXPECT_EQ(parse_duration("100us", problem), std::chrono::microseconds(100));
   EXPECT_EQ(parse_duration("0", problem), std::chrono::seconds(0));
-  for (const char* bad : {"", "5", "s", "1.2.3s", "5 s", "5sec", "--1s", "1e3s", ".s", "99999999999999h"}) EXPECT_FALSE(parse_duration(bad, problem)) << bad;
+  for (const char* bad : {"", "5", "s", "1.2.3s", "5 s", "5sec", "--1s", "1e3s", ".s", "99999999999999h"})
+    EXPECT_FALSE(parse_duration(bad, problem)) << bad;
 }
 
 TEST(Objects, HeadsAreChecked) {
   EXPECT_NE(error_of("kind: Service\nmetadata: {name: a}\n").find("found no apiVersion"), std::string::npos);
   EXPECT_NE(error_of("- a\n").find("expected an object with apiVersion"), std::string::npos);
   EXPECT_NE(error_of("apiVersion: v1\nkind: Service\nspec: {ports: [{port: 80}]}\n").find("found no name"), std::string::npos);
-  EXPECT_NE(error_of("apiVersion: v1\nkind: Service\nmetadata: {name: A_b}\nspec: {ports: [{port: 80}]}\n").find("WEFT0107"), std::string::npos);
-  EXPECT_NE(error_of("apiVersion: networking.istio.io/v2\nkind: Gateway\nmetadata: {name: a}\n").find("found apiVersion networking.istio.io/v2 for a Gateway, expected networking.istio.io/v1"),
+  EXPECT_NE(error_of("apiVersion: v1\nkind: Service\nmetadata: {name: A_b}\nspec: {ports: [{port: 80}]}\n").find("WEFT0107"),
             std::string::npos);
-  EXPECT_NE(error_of("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: a}\n").find("kind Gateway of gateway.networking.k8s.io is not supported"), std::string::npos);
+  EXPECT_NE(error_of("apiVersion: networking.istio.io/v2\nkind: Gateway\nmetadata: {name: a}\n")
+                .find("found apiVersion networking.istio.io/v2 for a Gateway, expected networking.istio.io/v1"),
+            std::string::npos);
+  EXPECT_NE(error_of("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: a}\n")
+                .find("kind Gateway of gateway.networking.k8s.io is not supported"),
+            std::string::npos);
   EXPECT_EQ(fix_of("apiVersion: networking.istio.io/v1\nkind: VirtualServce\nmetadata: {name: a}\n"), "did you mean VirtualService?");
-  EXPECT_NE(error_of("apiVersion: v1\nkind: Service\nmetadata: {name: a, nmespace: b}\nspec: {ports: [{port: 80}]}\n").find("unknown field \"nmespace\" in metadata"), std::string::npos);
-  EXPECT_NE(error_of("apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec: text\n").find("found the string \"text\", expected a map"), std::string::npos);
+  EXPECT_NE(error_of("apiVersion: v1\nkind: Service\nmetadata: {name: a, nmespace: b}\nspec: {ports: [{port: 80}]}\n")
+                .find("unknown field \"nmespace\" in metadata"),
+            std::string::npos);
+  EXPECT_NE(error_of("apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec: text\n")
+                .find("found the string \"text\", expected a map"),
+            std::string::npos);
 }
 
 TEST(Objects, BothSpellingsOfOneFieldAreRefused) {
-  EXPECT_NE(error_of(virtual_service(kRoute + "    retries: {attempts: 1, retryOn: 5xx, retry_on: reset}\n")).find("\"retry_on\" and \"retryOn\" are one field"), std::string::npos);
+  EXPECT_NE(error_of(virtual_service(kRoute + "    retries: {attempts: 1, retryOn: 5xx, retry_on: reset}\n"))
+                .find("\"retry_on\" and \"retryOn\" are one field"),
+            std::string::npos);
 }
 
 TEST(Objects, ListsAndSeveralDocuments) {
   const std::string text =
       "# head\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}]}\n---\n"
-      "kind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: b\n  spec: {ports: [{port: 80}]}\n- {apiVersion: v1, kind: Namespace, metadata: {name: space}}\n";
+      "kind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: b\n  spec: {ports: [{port: 80}]}\n- {apiVersion: v1, "
+      "kind: Namespace, metadata: {name: space}}\n";
   Verdicts verdicts = validate_text(text, "f.yaml");
   ASSERT_TRUE(verdicts.ok()) << render(verdicts.findings);
   ASSERT_EQ(verdicts.resources.size(), 3u);
@@ -354,7 +383,9 @@ TEST(Objects, ListsAndSeveralDocuments) {
 
 TEST(Objects, AListItemThatLeansOnAnotherIsKeptWhole) {
   Verdicts verdicts = validate_text(
-      "kind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: a}\n  spec: &s {ports: [{port: 80}]}\n- apiVersion: v1\n  kind: Service\n  metadata: {name: b}\n  spec: *s\n", "f");
+      "kind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: a}\n  spec: &s {ports: [{port: 80}]}\n- apiVersion: v1\n  "
+      "kind: Service\n  metadata: {name: b}\n  spec: *s\n",
+      "f");
   ASSERT_TRUE(verdicts.ok()) << render(verdicts.findings);
   const Verdict again = validate(verdicts.resources.at(1).document());
   ASSERT_TRUE(again.resource) << render(again.findings);
@@ -369,16 +400,19 @@ TEST(Objects, TheSameObjectTwiceIsAnError) {
 
 TEST(Objects, AFileOfManyDocumentsTakesTimeInItsLengthOnly) {
   std::string text;
-  for (int i = 0; i < 5000; ++i) text += "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: s" + std::to_string(i) + "\nspec:\n  ports:\n  - port: 80\n";
+  for (int i = 0; i < 5000; ++i)
+    text += "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: s" + std::to_string(i) + "\nspec:\n  ports:\n  - port: 80\n";
   const Verdicts verdicts = validate_text(text, "f.yaml");
   ASSERT_EQ(verdicts.resources.size(), 5000u);
   EXPECT_EQ(verdicts.resources.back().origin.line, 4999 * 8 + 2);
-  EXPECT_EQ(*verdicts.resources.back().origin.text, "apiVersion: v1\nkind: Service\nmetadata:\n  name: s4999\nspec:\n  ports:\n  - port: 80\n");
+  EXPECT_EQ(*verdicts.resources.back().origin.text,
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: s4999\nspec:\n  ports:\n  - port: 80\n");
 }
 
 TEST(Objects, JsonTextIsTheSameForTheSameObject) {
   auto json = [](const std::string& text) { return validate_text(text, "f").resources.at(0).json; };
-  EXPECT_EQ(json("kind: Namespace\napiVersion: v1\nmetadata: {name: space}\n"), json(R"({"apiVersion": "v1", "metadata": {"name": "space"}, "kind": "Namespace"})"));
+  EXPECT_EQ(json("kind: Namespace\napiVersion: v1\nmetadata: {name: space}\n"),
+            json(R"({"apiVersion": "v1", "metadata": {"name": "space"}, "kind": "Namespace"})"));
 }
 
 // Row by row what an attacker or a careless editor may feed a YAML reader.
@@ -390,7 +424,8 @@ TEST(Hazards, HostileYamlIsRefusedWithALine) {
     laughs += "]\n";
   }
   const std::string head = "apiVersion: v1\nkind: Namespace\nmetadata: {name: space}\n";
-  for (const std::string& text : {laughs, std::string(100'000, '['), head + "spec: \"" + std::string(10 << 20, 'x') + "\"\n", head + "kind: Pod\n", head + "spec: !!binary aGk=\n", head + "spec:\n\tx: 1\n"}) {
+  for (const std::string& text : {laughs, std::string(100'000, '['), head + "spec: \"" + std::string(10 << 20, 'x') + "\"\n",
+                                  head + "kind: Pod\n", head + "spec: !!binary aGk=\n", head + "spec:\n\tx: 1\n"}) {
     Verdicts verdicts = validate_text(text, "f.yaml");
     EXPECT_TRUE(verdicts.resources.empty());
     ASSERT_FALSE(verdicts.ok()) << text.substr(0, 60);
@@ -399,7 +434,8 @@ TEST(Hazards, HostileYamlIsRefusedWithALine) {
   }
   const Verdicts marked = validate_text("\xef\xbb\xbf" + head, "f.yaml");
   EXPECT_TRUE(marked.ok()) << "a byte order mark is harmless: " << render(marked.findings);
-  const auto merged = spec_of<model::DestinationRule>(rule("  subsets:\n  - &v1 {name: v1, labels: {version: v1}}\n  - {<<: *v1, name: v2}\n"));
+  const auto merged =
+      spec_of<model::DestinationRule>(rule("  subsets:\n  - &v1 {name: v1, labels: {version: v1}}\n  - {<<: *v1, name: v2}\n"));
   ASSERT_EQ(merged.subsets.size(), 2u);
   EXPECT_EQ(merged.subsets[1].labels.at("version"), "v1");
 }
@@ -440,7 +476,8 @@ TEST(DestinationRule, TheRulesHold) {
       {"  subsets: [{labels: {a: b}}]\n", "found no name"},
       {"  subsets: [{name: V_1}]\n", "expected at most 63 of a-z"},
       {"  subsets: [{name: v1, labels: {version: 1.0}}]\n", "found the number 1.0, expected a string"},
-      {"  trafficPolicy: {loadBalancer: {simple: ROUND_ROBBIN}}\n", "expected UNSPECIFIED, LEAST_REQUEST, ROUND_ROBIN, RANDOM or LEAST_CONN"},
+      {"  trafficPolicy: {loadBalancer: {simple: ROUND_ROBBIN}}\n",
+       "expected UNSPECIFIED, LEAST_REQUEST, ROUND_ROBIN, RANDOM or LEAST_CONN"},
       {"  trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}\n", "PASSTHROUGH is not supported"},
       {"  trafficPolicy: {loadBalancer: {consistentHash: {}}}\n", "spec.trafficPolicy.loadBalancer.consistentHash is not supported"},
       {"  trafficPolicy: {outlierDetection: {maxEjectionPercent: 101}}\n", "found 101, expected a number from 0 to 100"},
@@ -451,34 +488,48 @@ TEST(DestinationRule, TheRulesHold) {
       {"  trafficPolicy: {tls: {mode: SIMPLE, sni: a}}\n", "SIMPLE is not supported"},
       {"  workloadSelector: {}\n", "spec.workloadSelector is not supported"},
   };
-  for (const auto& [spec, expected] : cases) EXPECT_NE(error_of(rule(spec)).find(expected), std::string::npos) << spec << "\n" << error_of(rule(spec));
+  for (const auto& [spec, expected] : cases)
+    EXPECT_NE(error_of(rule(spec)).find(expected), std::string::npos) << spec << "\n" << error_of(rule(spec));
 }
 
 TEST(Gateway, TheRulesHold) {
-  auto gateway = [](const std::string& server) { return error_of("apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec:\n  servers:\n  - " + server + "\n"); };
+  auto gateway = [](const std::string& server) {
+    return error_of("apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec:\n  servers:\n  - " + server + "\n");
+  };
   EXPECT_EQ(gateway("{port: {number: 80, protocol: http, name: h}, hosts: [\"./*.a.com\", \"*/b\", c/d]}"), "");
   EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}}").find("found no hosts"), std::string::npos);
   EXPECT_NE(gateway("{port: {number: 80, protocol: TCP, name: h}, hosts: [a]}").find("TCP servers are not supported"), std::string::npos);
   EXPECT_NE(gateway("{port: {number: 80, protocol: HTP, name: h}, hosts: [a]}").find("found \"HTP\", expected HTTP"), std::string::npos);
   EXPECT_NE(gateway("{port: {number: 0, protocol: HTTP, name: h}, hosts: [a]}").find("found 0, expected"), std::string::npos);
-  EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [a], tls: {httpsRedirect: true}}").find("spec.servers[0].tls.httpsRedirect is not supported"), std::string::npos);
-  EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [A_/b]}").find("expected *, . or the name of a namespace"), std::string::npos);
+  EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [a], tls: {httpsRedirect: true}}")
+                .find("spec.servers[0].tls.httpsRedirect is not supported"),
+            std::string::npos);
+  EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [A_/b]}").find("expected *, . or the name of a namespace"),
+            std::string::npos);
 }
 
 TEST(ServiceEntry, TheRulesHold) {
-  auto entry = [](const std::string& spec) { return error_of("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: a}\nspec: {" + spec + "}\n"); };
-  const std::string ports = "ports: [{number: 80, name: http, protocol: HTTP}], ", fixed = "resolution: STATIC, endpoints: [{address: 10.0.0.1}], ";
+  auto entry = [](const std::string& spec) {
+    return error_of("apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: a}\nspec: {" + spec + "}\n");
+  };
+  const std::string ports = "ports: [{number: 80, name: http, protocol: HTTP}], ",
+                    fixed = "resolution: STATIC, endpoints: [{address: 10.0.0.1}], ";
   EXPECT_EQ(entry("hosts: [a.com], " + ports + fixed), "");
   EXPECT_NE(entry("hosts: [a.com], " + ports).find("spec.resolution is absent, which means NONE"), std::string::npos);
   EXPECT_NE(entry("hosts: [a.com], " + ports + "resolution: DNS").find("DNS is not supported"), std::string::npos);
   EXPECT_NE(entry("hosts: [\"*\"], " + ports + fixed).find("would take every host"), std::string::npos);
   EXPECT_NE(entry("hosts: [a.com], " + fixed).find("found no ports"), std::string::npos);
   EXPECT_NE(entry("hosts: [a.com], " + ports + "resolution: STATIC").find("endpoints or a workloadSelector"), std::string::npos);
-  EXPECT_NE(entry("hosts: [a.com], " + ports + "resolution: STATIC, endpoints: [{address: b.com}]").find("expected an IP address"), std::string::npos);
-  EXPECT_NE(entry("hosts: [a.com], " + ports + "resolution: STATIC, endpoints: [{address: 10.0.0.1, ports: {x: 1}}]").find("expected one of spec.ports"), std::string::npos);
+  EXPECT_NE(entry("hosts: [a.com], " + ports + "resolution: STATIC, endpoints: [{address: b.com}]").find("expected an IP address"),
+            std::string::npos);
+  EXPECT_NE(entry("hosts: [a.com], " + ports + "resolution: STATIC, endpoints: [{address: 10.0.0.1, ports: {x: 1}}]")
+                .find("expected one of spec.ports"),
+            std::string::npos);
   EXPECT_NE(entry("hosts: [a.com], " + ports + fixed + "addresses: [10.0.0.0/40]").find("an IP address or a CIDR"), std::string::npos);
-  EXPECT_NE(entry("hosts: [a.com], " + ports + fixed + "workloadSelector: {labels: {a: b}}").find("workloadSelector and endpoints"), std::string::npos);
-  EXPECT_NE(entry("hosts: [a.com], ports: [{number: 80, name: a}, {number: 80, name: a}], " + fixed).find("found port 80 twice"), std::string::npos);
+  EXPECT_NE(entry("hosts: [a.com], " + ports + fixed + "workloadSelector: {labels: {a: b}}").find("workloadSelector and endpoints"),
+            std::string::npos);
+  EXPECT_NE(entry("hosts: [a.com], ports: [{number: 80, name: a}, {number: 80, name: a}], " + fixed).find("found port 80 twice"),
+            std::string::npos);
 }
 
 TEST(Kubernetes, RealManifestsPassAndWhatIsReadIsChecked) {
@@ -499,16 +550,21 @@ status: {loadBalancer: {}}
   EXPECT_EQ(service.ports[0].target->name, "web");
   EXPECT_EQ(service.ports[2].target->number, 8081u);
   EXPECT_EQ(service.export_to, (std::vector<std::string>{".", "b"}));
-  EXPECT_EQ(spec_of<model::Pod>("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {tolerations: [{key: x}], containers: [{name: c, image: i, ports: [{containerPort: 80, name: web}]}]}\n"
+  EXPECT_EQ(spec_of<model::Pod>("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {tolerations: [{key: x}], containers: [{name: c, "
+                                "image: i, ports: [{containerPort: 80, name: web}]}]}\n"
                                 "status: {podIP: 10.0.0.2, conditions: [{type: Ready, status: \"False\"}]}\n")
                 .ready,
             false);
   const auto slice = spec_of<model::EndpointSlice>(
-      "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s, labels: {kubernetes.io/service-name: a}}\naddressType: IPv4\n"
-      "ports: [{name: http, port: 80}]\nendpoints: [{addresses: [10.0.0.1]}, {addresses: [10.0.0.2], conditions: {ready: false, terminating: false}}]\n");
+      "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s, labels: {kubernetes.io/service-name: a}}\naddressType: "
+      "IPv4\n"
+      "ports: [{name: http, port: 80}]\nendpoints: [{addresses: [10.0.0.1]}, {addresses: [10.0.0.2], conditions: {ready: false, "
+      "terminating: false}}]\n");
   EXPECT_TRUE(slice.endpoints[0].ready);
   EXPECT_FALSE(slice.endpoints[1].ready);
-  auto kube = [](const std::string& spec) { return error_of("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {" + spec + "}\n"); };
+  auto kube = [](const std::string& spec) {
+    return error_of("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {" + spec + "}\n");
+  };
   EXPECT_NE(kube("type: ExternalName, externalName: a.com, ports: [{port: 80}]").find("ExternalName is not supported"), std::string::npos);
   EXPECT_NE(kube("clusterIP: x, ports: [{port: 80}]").find("expected an IP address"), std::string::npos);
   EXPECT_NE(kube("ports: [{port: 80}, {port: 81}]").find("since the Service has several ports"), std::string::npos);

@@ -19,16 +19,20 @@ std::string customer_text(const std::string& name) {
 }
 
 std::string service(const std::string& name, const std::string& ns = "default") {
-  return "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + ", namespace: " + ns + "}\nspec:\n  selector: {app: " + name + "}\n  ports: [{name: http, port: 8080}]\n";
+  return "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + ", namespace: " + ns + "}\nspec:\n  selector: {app: " + name +
+         "}\n  ports: [{name: http, port: 8080}]\n";
 }
 std::string pod(const std::string& name, const std::string& app, const std::string& version, const std::string& ip) {
-  return "---\napiVersion: v1\nkind: Pod\nmetadata: {name: " + name + ", labels: {app: " + app + ", version: " + version + "}}\nstatus: {podIP: " + ip + "}\n";
+  return "---\napiVersion: v1\nkind: Pod\nmetadata: {name: " + name + ", labels: {app: " + app + ", version: " + version +
+         "}}\nstatus: {podIP: " + ip + "}\n";
 }
 std::string rule(const std::string& name, const std::string& host, const std::string& subsets) {
-  return "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: " + name + "}\nspec:\n  host: " + host + "\n  subsets: [" + subsets + "]\n";
+  return "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: " + name + "}\nspec:\n  host: " + host +
+         "\n  subsets: [" + subsets + "]\n";
 }
 std::string route(const std::string& name, const std::string& hosts, const std::string& http, const std::string& more = "") {
-  return "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: " + name + "}\nspec:\n  hosts: [" + hosts + "]\n" + more + "  http:\n" + http;
+  return "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: " + name + "}\nspec:\n  hosts: [" + hosts +
+         "]\n" + more + "  http:\n" + http;
 }
 
 std::shared_ptr<const model::View> view_of(const std::vector<std::pair<std::string, std::string>>& files) {
@@ -59,59 +63,81 @@ using Lines = std::vector<std::string>;
 }  // namespace
 
 TEST(References, TheCustomersSubsetsThatNobodyDefines) {
-  auto view = view_of({{"canary.yaml", customer_text("canary.yaml")}, {"ab.yaml", customer_text("ab-testing.yaml")}, {"s.yaml", service("user-service") + service("product-service")}});
+  auto view = view_of({{"canary.yaml", customer_text("canary.yaml")},
+                       {"ab.yaml", customer_text("ab-testing.yaml")},
+                       {"s.yaml", service("user-service") + service("product-service")}});
   std::string shown;
-  for (const Diagnostic& f : check_references(*view)) shown += f.alias + " " + f.object + " " + std::to_string(f.mark.line) + " " + f.message + "\n";
-  EXPECT_EQ(shown,
-            "IST0101 VirtualService default/ab-testing 16 Referenced host+subset in destinationrule not found: \"product-service+premium-features\"\n"
-            "IST0101 VirtualService default/ab-testing 24 Referenced host+subset in destinationrule not found: \"product-service+standard-features\"\n"
-            "IST0101 VirtualService default/ab-testing 28 Referenced host+subset in destinationrule not found: \"product-service+standard-features\"\n"
-            "IST0101 VirtualService default/canary-deployment 16 Referenced host+subset in destinationrule not found: \"user-service+v2\"\n"
-            "IST0101 VirtualService default/canary-deployment 20 Referenced host+subset in destinationrule not found: \"user-service+v1\"\n"
-            "IST0101 VirtualService default/canary-deployment 24 Referenced host+subset in destinationrule not found: \"user-service+v2\"\n");
+  for (const Diagnostic& f : check_references(*view))
+    shown += f.alias + " " + f.object + " " + std::to_string(f.mark.line) + " " + f.message + "\n";
+  EXPECT_EQ(
+      shown,
+      "IST0101 VirtualService default/ab-testing 16 Referenced host+subset in destinationrule not found: "
+      "\"product-service+premium-features\"\n"
+      "IST0101 VirtualService default/ab-testing 24 Referenced host+subset in destinationrule not found: "
+      "\"product-service+standard-features\"\n"
+      "IST0101 VirtualService default/ab-testing 28 Referenced host+subset in destinationrule not found: "
+      "\"product-service+standard-features\"\n"
+      "IST0101 VirtualService default/canary-deployment 16 Referenced host+subset in destinationrule not found: \"user-service+v2\"\n"
+      "IST0101 VirtualService default/canary-deployment 20 Referenced host+subset in destinationrule not found: \"user-service+v1\"\n"
+      "IST0101 VirtualService default/canary-deployment 24 Referenced host+subset in destinationrule not found: \"user-service+v2\"\n");
 }
 
 TEST(References, AWholeMeshHasNoFindings) {
-  EXPECT_EQ(findings(service("a") + pod("p", "a", "v1", "10.0.0.1") + rule("r", "a", "{name: v1, labels: {version: v1}}") + route("x", "a", "  - route: [{destination: {host: a, subset: v1}}]\n")), Lines{});
+  EXPECT_EQ(findings(service("a") + pod("p", "a", "v1", "10.0.0.1") + rule("r", "a", "{name: v1, labels: {version: v1}}") +
+                     route("x", "a", "  - route: [{destination: {host: a, subset: v1}}]\n")),
+            Lines{});
 }
 
 TEST(References, HostsAndSubsets) {
-  EXPECT_EQ(findings(service("a") + route("x", "a", "  - route: [{destination: {host: b}}]\n")), Lines{"IST0101 Referenced host not found: \"b\""});
-  EXPECT_EQ(findings(service("a") + route("x", "a", "  - route: [{destination: {host: a, port: {number: 81}}}]\n")), Lines{"IST0101 Referenced host:port not found: \"a:81\""});
+  EXPECT_EQ(findings(service("a") + route("x", "a", "  - route: [{destination: {host: b}}]\n")),
+            Lines{"IST0101 Referenced host not found: \"b\""});
+  EXPECT_EQ(findings(service("a") + route("x", "a", "  - route: [{destination: {host: a, port: {number: 81}}}]\n")),
+            Lines{"IST0101 Referenced host:port not found: \"a:81\""});
   EXPECT_EQ(findings(service("a") + rule("r", "b", "")), Lines{"IST0174 no service has the host \"b\" of the DestinationRule"});
   EXPECT_EQ(findings(service("a") + rule("r", "\"*.local\"", "")), Lines{});
-  EXPECT_EQ(findings(service("a") + pod("p", "a", "v1", "10.0.0.1") + rule("r", "a", "{name: v2, labels: {version: v2}}")), Lines{"IST0173 the subset v2 selects no pods of a; requests to it get 503"});
-  const auto found = check_references(*view_of({{"f.yaml", service("orders") + route("x", "orders", "  - route: [{destination: {host: order}}]\n")}}));
+  EXPECT_EQ(findings(service("a") + pod("p", "a", "v1", "10.0.0.1") + rule("r", "a", "{name: v2, labels: {version: v2}}")),
+            Lines{"IST0173 the subset v2 selects no pods of a; requests to it get 503"});
+  const auto found =
+      check_references(*view_of({{"f.yaml", service("orders") + route("x", "orders", "  - route: [{destination: {host: order}}]\n")}}));
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].fix, "did you mean orders? Otherwise add a Service or ServiceEntry for order");
   EXPECT_EQ(found[0].field, "spec.http[0].route[0].destination.host");
 }
 
 TEST(References, Gateways) {
-  const std::string gateway = "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec:\n  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [\"*.a.com\"]}]\n";
+  const std::string gateway =
+      "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec:\n  servers: [{port: {number: 80, name: http, "
+      "protocol: HTTP}, hosts: [\"*.a.com\"]}]\n";
   const std::string http = "  - route: [{destination: {host: a}}]\n";
   EXPECT_EQ(findings(service("a") + gateway + route("x", "api.a.com", http, "  gateways: [edge]\n")), Lines{});
   EXPECT_EQ(findings(service("a") + gateway + route("x", "\"*\"", http, "  gateways: [edge]\n")), Lines{});
-  EXPECT_EQ(findings(service("a") + gateway + route("x", "api.b.com", http, "  gateways: [edge]\n")), Lines{"IST0132 host api.b.com of the VirtualService is in no server of Gateway default/edge"});
-  EXPECT_EQ(findings(service("a") + gateway + route("x", "api.a.com", http, "  gateways: [egde]\n")), Lines{"IST0101 Referenced gateway not found: \"egde\""});
+  EXPECT_EQ(findings(service("a") + gateway + route("x", "api.b.com", http, "  gateways: [edge]\n")),
+            Lines{"IST0132 host api.b.com of the VirtualService is in no server of Gateway default/edge"});
+  EXPECT_EQ(findings(service("a") + gateway + route("x", "api.a.com", http, "  gateways: [egde]\n")),
+            Lines{"IST0101 Referenced gateway not found: \"egde\""});
 }
 
 TEST(References, TheOlderVirtualServiceOfAHostWins) {
   const std::string http = "  - route: [{destination: {host: a}}]\n";
   EXPECT_EQ(findings(service("a") + route("x", "a", http) + route("y", "a", http)),
-            Lines{"IST0109 the VirtualServices default/x and default/y define the same mesh host a.default.svc.cluster.local; the older one, default/x, wins"});
+            Lines{"IST0109 the VirtualServices default/x and default/y define the same mesh host a.default.svc.cluster.local; the older "
+                  "one, default/x, wins"});
   EXPECT_EQ(findings(service("a") + route("x", "a", http) + route("y", "a", http, "  exportTo: [other]\n")).size(), 1u);
-  EXPECT_EQ(findings(service("a") + route("x", "a", http, "  exportTo: [\".\"]\n") + route("y", "a", http, "  exportTo: [other]\n")), Lines{});
+  EXPECT_EQ(findings(service("a") + route("x", "a", http, "  exportTo: [\".\"]\n") + route("y", "a", http, "  exportTo: [other]\n")),
+            Lines{});
 }
 
 TEST(References, RoutesThatNothingReaches) {
   const std::string to = "    route: [{destination: {host: a}}]\n";
   auto of = [&](const std::string& http) { return findings(service("a") + route("x", "a", http)); };
-  EXPECT_EQ(of("  - route: [{destination: {host: a}}]\n  - match: [{uri: {prefix: /x}}]\n" + to), Lines{"IST0130 VirtualService rule #1 not used (only the last rule can have no matches)"});
-  EXPECT_EQ(of("  - match: [{uri: {prefix: /a}}]\n" + to + "  - match: [{uri: {exact: /ab}}]\n" + to), Lines{"IST0130 VirtualService rule #1 not used (rule #0 takes everything first)"});
+  EXPECT_EQ(of("  - route: [{destination: {host: a}}]\n  - match: [{uri: {prefix: /x}}]\n" + to),
+            Lines{"IST0130 VirtualService rule #1 not used (only the last rule can have no matches)"});
+  EXPECT_EQ(of("  - match: [{uri: {prefix: /a}}]\n" + to + "  - match: [{uri: {exact: /ab}}]\n" + to),
+            Lines{"IST0130 VirtualService rule #1 not used (rule #0 takes everything first)"});
   EXPECT_EQ(of("  - match: [{uri: {prefix: /a}}]\n" + to + "  - match: [{uri: {exact: /ab}}, {uri: {exact: /b}}]\n" + to),
             Lines{"IST0131 VirtualService rule #1 match #0 is not used (overlaps with a match in rule #0)"});
-  EXPECT_EQ(of("  - match: [{uri: {prefix: /a}, headers: {h: {exact: x}}}]\n" + to + "  - match: [{uri: {prefix: /a}}]\n" + to), Lines{}) << "narrower first is how it should be";
+  EXPECT_EQ(of("  - match: [{uri: {prefix: /a}, headers: {h: {exact: x}}}]\n" + to + "  - match: [{uri: {prefix: /a}}]\n" + to), Lines{})
+      << "narrower first is how it should be";
   EXPECT_EQ(of("  - match: [{uri: {prefix: /a}, port: 80}]\n" + to + "  - match: [{uri: {prefix: /a}, port: 81}]\n" + to), Lines{});
   EXPECT_EQ(of("  - match: [{withoutHeaders: {h: {exact: x}}}]\n" + to + "  - match: [{uri: {prefix: /a}}]\n" + to), Lines{});
 }
