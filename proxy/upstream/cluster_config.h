@@ -31,6 +31,7 @@ struct ClusterConfig {
   std::string eds_service_name;    // empty: the name
   bool eds_over_ads = true;        // else from a watched file:
   std::string eds_path;
+  Milliseconds eds_fetch_timeout{15'000};  // initial_fetch_timeout of eds_config; 0: wait for ever
 
   Policy policy = Policy::kRoundRobin;
   uint32_t choice_count = 2;       // least request

@@ -52,13 +52,18 @@ struct EndpointSet {
   const Host* find(const net::Endpoint& address) const;
 };
 
-// Orders localities, drops doubles of an address (the last in the same priority wins, as in Envoy), counts, and gives every
-// host the state it had, under `cluster` (the cluster's name, not the service name of EDS).
-std::shared_ptr<const EndpointSet> make_endpoint_set(EndpointSet set, const std::string& cluster, HostStates& states);
+// An address that comes twice: EDS takes the first, over all priorities; a STATIC cluster takes both.
+enum class Doubles : uint8_t { kDrop, kKeep };
+
+// Orders localities, counts, and gives every host the state it had, under `cluster` (the cluster's name, not the service name
+// of EDS).
+std::shared_ptr<const EndpointSet> make_endpoint_set(EndpointSet set, const std::string& cluster, HostStates& states,
+                                                     Doubles doubles = Doubles::kDrop);
 
 // For membership gauges.
 struct Membership {
-  uint32_t total = 0, healthy = 0, degraded = 0, excluded = 0;
+  uint32_t total = 0, healthy = 0, degraded = 0;
+  uint32_t excluded = 0;  // draining: in no calculation
 };
 Membership membership(const EndpointSet& set);
 

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace weft::upstream {
@@ -93,6 +94,7 @@ class OutlierDetector {
     std::chrono::milliseconds jitter{0};
     std::weak_ptr<HostState> state;
   };
+  bool consider(const std::shared_ptr<HostState>& host, EjectionKind why, Clock::time_point now, uint64_t random);
   uint32_t enforcing(EjectionKind kind) const;
   bool ejection_allowed() const;
   void take_back(HostState& host);
@@ -100,7 +102,7 @@ class OutlierDetector {
   const OutlierOptions options_;
   OutlierCounters counters_;
   std::unordered_map<const HostState*, Record> records_;
-  size_t hosts_ = 0;
+  std::unordered_set<const HostState*> hosts_;
 };
 
 }  // namespace weft::upstream

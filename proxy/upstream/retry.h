@@ -22,7 +22,7 @@ struct RetryDecision {
     kNo,             // the outcome is none that the policy retries
     kRetry,          // after `delay`
     kLimitExceeded,  // it would, but num_retries are spent: upstream_rq_retry_limit_exceeded, flag URX
-    kOverflow,       // it would, but the budget is spent: upstream_rq_retry_overflow, flag UO is not set
+    kOverflow,       // it would, but the budget is spent: upstream_rq_retry_overflow, flag UO
   };
   Kind kind = Kind::kNo;
   std::chrono::milliseconds delay{0};
@@ -50,8 +50,9 @@ class RetryState {
 
   // Whether anything may ever be retried: if not, the request body need not be kept.
   bool enabled() const { return retry_on_ != 0 && limit_ != 0; }
+  uint32_t limit() const { return limit_; }
 
-  // `attempt_had_response_begun` is the caller's to check. `random` makes the jitter.
+  // `random` makes the jitter.
   RetryDecision decide_on_head(const http::Head& answer, uint64_t random);
   // `request_sent`: bytes of the request may have reached the host (for reset-before-request).
   RetryDecision decide_on_failure(AttemptFailure failure, bool request_sent, uint64_t random);

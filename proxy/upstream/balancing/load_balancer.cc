@@ -1,0 +1,32 @@
+#include "proxy/upstream/balancing/load_balancer.h"
+
+#include "proxy/upstream/balancing/policies.h"
+
+#include <algorithm>
+
+namespace weft::upstream {
+
+Pick PriorityBalancer::pick(const PickContext& context) {
+  PickRandom random(context.random);
+  Pick pick;
+  for (uint32_t attempt = 0;; ++attempt) {
+    HostLists::Choice choice = lists_.choose(random.next());
+    const HostLists::Hosts& hosts = lists_.list(choice.list);
+    pick.panic = choice.panic;
+    pick.host = hosts.empty() ? nullptr : pick_from(choice.list, hosts, random);
+    if (!pick.host || attempt >= context.max_host_attempts) return pick;
+    if (std::find(context.tried.begin(), context.tried.end(), pick.host->state.get()) == context.tried.end()) return pick;
+  }
+}
+
+std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, std::shared_ptr<const EndpointSet> endpoints, uint64_t seed) {
+  switch (cluster.policy) {
+    case ClusterConfig::Policy::kLeastRequest:
+      return std::make_unique<LeastRequest>(std::move(endpoints), cluster.panic_threshold, seed, cluster.choice_count, cluster.active_request_bias);
+    case ClusterConfig::Policy::kRandom: return std::make_unique<Random>(std::move(endpoints), cluster.panic_threshold);
+    case ClusterConfig::Policy::kRoundRobin: break;
+  }
+  return std::make_unique<RoundRobin>(std::move(endpoints), cluster.panic_threshold, seed);
+}
+
+}  // namespace weft::upstream
