@@ -155,6 +155,8 @@ def main():
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these subjects beside the floor")
     parser.add_argument("--clients", type=int, default=200, help="ADS clients of `fanout`")
+    parser.add_argument("--changes", type=int, default=100, help="endpoint changes of `fanout`")
+    parser.add_argument("--debounce", metavar="TIME", help="weft-control's debounce in `fanout` (0ms)")
     parser.add_argument("--keep-noisy", action="store_true", help="keep the result of a run that the rules call void")
     parser.add_argument("--no-keep", action="store_true", help="print only, write nothing to bench/results/")
     options = parser.parse_args()

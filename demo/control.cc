@@ -20,20 +20,15 @@ std::string finding_line(const json::value& finding) {
     return value == nullptr ? std::string() : value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
   };
   std::string line = text("message");
-  if (const std::string code = text("code"); !code.empty()) line = code + ": " + line;
+  if (const std::string code = text("code"), alias = text("alias"); !code.empty()) line = code + (alias.empty() ? "" : " (" + alias + ")") + ": " + line;
   if (const std::string file = text("file"); !file.empty()) line += " (" + file + (text("line").empty() ? "" : ":" + text("line")) + ")";
   return line;
-}
-
-bool is_warning(const json::value& finding) {
-  const json::value* severity = finding.is_object() ? finding.get_object().if_contains("severity") : nullptr;
-  return severity != nullptr && severity->is_string() && severity->get_string() != "error";
 }
 
 }  // namespace
 
 std::vector<std::string> control_command(const std::string& program, const std::string& folder, const Address& api, const Address& xds) {
-  return {program, "--data", folder, "--http", api.text(), "--xds", xds.text()};
+  return {program, "--store", folder + "/weft.db", "--http-address", api.text(), "--xds-address", xds.text()};
 }
 
 bool Control::ready() const {
@@ -42,10 +37,10 @@ bool Control::ready() const {
 }
 
 Applied Control::apply(const std::vector<NamedText>& files) const {
-  std::string body;
-  for (const NamedText& file : files) body += (body.empty() ? "" : "\n---\n") + file.text;
+  json::array list;
+  for (const NamedText& file : files) list.push_back(json::object{{"name", file.name}, {"text", file.text}});
   Applied applied;
-  const Result<Reply> reply = http_request(api_, "POST", "/v1/apply", body, "application/yaml", 10);
+  const Result<Reply> reply = http_request(api_, "POST", "/v1/apply", json::serialize(json::object{{"files", std::move(list)}}), "application/json", 10);
   if (!reply) {
     applied.errors.push_back(reply.error().detail);
     return applied;
@@ -59,11 +54,10 @@ Applied Control::apply(const std::vector<NamedText>& files) const {
   }
   const json::object& object = answer.get_object();
   if (const json::value* revision = object.if_contains("revision")) applied.revision = json::serialize(*revision);
-  for (const char* key : {"findings", "errors", "warnings"}) {
-    const json::value* list = object.if_contains(key);
-    if (list == nullptr || !list->is_array()) continue;
-    for (const json::value& finding : list->get_array())
-      (key == std::string_view("warnings") || is_warning(finding) ? applied.warnings : applied.errors).push_back(finding_line(finding));
+  for (auto [key, lines] : {std::pair{"errors", &applied.errors}, std::pair{"warnings", &applied.warnings}}) {
+    const json::value* findings = object.if_contains(key);
+    if (findings == nullptr || !findings->is_array()) continue;
+    for (const json::value& finding : findings->get_array()) lines->push_back(finding_line(finding));
   }
   if (!applied.ok && applied.errors.empty()) applied.errors.push_back("HTTP " + std::to_string(reply->status) + ": " + reply->body.substr(0, 500));
   return applied;

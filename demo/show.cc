@@ -314,6 +314,7 @@ void Show::draw() {
 
 void Show::report() {
   boost::json::object json{{"ok", problems_.empty()},
+                           {"finished", chapter_ > story().size()},
                            {"seconds", std::chrono::duration<double>(Clock::now() - begun_).count()},
                            {"requests", statistics_.total()},
                            {"chapters", chapters_},
