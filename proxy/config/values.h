@@ -28,6 +28,7 @@ using Milliseconds = std::chrono::milliseconds;
 struct HttpConnectionManager {
   enum class Codec : uint8_t { kAuto, kHttp1, kHttp2 };
   enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
+  enum class UnderscoreHeaders : uint8_t { kAllow, kRejectRequest, kDropHeader };  // headers whose names hold "_"
 
   std::string stat_prefix;
   Codec codec = Codec::kAuto;
@@ -36,6 +37,7 @@ struct HttpConnectionManager {
   // The routes themselves, or the name under which RDS delivers them.
   std::shared_ptr<const routing::RouteTable> routes;
   std::string rds_name;
+  Milliseconds rds_fetch_timeout{15'000};   // initial_fetch_timeout of its config source; 0: wait for ever
   filters::ChainPlan chain;
   std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;
 
@@ -49,6 +51,7 @@ struct HttpConnectionManager {
   Milliseconds idle_timeout{3'600'000};     // common_http_protocol_options
   Milliseconds max_connection_duration{0};
   uint32_t max_requests_per_connection = 0; // 0: no limit
+  UnderscoreHeaders underscore_headers = UnderscoreHeaders::kAllow;
   Milliseconds max_stream_duration{0};
   Milliseconds stream_idle_timeout{300'000};
   Milliseconds request_timeout{0};

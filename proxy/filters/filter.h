@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,7 +55,7 @@ struct LocalReply {
   int status = 500;
   std::string body;                    // text/plain; becomes grpc-message for gRPC requests
   std::string_view details;            // static text: response_code_details
-  observe::ResponseFlag flag = observe::ResponseFlag::kNone;
+  std::optional<observe::ResponseFlag> flag = std::nullopt;
   std::vector<std::pair<std::string, std::string>> headers;  // lower-case names; set on the reply
 };
 
@@ -78,6 +79,7 @@ class FilterContext {
   virtual SlabPool& slabs() = 0;
   virtual upstream::Caller& caller() = 0;       // one request of the filter's own to a cluster
   virtual observe::Cells& http_cells() = 0;     // observe::HttpStat of the connection manager
+  virtual unsigned thread() const = 0;          // whose cells of a filter's own scope: scope->cells(thread())
 
  protected:
   ~FilterContext() = default;

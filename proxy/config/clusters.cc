@@ -1,0 +1,240 @@
+#include "proxy/config/clusters.h"
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
+#include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
+#include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "proxy/config/bootstrap.h"
+#include "proxy/config/endpoints.h"
+#include "proxy/config/proto_loader.h"
+
+#include <charconv>
+
+namespace weft::config {
+namespace {
+
+namespace cluster_v3 = envoy::config::cluster::v3;
+namespace core = envoy::config::core::v3;
+namespace lb = envoy::extensions::load_balancing_policies;
+using Options = envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+using upstream::ClusterConfig;
+
+void take(bool set, const google::protobuf::UInt32Value& value, uint32_t& field) {
+  if (set) field = value.value();
+}
+
+double bias(const core::RuntimeDouble& from, const filters::Runtime& runtime) {
+  if (const std::string* text = runtime.find(from.runtime_key())) {
+    double value = 0;
+    auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error == std::errc() && end == text->data() + text->size() && value >= 0) return value;
+  }
+  return from.default_value();
+}
+
+class ClusterBuilder {
+ public:
+  ClusterBuilder(const cluster_v3::Cluster& from, const filters::Runtime& runtime, const Where& where) : from_(from), runtime_(runtime), where_(where) {}
+
+  std::shared_ptr<ClusterConfig> build() {
+    out_->name = from_.name();
+    out_->alt_stat_name = from_.alt_stat_name();
+    if (from_.has_connect_timeout()) out_->connect_timeout = milliseconds(from_.connect_timeout());
+    discovery();
+    balancing();
+    circuit_breakers();
+    if (from_.has_outlier_detection()) outlier();
+    protocol();
+    take(from_.has_per_connection_buffer_limit_bytes(), from_.per_connection_buffer_limit_bytes(), out_->buffer_limit);
+    set_buffer_limit(out_->buffer_limit, out_->http1, out_->http2);
+    if (from_.upstream_connection_options().has_tcp_keepalive()) keepalive(from_.upstream_connection_options().tcp_keepalive());
+    return out_;
+  }
+
+ private:
+  void discovery() {
+    if (from_.type() == cluster_v3::Cluster::EDS) {
+      out_->discovery = ClusterConfig::Discovery::kEds;
+      const Where at(where_, "eds_cluster_config");
+      if (!from_.has_eds_cluster_config() || !from_.eds_cluster_config().has_eds_config()) return Where(at, "eds_config").fail("is required for an EDS cluster");
+      if (from_.has_load_assignment()) Where(where_, "load_assignment").fail("must not be set for an EDS cluster");
+      out_->eds_service_name = from_.eds_cluster_config().service_name();
+      const auto source = config_source(from_.eds_cluster_config().eds_config(), Where(at, "eds_config"));
+      if (!source) return;
+      out_->eds_over_ads = source->kind == ConfigSource::Kind::kAds;
+      out_->eds_path = source->path;
+      return;
+    }
+    if (from_.has_eds_cluster_config()) Where(where_, "eds_cluster_config").fail("set in a cluster whose type is not EDS");
+    const Where at(where_, "load_assignment");
+    auto set = build_endpoints(from_.load_assignment(), at);
+    if (!set) return;
+    if (set->cluster_name.empty()) {  // without load_assignment: a cluster without hosts
+      auto named = std::make_shared<upstream::EndpointSet>(*set);
+      named->cluster_name = from_.name();
+      set = named;
+    }
+    out_->endpoints = std::move(set);
+  }
+
+  void balancing() {
+    if (from_.has_common_lb_config() && from_.common_lb_config().has_healthy_panic_threshold())
+      out_->panic_threshold = from_.common_lb_config().healthy_panic_threshold().value();
+    if (from_.has_load_balancing_policy()) return policy_list();
+    switch (from_.lb_policy()) {
+      case cluster_v3::Cluster::ROUND_ROBIN: out_->policy = ClusterConfig::Policy::kRoundRobin; break;
+      case cluster_v3::Cluster::LEAST_REQUEST: out_->policy = ClusterConfig::Policy::kLeastRequest; break;
+      case cluster_v3::Cluster::RANDOM: out_->policy = ClusterConfig::Policy::kRandom; break;
+      default: Where(where_, "load_balancing_policy").fail("is required for lb_policy LOAD_BALANCING_POLICY_CONFIG"); return;
+    }
+    if (from_.has_least_request_lb_config()) {
+      if (out_->policy != ClusterConfig::Policy::kLeastRequest) Where(where_, "least_request_lb_config").fail("set for another lb_policy than LEAST_REQUEST");
+      least_request(from_.least_request_lb_config());
+    }
+    if (from_.has_round_robin_lb_config() && out_->policy != ClusterConfig::Policy::kRoundRobin)
+      Where(where_, "round_robin_lb_config").fail("set for another lb_policy than ROUND_ROBIN");
+  }
+
+  template <class Message>
+  void least_request(const Message& from) {
+    take(from.has_choice_count(), from.choice_count(), out_->choice_count);
+    if (from.has_active_request_bias()) out_->active_request_bias = bias(from.active_request_bias(), runtime_);
+  }
+
+  // The first policy that is known would do; the tables have refused the others already.
+  void policy_list() {
+    const Where at(where_, "load_balancing_policy");
+    if (from_.load_balancing_policy().policies().empty()) return Where(at, "policies").fail("must have at least one item");
+    const core::TypedExtensionConfig& extension = from_.load_balancing_policy().policies(0).typed_extension_config();
+    const Where config(at, "policies", 0);
+    const google::protobuf::Any& any = extension.typed_config();
+    lb::least_request::v3::LeastRequest least;
+    if (any.Is<lb::round_robin::v3::RoundRobin>()) {
+      out_->policy = ClusterConfig::Policy::kRoundRobin;
+    } else if (any.Is<lb::random::v3::Random>()) {
+      out_->policy = ClusterConfig::Policy::kRandom;
+    } else if (any.UnpackTo(&least)) {
+      out_->policy = ClusterConfig::Policy::kLeastRequest;
+      least_request(least);
+    } else {
+      Where(config, "typed_extension_config").unsupported("extension " + std::string(type_name(any.type_url())) + " is not supported by this version");
+    }
+  }
+
+  void circuit_breakers() {
+    for (const auto& from : from_.circuit_breakers().thresholds()) {
+      upstream::Thresholds& to = out_->thresholds[from.priority() == core::HIGH ? 1 : 0];
+      take(from.has_max_connections(), from.max_connections(), to.max_connections);
+      take(from.has_max_pending_requests(), from.max_pending_requests(), to.max_pending_requests);
+      take(from.has_max_requests(), from.max_requests(), to.max_requests);
+      take(from.has_max_retries(), from.max_retries(), to.max_retries);
+      to.track_remaining = from.track_remaining();
+      if (from.has_retry_budget()) {
+        upstream::Thresholds::RetryBudget budget;
+        if (from.retry_budget().has_budget_percent()) budget.budget_percent = from.retry_budget().budget_percent().value();
+        take(from.retry_budget().has_min_retry_concurrency(), from.retry_budget().min_retry_concurrency(), budget.min_retry_concurrency);
+        to.retry_budget = budget;
+      }
+    }
+  }
+
+  void outlier() {
+    const cluster_v3::OutlierDetection& from = from_.outlier_detection();
+    upstream::OutlierOptions to;
+    take(from.has_consecutive_5xx(), from.consecutive_5xx(), to.consecutive_5xx);
+    take(from.has_consecutive_gateway_failure(), from.consecutive_gateway_failure(), to.consecutive_gateway_failure);
+    take(from.has_consecutive_local_origin_failure(), from.consecutive_local_origin_failure(), to.consecutive_local_origin_failure);
+    take(from.has_enforcing_consecutive_5xx(), from.enforcing_consecutive_5xx(), to.enforcing_consecutive_5xx);
+    take(from.has_enforcing_consecutive_gateway_failure(), from.enforcing_consecutive_gateway_failure(), to.enforcing_consecutive_gateway_failure);
+    take(from.has_enforcing_consecutive_local_origin_failure(), from.enforcing_consecutive_local_origin_failure(),
+         to.enforcing_consecutive_local_origin_failure);
+    take(from.has_max_ejection_percent(), from.max_ejection_percent(), to.max_ejection_percent);
+    to.split_external_local_origin_errors = from.split_external_local_origin_errors();
+    if (from.has_interval()) to.interval = milliseconds(from.interval());
+    if (from.has_base_ejection_time()) to.base_ejection_time = milliseconds(from.base_ejection_time());
+    // As Envoy: not below the base.
+    to.max_ejection_time = from.has_max_ejection_time() ? milliseconds(from.max_ejection_time()) : std::max(to.base_ejection_time, to.max_ejection_time);
+    if (to.max_ejection_time < to.base_ejection_time)
+      Where(Where(where_, "outlier_detection"), "max_ejection_time").fail("must be at least base_ejection_time");
+    if (from.has_max_ejection_time_jitter()) to.max_ejection_time_jitter = milliseconds(from.max_ejection_time_jitter());
+    to.always_eject_one_host = from.always_eject_one_host().value();
+    out_->outlier = to;
+  }
+
+  void common_options(const core::HttpProtocolOptions& from, const Where& at) {
+    if (from.has_idle_timeout()) out_->idle_timeout = milliseconds(from.idle_timeout());
+    if (from.has_max_connection_duration()) out_->max_connection_duration = milliseconds(from.max_connection_duration());
+    take(from.has_max_requests_per_connection(), from.max_requests_per_connection(), out_->max_requests_per_connection);
+    take(from.has_max_headers_count(), from.max_headers_count(), out_->http1.max_headers_count);
+    out_->http2.max_headers_count = out_->http1.max_headers_count;
+    if (from.has_max_stream_duration()) Where(at, "max_stream_duration").unsupported("is not supported in a cluster by this version");
+    if (from.headers_with_underscores_action() != core::HttpProtocolOptions::ALLOW)
+      Where(at, "headers_with_underscores_action").fail("concerns requests and has no effect in a cluster");
+  }
+
+  // The extension, or the fields that stood in its place before it came.
+  void protocol() {
+    const bool legacy = from_.has_common_http_protocol_options() || from_.has_http_protocol_options() || from_.has_http2_protocol_options();
+    take(from_.has_max_requests_per_connection(), from_.max_requests_per_connection(), out_->max_requests_per_connection);
+    const std::string key = Options::descriptor()->full_name();
+    for (const auto& [name, any] : from_.typed_extension_protocol_options()) {
+      const std::string field = "typed_extension_protocol_options[\"" + name + "\"]";
+      const Where at(where_, field);
+      if (name != key) {
+        at.unsupported("options of \"" + name + "\" are not supported by this version; supported: " + key);
+        continue;
+      }
+      Options options;
+      if (!any.UnpackTo(&options)) {
+        at.fail("holds no " + key);
+        continue;
+      }
+      if (legacy) Where(where_, "http_protocol_options").fail("must not be set beside typed_extension_protocol_options");
+      const Where inside(at, "(HttpProtocolOptions)");
+      common_options(options.common_http_protocol_options(), Where(inside, "common_http_protocol_options"));
+      if (options.has_use_downstream_protocol_config()) {
+        out_->protocol = ClusterConfig::Protocol::kAsDownstream;
+        read_http1(options.use_downstream_protocol_config().http_protocol_options(), out_->http1);
+        read_http2(options.use_downstream_protocol_config().http2_protocol_options(), out_->http2);
+      } else if (options.explicit_http_config().has_http2_protocol_options()) {
+        out_->protocol = ClusterConfig::Protocol::kHttp2;
+        read_http2(options.explicit_http_config().http2_protocol_options(), out_->http2);
+      } else {
+        read_http1(options.explicit_http_config().http_protocol_options(), out_->http1);
+      }
+    }
+    if (!legacy) return;
+    common_options(from_.common_http_protocol_options(), Where(where_, "common_http_protocol_options"));
+    read_http1(from_.http_protocol_options(), out_->http1);
+    if (from_.has_http2_protocol_options()) {
+      out_->protocol = ClusterConfig::Protocol::kHttp2;
+      read_http2(from_.http2_protocol_options(), out_->http2);
+    }
+  }
+
+  void keepalive(const core::TcpKeepalive& from) {
+    upstream::TcpKeepalive to;
+    if (from.has_keepalive_probes()) to.probes = from.keepalive_probes().value();
+    if (from.has_keepalive_time()) to.time_s = from.keepalive_time().value();
+    if (from.has_keepalive_interval()) to.interval_s = from.keepalive_interval().value();
+    out_->keepalive = to;
+  }
+
+  const cluster_v3::Cluster& from_;
+  const filters::Runtime& runtime_;
+  const Where& where_;
+  std::shared_ptr<ClusterConfig> out_ = std::make_shared<ClusterConfig>();
+};
+
+}  // namespace
+
+std::shared_ptr<const ClusterConfig> build_cluster(const cluster_v3::Cluster& from, uint64_t hash, const filters::Runtime& runtime, const Where& where) {
+  const size_t before = where.problems().size();
+  std::shared_ptr<ClusterConfig> out = ClusterBuilder(from, runtime, where).build();
+  out->hash = hash;
+  return where.problems().size() == before ? out : nullptr;
+}
+
+}  // namespace weft::config

@@ -1,0 +1,82 @@
+#include "proxy/config/endpoints.h"
+
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/endpoint/v3/endpoint_components.pb.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+namespace weft::config {
+namespace {
+
+namespace endpoint_v3 = envoy::config::endpoint::v3;
+namespace core = envoy::config::core::v3;
+
+upstream::Health health_of(core::HealthStatus status) {
+  switch (status) {
+    case core::HEALTHY: return upstream::Health::kHealthy;
+    case core::UNHEALTHY: return upstream::Health::kUnhealthy;
+    case core::DRAINING: return upstream::Health::kDraining;
+    case core::TIMEOUT: return upstream::Health::kTimeout;
+    case core::DEGRADED: return upstream::Health::kDegraded;
+    default: return upstream::Health::kUnknown;
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const upstream::EndpointSet> build_endpoints(const endpoint_v3::ClusterLoadAssignment& from, const Where& where) {
+  const size_t before = where.problems().size();
+  auto set = std::make_shared<upstream::EndpointSet>();
+  set->cluster_name = from.cluster_name();
+  if (from.policy().has_overprovisioning_factor()) set->overprovisioning_factor = from.policy().overprovisioning_factor().value();
+  std::map<uint32_t, uint64_t> weight_of_priority;
+  set->localities.reserve(static_cast<size_t>(from.endpoints_size()));
+  for (int i = 0; i < from.endpoints_size(); ++i) {
+    const endpoint_v3::LocalityLbEndpoints& group = from.endpoints(i);
+    const Where at(where, "endpoints", i);
+    upstream::Locality locality;
+    locality.region = group.locality().region();
+    locality.zone = group.locality().zone();
+    locality.sub_zone = group.locality().sub_zone();
+    locality.priority = group.priority();
+    locality.weight = group.load_balancing_weight().value();
+    locality.hosts.reserve(static_cast<size_t>(group.lb_endpoints_size()));
+    uint64_t weight_of_hosts = 0;
+    for (int j = 0; j < group.lb_endpoints_size(); ++j) {
+      const endpoint_v3::LbEndpoint& one = group.lb_endpoints(j);
+      const Where host_at(at, "lb_endpoints", j);
+      if (!one.has_endpoint()) {
+        host_at.fail("needs an endpoint");
+        continue;
+      }
+      const Where endpoint_at(host_at, "endpoint");
+      if (!one.endpoint().has_address()) {
+        Where(endpoint_at, "address").fail("is required");
+        continue;
+      }
+      const std::optional<net::Endpoint> address = endpoint(one.endpoint().address(), Where(endpoint_at, "address"));
+      if (!address) continue;
+      upstream::Host host;
+      host.address = *address;
+      host.hostname = one.endpoint().hostname();
+      host.health = health_of(one.health_status());
+      if (one.has_load_balancing_weight()) host.weight = one.load_balancing_weight().value();
+      weight_of_hosts += host.weight;
+      locality.hosts.push_back(std::move(host));
+    }
+    constexpr uint64_t kMax = std::numeric_limits<uint32_t>::max();
+    if (weight_of_hosts > kMax) at.fail("the weights of its endpoints add up to more than 4294967295");
+    uint64_t& sum = weight_of_priority[locality.priority];
+    sum += locality.weight;
+    if (sum > kMax) Where(at, "load_balancing_weight").fail("the weights of priority " + std::to_string(locality.priority) + " add up to more than 4294967295");
+    set->size += locality.hosts.size();
+    set->priorities = std::max(set->priorities, locality.priority + 1);
+    set->localities.push_back(std::move(locality));
+  }
+  std::stable_sort(set->localities.begin(), set->localities.end(), [](const auto& a, const auto& b) { return a.priority < b.priority; });
+  return where.problems().size() == before ? set : nullptr;
+}
+
+}  // namespace weft::config

@@ -1,0 +1,29 @@
+#include "proxy/config/linked_types.h"
+
+#include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
+#include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
+#include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
+#include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
+#include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "udpa/type/v1/typed_struct.pb.h"
+#include "xds/type/v3/typed_struct.pb.h"
+
+#include <google/protobuf/message.h>
+
+namespace weft::config {
+
+void link_extension_types() {
+  namespace extensions = envoy::extensions;
+  namespace lb = extensions::load_balancing_policies;
+  google::protobuf::LinkMessageReflection<lb::least_request::v3::LeastRequest>();
+  google::protobuf::LinkMessageReflection<lb::random::v3::Random>();
+  google::protobuf::LinkMessageReflection<lb::round_robin::v3::RoundRobin>();
+  google::protobuf::LinkMessageReflection<extensions::request_id::uuid::v3::UuidRequestIdConfig>();
+  google::protobuf::LinkMessageReflection<extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>();
+  google::protobuf::LinkMessageReflection<extensions::transport_sockets::raw_buffer::v3::RawBuffer>();
+  google::protobuf::LinkMessageReflection<udpa::type::v1::TypedStruct>();
+  google::protobuf::LinkMessageReflection<xds::type::v3::TypedStruct>();
+}
+
+}  // namespace weft::config

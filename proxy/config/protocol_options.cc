@@ -1,0 +1,126 @@
+#include "proxy/config/protocol_options.h"
+
+#include "envoy/config/core/v3/address.pb.h"
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/core/v3/config_source.pb.h"
+#include "envoy/config/core/v3/protocol.pb.h"
+#include "proxy/config/bootstrap.h"
+
+#include <boost/asio/ip/address.hpp>
+#include <google/protobuf/duration.pb.h>
+#include <google/protobuf/wrappers.pb.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace weft::config {
+
+namespace core = envoy::config::core::v3;
+namespace {
+constexpr uintmax_t kMaxFile = 16 << 20;
+}
+
+std::chrono::milliseconds milliseconds(const google::protobuf::Duration& from) {
+  constexpr int64_t kMaxSeconds = 10LL * 366 * 24 * 3600;
+  const int64_t seconds = std::clamp<int64_t>(from.seconds(), 0, kMaxSeconds);
+  return std::chrono::milliseconds(seconds * 1000 + (std::max(0, from.nanos()) + 999'999) / 1'000'000);
+}
+
+std::optional<net::Endpoint> endpoint(const core::Address& from, const Where& where) {
+  const Where socket(where, "socket_address");
+  const core::SocketAddress& address = from.socket_address();
+  if (address.port_specifier_case() == core::SocketAddress::PORT_SPECIFIER_NOT_SET) {
+    Where(socket, "port_value").fail("is required");
+    return {};
+  }
+  boost::system::error_code error;
+  const auto ip = boost::asio::ip::make_address(address.address(), error);
+  if (error) {
+    Where(socket, "address").fail("malformed IP address: \"" + address.address() + "\"; names are not resolved by this version");
+    return {};
+  }
+  return net::Endpoint(ip, static_cast<uint16_t>(address.port_value()));
+}
+
+void read_http1(const core::Http1ProtocolOptions& from, http::Http1Options& to) {
+  to.accept_http_10 = from.accept_http_10();
+  to.default_host_for_http_10 = from.default_host_for_http_10();
+  to.enable_trailers = from.enable_trailers();
+  if (from.has_allow_absolute_url()) to.allow_absolute_url = from.allow_absolute_url().value();
+}
+
+void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to) {
+  auto take = [](bool set, const google::protobuf::UInt32Value& value, uint32_t& field) {
+    if (set) field = value.value();
+  };
+  take(from.has_hpack_table_size(), from.hpack_table_size(), to.hpack_table_size);
+  take(from.has_max_concurrent_streams(), from.max_concurrent_streams(), to.max_concurrent_streams);
+  take(from.has_initial_stream_window_size(), from.initial_stream_window_size(), to.initial_stream_window);
+  take(from.has_initial_connection_window_size(), from.initial_connection_window_size(), to.initial_connection_window);
+  take(from.has_max_outbound_frames(), from.max_outbound_frames(), to.max_outbound_frames);
+  take(from.has_max_outbound_control_frames(), from.max_outbound_control_frames(), to.max_outbound_control_frames);
+  take(from.has_max_consecutive_inbound_frames_with_empty_payload(), from.max_consecutive_inbound_frames_with_empty_payload(),
+       to.max_consecutive_empty_data_frames);
+  take(from.has_max_inbound_priority_frames_per_stream(), from.max_inbound_priority_frames_per_stream(), to.max_inbound_priority_frames_per_stream);
+}
+
+void set_buffer_limit(uint32_t bytes, http::Http1Options& http1, http::Http2Options& http2) {
+  if (bytes == 0) return;  // Envoy: no limit; ours stays
+  http1.buffer = {bytes, bytes / 2};
+  http2.buffer = {bytes, bytes / 2};
+}
+
+std::optional<std::string> data(const core::DataSource& from, const Where& where) {
+  switch (from.specifier_case()) {
+    case core::DataSource::kInlineString: return from.inline_string();
+    case core::DataSource::kInlineBytes: return from.inline_bytes();
+    case core::DataSource::kFilename: {
+      // A device or a pipe would never end.
+      std::error_code error;
+      const bool regular = std::filesystem::is_regular_file(from.filename(), error);
+      if (regular && std::filesystem::file_size(from.filename(), error) > kMaxFile) {
+        Where(where, "filename").fail(from.filename() + " is larger than " + std::to_string(kMaxFile) + " bytes");
+        return {};
+      }
+      std::ifstream in(from.filename(), std::ios::binary);
+      std::ostringstream text;
+      if (regular && in) {
+        text << in.rdbuf();
+        return text.str();
+      }
+      Where(where, "filename").fail("cannot read " + from.filename());
+      return {};
+    }
+    case core::DataSource::kEnvironmentVariable: {
+      if (const char* value = std::getenv(from.environment_variable().c_str())) return std::string(value);
+      Where(where, "environment_variable").fail("the environment has no " + from.environment_variable());
+      return {};
+    }
+    case core::DataSource::SPECIFIER_NOT_SET: return std::string();
+  }
+  return {};
+}
+
+std::optional<ConfigSource> config_source(const core::ConfigSource& from, const Where& where) {
+  ConfigSource to;
+  if (from.has_initial_fetch_timeout()) to.initial_fetch_timeout = milliseconds(from.initial_fetch_timeout());
+  switch (from.config_source_specifier_case()) {
+    case core::ConfigSource::kAds: to.kind = ConfigSource::Kind::kAds; break;
+    case core::ConfigSource::kPath:
+      to.kind = ConfigSource::Kind::kPath;
+      to.path = from.path();
+      break;
+    case core::ConfigSource::kPathConfigSource:
+      to.kind = ConfigSource::Kind::kPath;
+      to.path = from.path_config_source().path();
+      to.watched_directory = from.path_config_source().watched_directory().path();
+      break;
+    default: where.unsupported("this kind of config source is not supported by this version; supported: ads, path_config_source"); return {};
+  }
+  return to;
+}
+
+}  // namespace weft::config

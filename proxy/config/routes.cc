@@ -1,0 +1,362 @@
+#include "proxy/config/routes.h"
+
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "proxy/config/proto_loader.h"
+#include "proxy/filters/matching/config.h"
+
+#include <google/protobuf/wrappers.pb.h>
+
+#include <algorithm>
+#include <map>
+
+namespace weft::config {
+namespace {
+
+namespace route_v3 = envoy::config::route::v3;
+namespace core = envoy::config::core::v3;
+using google::protobuf::RepeatedPtrField;
+using routing::Milliseconds;
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  return text;
+}
+
+std::vector<std::string> lower_all(const RepeatedPtrField<std::string>& from) {
+  std::vector<std::string> out;
+  for (const std::string& text : from) out.push_back(lower(text));
+  return out;
+}
+
+template <class Duration>
+std::optional<Milliseconds> when_set(bool set, const Duration& from) {
+  return set ? std::optional<Milliseconds>(milliseconds(from)) : std::nullopt;
+}
+
+class RouteBuilder {
+ public:
+  explicit RouteBuilder(const filters::FilterBuild& build) : build_(build) {}
+
+  routing::RouteTableOptions table(const route_v3::RouteConfiguration& from, const Where& where) {
+    routing::RouteTableOptions to;
+    to.name = from.name();
+    to.mutations = mutations(from, where);
+    to.filters = filters(from.typed_per_filter_config(), where);
+    to.most_specific_header_mutations_wins = from.most_specific_header_mutations_wins();
+    to.ignore_port_in_host_matching = from.ignore_port_in_host_matching();
+    to.ignore_path_parameters_in_path_matching = from.ignore_path_parameters_in_path_matching();
+    to.validate_clusters = from.validate_clusters().value();
+    to.virtual_host_header = lower(from.vhost_header());
+    if (from.has_max_direct_response_body_size_bytes()) to.max_direct_response_body_size = from.max_direct_response_body_size_bytes().value();
+    to.internal_only_headers = lower_all(from.internal_only_headers());
+    to.virtual_hosts.reserve(static_cast<size_t>(from.virtual_hosts_size()));
+    for (int i = 0; i < from.virtual_hosts_size(); ++i) to.virtual_hosts.push_back(virtual_host(from.virtual_hosts(i), Where(where, "virtual_hosts", i)));
+    return to;
+  }
+
+ private:
+  routing::VirtualHost virtual_host(const route_v3::VirtualHost& from, const Where& where) {
+    routing::VirtualHost to;
+    to.name = from.name();
+    to.domains.assign(from.domains().begin(), from.domains().end());
+    switch (from.require_tls()) {
+      case route_v3::VirtualHost::EXTERNAL_ONLY: to.require_tls = routing::TlsRequirement::kExternalOnly; break;
+      case route_v3::VirtualHost::ALL: to.require_tls = routing::TlsRequirement::kAll; break;
+      default: break;
+    }
+    if (from.has_retry_policy()) to.retry = retry_policy(from.retry_policy(), Where(where, "retry_policy"));
+    to.include_request_attempt_count = from.include_request_attempt_count();
+    to.include_attempt_count_in_response = from.include_attempt_count_in_response();
+    to.include_is_timeout_retry_header = from.include_is_timeout_retry_header();
+    to.mutations = mutations(from, where);
+    to.filters = filters(from.typed_per_filter_config(), where);
+    to.request_body_buffer_limit = buffer_limit(from);
+    to.routes.reserve(static_cast<size_t>(from.routes_size()));
+    for (int i = 0; i < from.routes_size(); ++i) to.routes.push_back(route(from.routes(i), Where(where, "routes", i)));
+    return to;
+  }
+
+  routing::Route route(const route_v3::Route& from, const Where& where) {
+    routing::Route to;
+    to.name = from.name();
+    match(from.match(), to, Where(where, "match"));
+    switch (from.action_case()) {
+      case route_v3::Route::kRoute: to.action = forward(from.route(), Where(where, "route")); break;
+      case route_v3::Route::kRedirect: to.action = redirect(from.redirect(), Where(where, "redirect")); break;
+      case route_v3::Route::kDirectResponse: to.action = direct_response(from.direct_response(), Where(where, "direct_response")); break;
+      default: where.unsupported("this kind of action is not supported by this version; supported: route, redirect, direct_response"); break;
+    }
+    to.mutations = mutations(from, where);
+    to.filters = filters(from.typed_per_filter_config(), where);
+    to.stat_prefix = from.stat_prefix();
+    to.decorator = from.decorator().operation();
+    to.request_body_buffer_limit = buffer_limit(from);
+    return to;
+  }
+
+  template <class Message>
+  static std::optional<uint64_t> buffer_limit(const Message& from) {
+    if (from.has_request_body_buffer_limit()) return from.request_body_buffer_limit().value();
+    if (from.has_per_request_buffer_limit_bytes()) return from.per_request_buffer_limit_bytes().value();
+    return {};
+  }
+
+  void match(const route_v3::RouteMatch& from, routing::Route& to, const Where& where) {
+    using Kind = routing::PathMatcher::Kind;
+    const bool case_sensitive = !from.has_case_sensitive() || from.case_sensitive().value();
+    switch (from.path_specifier_case()) {
+      case route_v3::RouteMatch::kPrefix: to.path = {Kind::kPrefix, from.prefix(), case_sensitive}; break;
+      case route_v3::RouteMatch::kPath: to.path = {Kind::kExact, from.path(), case_sensitive}; break;
+      case route_v3::RouteMatch::kPathSeparatedPrefix: {
+        const std::string& text = from.path_separated_prefix();
+        if (text.size() < 2 || text.back() == '/' || text.find_first_of("?#") != std::string::npos)
+          Where(where, "path_separated_prefix").fail("must have two characters or more, no \"?\" or \"#\" and no \"/\" at its end, found \"" + text + "\"");
+        to.path = {Kind::kSeparatedPrefix, text, case_sensitive};
+        break;
+      }
+      case route_v3::RouteMatch::kSafeRegex: {
+        // Envoy takes case_sensitive here and does nothing with it.
+        if (auto compiled = filters::regex(from.safe_regex(), Where(where, "safe_regex"))) to.path = routing::PathMatcher(std::move(*compiled));
+        break;
+      }
+      default: where.unsupported("this kind of path is not supported by this version"); break;
+    }
+    to.headers = filters::header_matchers(from.headers(), where, "headers");
+    for (int i = 0; i < from.query_parameters_size(); ++i) {
+      const route_v3::QueryParameterMatcher& query = from.query_parameters(i);
+      const Where at(where, "query_parameters", i);
+      if (query.has_string_match()) {
+        if (auto matcher = filters::string_matcher(query.string_match(), Where(at, "string_match")))
+          to.query.push_back(routing::QueryMatcher::string(query.name(), std::move(*matcher)));
+      } else {
+        const bool given = query.query_parameter_match_specifier_case() == route_v3::QueryParameterMatcher::kPresentMatch;
+        to.query.push_back(routing::QueryMatcher::present(query.name(), given ? query.present_match() : true));
+      }
+    }
+    if (from.has_runtime_fraction()) to.fraction = filters::fraction(from.runtime_fraction(), build_.runtime);
+    to.grpc_only = from.has_grpc();
+  }
+
+  std::shared_ptr<const routing::Forward> forward(const route_v3::RouteAction& from, const Where& where) {
+    auto to = std::make_shared<routing::Forward>();
+    switch (from.cluster_specifier_case()) {
+      case route_v3::RouteAction::kCluster: to->cluster = from.cluster(); break;
+      case route_v3::RouteAction::kClusterHeader: to->cluster_header = lower(from.cluster_header()); break;
+      case route_v3::RouteAction::kWeightedClusters: to->weighted = weighted(from.weighted_clusters(), Where(where, "weighted_clusters")); break;
+      default: where.unsupported("this way to choose a cluster is not supported by this version"); break;
+    }
+    to->rewrite = rewrite(from, where);
+    if (from.has_retry_policy()) to->retry = retry_policy(from.retry_policy(), Where(where, "retry_policy"));
+    if (from.has_timeout()) to->timeout = milliseconds(from.timeout());
+    to->idle_timeout = when_set(from.has_idle_timeout(), from.idle_timeout());
+    to->max_grpc_timeout = when_set(from.has_max_grpc_timeout(), from.max_grpc_timeout());
+    to->grpc_timeout_offset = when_set(from.has_grpc_timeout_offset(), from.grpc_timeout_offset());
+    if (from.has_max_stream_duration()) {
+      const auto& limits = from.max_stream_duration();
+      to->max_stream_duration = when_set(limits.has_max_stream_duration(), limits.max_stream_duration());
+      to->grpc_timeout_header_max = when_set(limits.has_grpc_timeout_header_max(), limits.grpc_timeout_header_max());
+      to->grpc_timeout_header_offset = when_set(limits.has_grpc_timeout_header_offset(), limits.grpc_timeout_header_offset());
+    }
+    if (from.priority() == core::HIGH) to->priority = routing::Priority::kHigh;
+    switch (from.cluster_not_found_response_code()) {
+      case route_v3::RouteAction::NOT_FOUND: to->cluster_not_found_status = 404; break;
+      case route_v3::RouteAction::INTERNAL_SERVER_ERROR: to->cluster_not_found_status = 500; break;
+      default: to->cluster_not_found_status = 503; break;
+    }
+    return to;
+  }
+
+  std::shared_ptr<routing::WeightedClusters> weighted(const route_v3::WeightedCluster& from, const Where& where) {
+    auto to = std::make_shared<routing::WeightedClusters>();
+    to->random_header = lower(from.header_name());
+    for (int i = 0; i < from.clusters_size(); ++i) {
+      const auto& one = from.clusters(i);
+      const Where at(where, "clusters", i);
+      routing::WeightedCluster entry;
+      if (one.name().empty() == one.cluster_header().empty()) at.fail("needs exactly one of name, cluster_header");
+      entry.cluster = one.name();
+      entry.cluster_header = lower(one.cluster_header());
+      entry.weight = one.weight().value();
+      entry.host_rewrite = one.host_rewrite_literal();
+      entry.mutations = mutations(one, at);
+      entry.filters = filters(one.typed_per_filter_config(), at);
+      to->clusters.push_back(std::move(entry));
+    }
+    return to;
+  }
+
+  std::shared_ptr<const routing::Rewrite> rewrite(const route_v3::RouteAction& from, const Where& where) {
+    auto to = std::make_shared<routing::Rewrite>();
+    bool any = false;
+    if (!from.prefix_rewrite().empty()) any = true, to->prefix = from.prefix_rewrite();
+    if (from.has_regex_rewrite()) {
+      if (any) Where(where, "regex_rewrite").fail("only one of prefix_rewrite and regex_rewrite may be set");
+      any = true, to->path_regex = substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
+    }
+    switch (from.host_rewrite_specifier_case()) {
+      case route_v3::RouteAction::kHostRewriteLiteral: any = true, to->host = from.host_rewrite_literal(); break;
+      case route_v3::RouteAction::kHostRewriteHeader: any = true, to->host_header = lower(from.host_rewrite_header()); break;
+      case route_v3::RouteAction::kAutoHostRewrite: any = true, to->auto_host = from.auto_host_rewrite().value(); break;
+      case route_v3::RouteAction::kHostRewritePathRegex:
+        any = true, to->host_path_regex = substitution(from.host_rewrite_path_regex(), Where(where, "host_rewrite_path_regex"));
+        break;
+      default: break;
+    }
+    if (from.append_x_forwarded_host()) any = true, to->append_x_forwarded_host = true;
+    return any ? to : nullptr;
+  }
+
+  routing::RegexRewrite substitution(const envoy::type::matcher::v3::RegexMatchAndSubstitute& from, const Where& where) {
+    auto compiled = routing::RegexRewrite::compile(from.pattern().regex(), from.substitution());
+    if (compiled) return std::move(*compiled);
+    where.fail(compiled.error().detail);
+    return {};
+  }
+
+  std::shared_ptr<const routing::Redirect> redirect(const route_v3::RedirectAction& from, const Where& where) {
+    auto to = std::make_shared<routing::Redirect>();
+    to->host = from.host_redirect();
+    to->port = from.port_redirect();
+    if (to->port > 65535) Where(where, "port_redirect").fail("must be at most 65535, found " + std::to_string(to->port));
+    if (from.scheme_rewrite_specifier_case() == route_v3::RedirectAction::kHttpsRedirect) to->scheme = from.https_redirect() ? "https" : "";
+    else to->scheme = from.scheme_redirect();
+    switch (from.path_rewrite_specifier_case()) {
+      case route_v3::RedirectAction::kPathRedirect: to->path = from.path_redirect(); break;
+      case route_v3::RedirectAction::kPrefixRewrite: to->prefix_rewrite = from.prefix_rewrite(); break;
+      case route_v3::RedirectAction::kRegexRewrite: to->regex_rewrite = substitution(from.regex_rewrite(), Where(where, "regex_rewrite")); break;
+      default: break;
+    }
+    to->strip_query = from.strip_query();
+    switch (from.response_code()) {
+      case route_v3::RedirectAction::FOUND: to->status = 302; break;
+      case route_v3::RedirectAction::SEE_OTHER: to->status = 303; break;
+      case route_v3::RedirectAction::TEMPORARY_REDIRECT: to->status = 307; break;
+      case route_v3::RedirectAction::PERMANENT_REDIRECT: to->status = 308; break;
+      default: to->status = 301; break;
+    }
+    return to;
+  }
+
+  std::shared_ptr<const routing::DirectResponse> direct_response(const route_v3::DirectResponseAction& from, const Where& where) {
+    auto to = std::make_shared<routing::DirectResponse>();
+    to->status = static_cast<uint16_t>(from.status());
+    if (auto body = data(from.body(), Where(where, "body"))) to->body = std::move(*body);
+    return to;
+  }
+
+  std::shared_ptr<const routing::RetryPolicy> retry_policy(const route_v3::RetryPolicy& from, const Where& where) {
+    auto to = std::make_shared<routing::RetryPolicy>();
+    const routing::RetryOnParse parsed = routing::parse_retry_on_config(from.retry_on());
+    to->retry_on = parsed.bits;
+    if (!parsed.all_known) Where(where, "retry_on").unsupported("\"" + from.retry_on() + "\" names a condition that is not supported by this version");
+    if (from.has_num_retries()) to->num_retries = from.num_retries().value();
+    if (from.has_per_try_timeout()) to->per_try_timeout = milliseconds(from.per_try_timeout());
+    if (from.has_per_try_idle_timeout()) to->per_try_idle_timeout = milliseconds(from.per_try_idle_timeout());
+    if (from.has_retry_back_off()) {
+      to->base_interval = milliseconds(from.retry_back_off().base_interval());
+      if (from.retry_back_off().has_max_interval()) to->max_interval = milliseconds(from.retry_back_off().max_interval());
+      if (to->max_interval.count() > 0 && to->max_interval < to->base_interval)
+        Where(Where(where, "retry_back_off"), "max_interval").fail("must be at least base_interval");
+    }
+    for (int i = 0; i < from.retriable_status_codes_size(); ++i) to->retriable_status_codes.push_back(from.retriable_status_codes(i));
+    to->retriable_headers = filters::header_matchers(from.retriable_headers(), where, "retriable_headers");
+    to->retriable_request_headers = filters::header_matchers(from.retriable_request_headers(), where, "retriable_request_headers");
+    for (int i = 0; i < from.retry_host_predicate_size(); ++i) {
+      const auto& predicate = from.retry_host_predicate(i);
+      const bool known = predicate.has_typed_config() ? predicate.typed_config().Is<envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>()
+                                                      : predicate.name() == "envoy.retry_host_predicates.previous_hosts";
+      if (known) to->avoid_previous_hosts = true;
+      else Where(where, "retry_host_predicate", i).unsupported("\"" + predicate.name() + "\" is not supported by this version; supported: envoy.retry_host_predicates.previous_hosts");
+    }
+    if (from.host_selection_retry_max_attempts() < 0 || from.host_selection_retry_max_attempts() > 1000)
+      Where(where, "host_selection_retry_max_attempts").fail("must be from 0 to 1000");
+    if (from.host_selection_retry_max_attempts() > 0) to->host_selection_retry_max_attempts = static_cast<uint32_t>(from.host_selection_retry_max_attempts());
+    return to;
+  }
+
+  // Of a route configuration, virtual host, route or weighted cluster: the fields have the same names.
+  template <class Message>
+  std::shared_ptr<const routing::HeaderMutations> mutations(const Message& from, const Where& where) {
+    if (from.request_headers_to_add().empty() && from.request_headers_to_remove().empty() && from.response_headers_to_add().empty() &&
+        from.response_headers_to_remove().empty())
+      return nullptr;
+    auto to = std::make_shared<routing::HeaderMutations>();
+    add(from.request_headers_to_add(), to->request, where, "request_headers_to_add");
+    add(from.response_headers_to_add(), to->response, where, "response_headers_to_add");
+    remove(from.request_headers_to_remove(), to->request, where, "request_headers_to_remove");
+    remove(from.response_headers_to_remove(), to->response, where, "response_headers_to_remove");
+    return to;
+  }
+
+  void add(const RepeatedPtrField<core::HeaderValueOption>& from, routing::HeaderChanges& to, const Where& where, std::string_view field) {
+    using Append = routing::HeaderToAdd::Append;
+    for (int i = 0; i < from.size(); ++i) {
+      const core::HeaderValueOption& one = from[i];
+      const Where at(where, field, i);
+      Append append = Append::kAppendIfExistsOrAdd;
+      switch (one.append_action()) {
+        case core::HeaderValueOption::ADD_IF_ABSENT: append = Append::kAddIfAbsent; break;
+        case core::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD: append = Append::kOverwriteIfExistsOrAdd; break;
+        case core::HeaderValueOption::OVERWRITE_IF_EXISTS: append = Append::kOverwriteIfExists; break;
+        default: break;
+      }
+      if (one.has_append()) {
+        if (one.append_action() != core::HeaderValueOption::APPEND_IF_EXISTS_OR_ADD) at.fail("append and append_action must not both be set");
+        append = one.append().value() ? Append::kAppendIfExistsOrAdd : Append::kOverwriteIfExistsOrAdd;
+      }
+      auto made = routing::HeaderToAdd::make(one.header().key(), one.header().value(), append, one.keep_empty_value());
+      if (made) to.add.push_back(std::move(*made));
+      else Where(at, "header").fail(made.error().detail);
+    }
+  }
+
+  void remove(const RepeatedPtrField<std::string>& from, routing::HeaderChanges& to, const Where& where, std::string_view field) {
+    for (int i = 0; i < from.size(); ++i) {
+      const Status allowed = routing::check_removable(from[i]);
+      if (!allowed) Where(where, field, i).fail(allowed.error().detail);
+      to.remove.push_back(lower(from[i]));
+    }
+  }
+
+  template <class Map>
+  std::shared_ptr<const routing::FilterOverrides> filters(const Map& from, const Where& where) {
+    if (from.empty()) return nullptr;
+    auto to = std::make_shared<routing::FilterOverrides>();
+    std::map<std::string, const google::protobuf::Any*> ordered;
+    for (const auto& [name, any] : from) ordered.emplace(name, &any);
+    for (const auto& [name, any] : ordered) {
+      const std::string field = "typed_per_filter_config[\"" + name + "\"]";
+      const Where at(where, field);
+      const std::string message(type_name(any->type_url()));
+      const filters::HttpFilterType* type = filters::find_route_filter(message);
+      if (!type) {
+        at.unsupported("extension " + message + " is not supported here by this version");
+        continue;
+      }
+      for (const filters::HttpFilterType& other : filters::http_filter_types())
+        if (other.name == name && other.message != type->message) at.fail("holds " + message + ", which is not for the filter \"" + name + "\"");
+      const std::string inner = ".(" + std::string(short_name(message)) + ")";
+      auto config = type->make_for_route(any->value(), build_, Where(at, inner.substr(1)));
+      if (config) to->push_back({name, std::move(config), false});
+    }
+    return to;
+  }
+
+  const filters::FilterBuild& build_;
+};
+
+}  // namespace
+
+std::shared_ptr<const routing::RouteTable> build_routes(const route_v3::RouteConfiguration& from, const filters::FilterBuild& build, const Where& where) {
+  const size_t before = where.problems().size();
+  routing::RouteTableOptions options = RouteBuilder(build).table(from, where);
+  if (where.problems().size() != before) return nullptr;
+  auto table = routing::RouteTable::build(std::move(options));
+  if (table) return std::move(*table);
+  where.fail(table.error().detail);
+  return nullptr;
+}
+
+}  // namespace weft::config

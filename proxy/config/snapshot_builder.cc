@@ -1,0 +1,201 @@
+#include "proxy/config/snapshot_builder.h"
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "proxy/config/clusters.h"
+#include "proxy/config/endpoints.h"
+#include "proxy/config/field_check.h"
+#include "proxy/config/listeners.h"
+#include "proxy/config/proto_loader.h"
+#include "proxy/config/routes.h"
+#include "proxy/config/typed_struct.h"
+
+#include <xxhash.h>
+
+#include <set>
+
+namespace weft::config {
+namespace {
+
+namespace pb = google::protobuf;
+
+std::string detail_of(const std::string& name, const Diagnostics& findings) {
+  std::string out;
+  for (const Diagnostic& finding : findings) {
+    if (!out.empty()) out += "; ";
+    if (!finding.field.empty()) out += finding.field + ": ";
+    out += finding.message;
+  }
+  return name.empty() ? out : name + ": " + out;
+}
+
+const std::string& name_of(const envoy::config::cluster::v3::Cluster& from) { return from.name(); }
+const std::string& name_of(const envoy::config::listener::v3::Listener& from) { return from.name(); }
+const std::string& name_of(const envoy::config::route::v3::RouteConfiguration& from) { return from.name(); }
+const std::string& name_of(const envoy::config::endpoint::v3::ClusterLoadAssignment& from) { return from.cluster_name(); }
+
+class SnapshotBuilder {
+ public:
+  SnapshotBuilder(const Values& current, const Changes& changes, const BuildContext& context) : current_(current), changes_(changes), context_(context) {}
+
+  Built build() {
+    for (const RawResource& raw : changes_.resources) {
+      switch (changes_.type) {
+        case ResourceType::kCluster: one<envoy::config::cluster::v3::Cluster>(raw); break;
+        case ResourceType::kEndpoints: one<envoy::config::endpoint::v3::ClusterLoadAssignment>(raw); break;
+        case ResourceType::kListener: one<envoy::config::listener::v3::Listener>(raw); break;
+        case ResourceType::kRoute: one<envoy::config::route::v3::RouteConfiguration>(raw); break;
+      }
+    }
+    for (const std::string& name : changes_.removed) remove(name);
+    return std::move(built_);
+  }
+
+ private:
+  template <class Message>
+  void one(const RawResource& raw) {
+    Message message;
+    Diagnostics problems;
+    const Where root(problems, {});
+    if (raw.type_url != type_url(changes_.type)) {
+      root.fail("has type " + raw.type_url + ", expected " + std::string(type_url(changes_.type)));
+      return reject(raw.name, std::move(problems));
+    }
+    if (!message.ParseFromString(raw.bytes)) {
+      root.fail("holds bytes that are no " + Message::descriptor()->full_name());
+      return reject(raw.name, std::move(problems));
+    }
+    const std::string name = name_of(message);
+    if (name.empty()) {
+      root.fail("has no name");
+      return reject(raw.name, std::move(problems));
+    }
+    if (!raw.name.empty() && raw.name != name) {
+      root.fail("comes under the name \"" + raw.name + "\", but calls itself \"" + name + "\"");
+      return reject(raw.name, std::move(problems));
+    }
+    if (!seen_.insert(name).second) {
+      root.fail("duplicate name in one response");
+      return reject(name, std::move(problems));
+    }
+    if (is_static(name)) {
+      root.fail("is defined in the bootstrap and cannot be replaced");
+      return reject(name, std::move(problems));
+    }
+    const uint64_t hash = XXH3_64bits(raw.bytes.data(), raw.bytes.size());
+    if (is_current(name, hash)) {
+      built_.accepted.push_back(name);
+      built_.unchanged.push_back(name);
+      return;
+    }
+    const bool unwrapped = raw.bytes.find("TypedStruct") == std::string::npos || unwrap_typed_structs(message, {}, problems);
+    if (unwrapped && check_fields(message, {}, problems)) take(name, message, hash, root);
+    if (!problems.empty()) return reject(name, std::move(problems));
+    built_.accepted.push_back(name);
+  }
+
+  void take(const std::string&, const envoy::config::cluster::v3::Cluster& message, uint64_t hash, const Where& where) {
+    if (auto value = build_cluster(message, hash, context_.runtime, where)) built_.update.clusters.push_back(std::move(value));
+  }
+  void take(const std::string&, const envoy::config::listener::v3::Listener& message, uint64_t hash, const Where& where) {
+    if (auto value = build_listener(message, hash, context_, where)) built_.update.listeners.push_back(std::move(value));
+  }
+  void take(const std::string& name, const envoy::config::endpoint::v3::ClusterLoadAssignment& message, uint64_t hash, const Where& where) {
+    if (auto value = build_endpoints(message, where)) {
+      built_.update.endpoints.emplace_back(name, std::move(value));
+      built_.hashes.emplace_back(name, hash);
+    }
+  }
+  void take(const std::string& name, const envoy::config::route::v3::RouteConfiguration& message, uint64_t hash, const Where& where) {
+    const filters::FilterBuild build{context_.runtime, nullptr, {}};
+    auto value = build_routes(message, build, where);
+    if (!value) return;
+    if (message.validate_clusters().value() && context_.knows_cluster) {
+      const std::string unknown = value->unknown_cluster(context_.knows_cluster);
+      if (!unknown.empty()) return where.fail("route: unknown cluster '" + unknown + "'");
+    }
+    built_.update.routes.emplace_back(name, std::move(value));
+    built_.hashes.emplace_back(name, hash);
+  }
+
+  bool is_static(std::string_view name) const {
+    if (changes_.type == ResourceType::kCluster) return context_.static_cluster && context_.static_cluster(name);
+    return changes_.type == ResourceType::kListener && context_.static_listener && context_.static_listener(name);
+  }
+
+  bool is_current(const std::string& name, uint64_t hash) const {
+    auto same = [&](const auto& values) {
+      auto at = values.find(name);
+      return at != values.end() && at->second->hash == hash;
+    };
+    auto noted = [&](const auto& values, const auto& hashes) {
+      auto at = hashes.find(name);
+      return values.contains(name) && at != hashes.end() && at->second == hash;
+    };
+    switch (changes_.type) {
+      case ResourceType::kCluster: return same(current_.clusters);
+      case ResourceType::kListener: return same(current_.listeners);
+      case ResourceType::kEndpoints: return noted(current_.endpoints, current_.endpoint_hashes);
+      case ResourceType::kRoute: return noted(current_.routes, current_.route_hashes);
+    }
+    return false;
+  }
+
+  void remove(const std::string& name) {
+    if (is_static(name)) return;
+    switch (changes_.type) {
+      case ResourceType::kCluster: if (current_.clusters.contains(name)) built_.update.removed_clusters.push_back(name); break;
+      case ResourceType::kEndpoints: if (current_.endpoints.contains(name)) built_.update.removed_endpoints.push_back(name); break;
+      case ResourceType::kListener: if (current_.listeners.contains(name)) built_.update.removed_listeners.push_back(name); break;
+      case ResourceType::kRoute: if (current_.routes.contains(name)) built_.update.removed_routes.push_back(name); break;
+    }
+  }
+
+  void reject(const std::string& name, Diagnostics problems) {
+    for (Diagnostic& problem : problems) problem.object = std::string(short_name(type_url(changes_.type))) + " " + name;
+    std::string detail = detail_of(name, problems);
+    built_.rejected.push_back({name, std::move(problems), std::move(detail)});
+  }
+
+  const Values& current_;
+  const Changes& changes_;
+  const BuildContext& context_;
+  std::set<std::string> seen_;
+  Built built_;
+};
+
+}  // namespace
+
+std::string Built::nack_detail() const {
+  std::string out;
+  for (const Rejected& one : rejected) out += (out.empty() ? "" : "\n") + one.detail;
+  return out;
+}
+
+Built build(const Values& current, const Changes& changes, const BuildContext& context) { return SnapshotBuilder(current, changes, context).build(); }
+
+void apply(const Built& built, Values& values) {
+  const Update& update = built.update;
+  for (const auto& listener : update.listeners) values.listeners.insert_or_assign(listener->name, listener);
+  for (const auto& cluster : update.clusters) values.clusters.insert_or_assign(cluster->name, cluster);
+  for (const auto& [name, set] : update.endpoints) values.endpoints.insert_or_assign(name, set);
+  for (const auto& [name, table] : update.routes) values.routes.insert_or_assign(name, table);
+  for (const auto& [name, hash] : built.hashes) (update.routes.empty() ? values.endpoint_hashes : values.route_hashes).insert_or_assign(name, hash);
+  for (const std::string& name : update.removed_listeners) values.listeners.erase(name);
+  for (const std::string& name : update.removed_clusters) values.clusters.erase(name);
+  for (const std::string& name : update.removed_endpoints) values.endpoints.erase(name), values.endpoint_hashes.erase(name);
+  for (const std::string& name : update.removed_routes) values.routes.erase(name), values.route_hashes.erase(name);
+}
+
+std::string_view rds_name(const Listener& listener) {
+  const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&listener.chain.terminal);
+  return manager && *manager ? std::string_view((*manager)->rds_name) : std::string_view();
+}
+
+std::string_view eds_name(const upstream::ClusterConfig& cluster) {
+  return cluster.discovery == upstream::ClusterConfig::Discovery::kEds ? std::string_view(cluster.eds_name()) : std::string_view();
+}
+
+}  // namespace weft::config

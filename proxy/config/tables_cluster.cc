@@ -1,0 +1,191 @@
+// Clusters, their load balancing and endpoints: which fields are implemented.
+#include "proxy/config/field_tables.h"
+
+namespace weft::config {
+namespace {
+
+using namespace filters;
+
+constexpr Field kClusterFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "type", .only = "STATIC EDS"},
+    {"eds_cluster_config"},
+    {.name = "connect_timeout", .checks = kPositive},
+    {"per_connection_buffer_limit_bytes"},
+    {.name = "lb_policy", .only = "ROUND_ROBIN LEAST_REQUEST RANDOM LOAD_BALANCING_POLICY_CONFIG"},
+    {"max_requests_per_connection"},
+    {"circuit_breakers"},
+    {"http_protocol_options"},
+    {"http2_protocol_options"},
+    {"dns_refresh_rate", "no cluster type here resolves names"},
+    {"dns_lookup_family", "no cluster type here resolves names"},
+    {"outlier_detection"},
+    {"cleanup_interval", "concerns original destination clusters, which are refused"},
+    {"transport_socket"},
+    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {"common_lb_config"},
+    {"alt_stat_name"},
+    {"common_http_protocol_options"},
+    {"upstream_connection_options"},
+    {"ignore_health_on_host_removal", "there is no active health checking"},
+    {"load_assignment"},
+    {.name = "typed_extension_protocol_options", .takes = "upstream_options"},
+    {"least_request_lb_config"},
+    {"respect_dns_ttl", "no cluster type here resolves names"},
+    {"load_balancing_policy"},
+    {"round_robin_lb_config"},
+};
+constexpr Field kClusterEdsClusterConfigFields[] = {
+    {"eds_config"},
+    {"service_name"},
+};
+constexpr Field kClusterLeastRequestLbConfigFields[] = {
+    {.name = "choice_count", .min = 2},
+    {"active_request_bias"},
+};
+constexpr Field kRuntimeDoubleFields[] = {
+    {"default_value"},
+    {"runtime_key"},
+};
+constexpr Field kClusterCommonLbConfigFields[] = {
+    {"healthy_panic_threshold"},
+    {"update_merge_window", "updates are applied at once, which costs one small object"},
+    {"ignore_new_hosts_until_first_hc", "there is no active health checking"},
+};
+constexpr Field kCircuitBreakersFields[] = {
+    {"thresholds"},
+};
+constexpr Field kCircuitBreakersThresholdsFields[] = {
+    {"priority"},
+    {"max_connections"},
+    {"max_pending_requests"},
+    {"max_requests"},
+    {"max_retries"},
+    {"track_remaining"},
+    {"max_connection_pools", "a cluster has one pool per worker"},
+    {"retry_budget"},
+};
+constexpr Field kCircuitBreakersThresholdsRetryBudgetFields[] = {
+    {"budget_percent"},
+    {"min_retry_concurrency"},
+};
+constexpr Field kOutlierDetectionFields[] = {
+    {"consecutive_5xx"},
+    {.name = "interval", .checks = kPositive},
+    {.name = "base_ejection_time", .checks = kPositive},
+    {.name = "max_ejection_percent", .max = 100},
+    {.name = "enforcing_consecutive_5xx", .max = 100},
+    {.name = "enforcing_success_rate", .max = 100, .only = "0", .note = "ejection by success rate is not there"},
+    {"success_rate_minimum_hosts", "ejection by success rate is not there"},
+    {"success_rate_request_volume", "ejection by success rate is not there"},
+    {"success_rate_stdev_factor", "ejection by success rate is not there"},
+    {"consecutive_gateway_failure"},
+    {.name = "enforcing_consecutive_gateway_failure", .max = 100},
+    {"split_external_local_origin_errors"},
+    {"consecutive_local_origin_failure"},
+    {.name = "enforcing_consecutive_local_origin_failure", .max = 100},
+    {.name = "enforcing_local_origin_success_rate", .max = 100, .only = "0"},
+    {"failure_percentage_threshold", "ejection by failure percentage is not there"},
+    {.name = "enforcing_failure_percentage", .max = 100, .only = "0"},
+    {.name = "enforcing_failure_percentage_local_origin", .max = 100, .only = "0"},
+    {"failure_percentage_minimum_hosts", "ejection by failure percentage is not there"},
+    {"failure_percentage_request_volume", "ejection by failure percentage is not there"},
+    {.name = "max_ejection_time", .checks = kPositive},
+    {"max_ejection_time_jitter"},
+    {"successful_active_health_check_uneject_host", "there is no active health checking"},
+    {"always_eject_one_host"},
+};
+constexpr Field kUpstreamConnectionOptionsFields[] = {
+    {"tcp_keepalive"},
+};
+constexpr Field kTcpKeepaliveFields[] = {
+    {"keepalive_probes"},
+    {"keepalive_time"},
+    {"keepalive_interval"},
+};
+constexpr Field kLoadBalancingPolicyFields[] = {
+    {"policies"},
+};
+constexpr Field kLoadBalancingPolicyPolicyFields[] = {
+    {.name = "typed_extension_config", .takes = "lb_policy"},
+};
+constexpr Field kLeastRequestFields[] = {
+    {.name = "choice_count", .min = 2},
+    {"active_request_bias"},
+};
+constexpr Field kHttpProtocolOptionsFields[] = {
+    {"common_http_protocol_options"},
+    {"explicit_http_config"},
+    {"use_downstream_protocol_config"},
+};
+constexpr Field kHttpProtocolOptionsUseDownstreamHttpConfigFields[] = {
+    {"http_protocol_options"},
+    {"http2_protocol_options"},
+};
+constexpr Field kHttpProtocolOptionsExplicitHttpConfigFields[] = {
+    {"http_protocol_options"},
+    {"http2_protocol_options"},
+};
+constexpr Field kClusterLoadAssignmentFields[] = {
+    {.name = "cluster_name", .checks = kNotEmpty},
+    {"endpoints"},
+    {"policy"},
+};
+constexpr Field kClusterLoadAssignmentPolicyFields[] = {
+    {.name = "overprovisioning_factor", .min = 1},
+};
+constexpr Field kLocalityLbEndpointsFields[] = {
+    {"locality"},
+    {"lb_endpoints"},
+    {.name = "load_balancing_weight", .min = 1},
+    {.name = "priority", .max = 128},
+    {"proximity", "Envoy ignores it too"},
+    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+};
+constexpr Field kLbEndpointFields[] = {
+    {"endpoint"},
+    {"health_status"},
+    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {.name = "load_balancing_weight", .min = 1},
+};
+constexpr Field kEndpointFields[] = {
+    {"address"},
+    {"hostname"},
+    {"observability_name", "stats are not kept per endpoint under such a name"},
+};
+
+constexpr FieldTable kTables[] = {
+    fields_of("envoy.config.cluster.v3.Cluster", kClusterFields),
+    fields_of("envoy.config.cluster.v3.Cluster.EdsClusterConfig", kClusterEdsClusterConfigFields),
+    fields_of("envoy.config.cluster.v3.Cluster.LeastRequestLbConfig", kClusterLeastRequestLbConfigFields),
+    fields_of("envoy.config.core.v3.RuntimeDouble", kRuntimeDoubleFields),
+    no_fields_of("envoy.config.cluster.v3.Cluster.RoundRobinLbConfig"),
+    fields_of("envoy.config.cluster.v3.Cluster.CommonLbConfig", kClusterCommonLbConfigFields),
+    fields_of("envoy.config.cluster.v3.CircuitBreakers", kCircuitBreakersFields),
+    fields_of("envoy.config.cluster.v3.CircuitBreakers.Thresholds", kCircuitBreakersThresholdsFields),
+    fields_of("envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget", kCircuitBreakersThresholdsRetryBudgetFields),
+    fields_of("envoy.config.cluster.v3.OutlierDetection", kOutlierDetectionFields),
+    fields_of("envoy.config.cluster.v3.UpstreamConnectionOptions", kUpstreamConnectionOptionsFields),
+    fields_of("envoy.config.core.v3.TcpKeepalive", kTcpKeepaliveFields),
+    fields_of("envoy.config.cluster.v3.LoadBalancingPolicy", kLoadBalancingPolicyFields),
+    fields_of("envoy.config.cluster.v3.LoadBalancingPolicy.Policy", kLoadBalancingPolicyPolicyFields),
+    no_fields_of("envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", "lb_policy"),
+    fields_of("envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest", kLeastRequestFields, "", "lb_policy"),
+    no_fields_of("envoy.extensions.load_balancing_policies.random.v3.Random", "lb_policy"),
+    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", kHttpProtocolOptionsFields, "upstream_protocol_options", "upstream_options"),
+    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig", kHttpProtocolOptionsUseDownstreamHttpConfigFields),
+    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig", kHttpProtocolOptionsExplicitHttpConfigFields, "protocol_config"),
+    fields_of("envoy.config.endpoint.v3.ClusterLoadAssignment", kClusterLoadAssignmentFields),
+    fields_of("envoy.config.endpoint.v3.ClusterLoadAssignment.Policy", kClusterLoadAssignmentPolicyFields),
+    fields_of("envoy.config.endpoint.v3.LocalityLbEndpoints", kLocalityLbEndpointsFields),
+    fields_of("envoy.config.endpoint.v3.LbEndpoint", kLbEndpointFields),
+    fields_of("envoy.config.endpoint.v3.Endpoint", kEndpointFields),
+};
+
+}  // namespace
+
+FieldTables cluster_tables() {
+  return all_of(kTables);
+}
+
+}  // namespace weft::config

@@ -1,0 +1,215 @@
+// What several areas share: addresses, header values, matchers, percentages, protocol options, config sources.
+#include "proxy/config/field_tables.h"
+
+namespace weft::config {
+namespace {
+
+using namespace filters;
+
+constexpr Field kAddressFields[] = {
+    {"socket_address"},
+};
+constexpr Field kSocketAddressFields[] = {
+    {.name = "protocol", .only = "TCP"},
+    {.name = "address", .checks = kNotEmpty, .note = "an IP address; names are not resolved"},
+    {.name = "port_value", .max = 65535},
+    {"ipv4_compat", "concerns IPv6 sockets that also take IPv4; the system decides that"},
+};
+constexpr Field kHeaderValueOptionFields[] = {
+    {.name = "header", .checks = kRequired},
+    {"append"},
+    {"append_action"},
+    {"keep_empty_value"},
+};
+constexpr Field kHeaderValueFields[] = {
+    {.name = "key", .checks = kNotEmpty | kHeaderName, .max = 16384},
+    {.name = "value", .checks = kHeaderValue, .max = 16384},
+};
+constexpr Field kRuntimeFractionalPercentFields[] = {
+    {.name = "default_value", .checks = kRequired},
+    {.name = "runtime_key", .note = "looked up in the static runtime when the resource is built"},
+};
+constexpr Field kRuntimeFeatureFlagFields[] = {
+    {.name = "default_value", .checks = kRequired},
+    {.name = "runtime_key", .note = "looked up in the static runtime when the resource is built"},
+};
+constexpr Field kRuntimeUInt32Fields[] = {
+    {"default_value"},
+    {"runtime_key"},
+};
+constexpr Field kDataSourceFields[] = {
+    {.name = "filename", .checks = kNotEmpty, .note = "read once, when the resource is built"},
+    {"inline_bytes"},
+    {"inline_string"},
+    {.name = "environment_variable", .checks = kNotEmpty},
+};
+constexpr Field kSubstitutionFormatStringFields[] = {
+    {"text_format"},
+    {.name = "json_format", .checks = kRequired},
+    {"omit_empty_values"},
+    {"content_type", "only local replies have a content type; this is a log line"},
+    {"text_format_source"},
+    {"json_format_options", "keys of JSON lines are always sorted"},
+};
+constexpr Field kTypedExtensionConfigFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "typed_config", .checks = kRequired},
+};
+constexpr Field kTransportSocketFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "typed_config", .takes = "transport_socket"},
+};
+constexpr Field kLocalityFields[] = {
+    {"region"},
+    {"zone"},
+    {"sub_zone"},
+};
+constexpr Field kHttpUriFields[] = {
+    {.name = "uri", .checks = kNotEmpty, .note = "only cluster and timeout are used"},
+    {.name = "cluster", .checks = kNotEmpty},
+    {.name = "timeout", .checks = kRequired, .max = 4294967296},
+};
+constexpr Field kHttpProtocolOptionsFields[] = {
+    {"idle_timeout"},
+    {.name = "max_headers_count", .min = 1},
+    {"max_connection_duration"},
+    {"max_stream_duration"},
+    {"headers_with_underscores_action"},
+    {"max_requests_per_connection"},
+};
+constexpr Field kHttp1ProtocolOptionsFields[] = {
+    {.name = "allow_absolute_url", .only = "true"},
+    {"accept_http_10"},
+    {"default_host_for_http_10"},
+    {"enable_trailers"},
+    {"use_balsa_parser", "there is one parser"},
+};
+constexpr Field kHttp2ProtocolOptionsFields[] = {
+    {"hpack_table_size"},
+    {.name = "max_concurrent_streams", .min = 1, .max = 2147483647},
+    {.name = "initial_stream_window_size", .min = 65535, .max = 2147483647},
+    {.name = "initial_connection_window_size", .min = 65535, .max = 2147483647},
+    {.name = "max_outbound_frames", .min = 1},
+    {.name = "max_outbound_control_frames", .min = 1},
+    {"max_consecutive_inbound_frames_with_empty_payload"},
+    {"max_inbound_priority_frames_per_stream"},
+    {"max_inbound_window_update_frames_per_data_frame_sent", "such frames are bounded by the output that they may cause"},
+    {"use_oghttp2_codec", "there is one codec"},
+};
+constexpr Field kConfigSourceFields[] = {
+    {"path"},
+    {"ads"},
+    {"initial_fetch_timeout"},
+    {.name = "resource_api_version", .only = "AUTO V3"},
+    {"path_config_source"},
+};
+constexpr Field kPathConfigSourceFields[] = {
+    {.name = "path", .checks = kNotEmpty},
+    {"watched_directory"},
+};
+constexpr Field kWatchedDirectoryFields[] = {
+    {.name = "path", .checks = kNotEmpty},
+};
+constexpr Field kApiConfigSourceFields[] = {
+    {.name = "api_type", .only = "GRPC DELTA_GRPC"},
+    {"grpc_services"},
+    {"set_node_on_first_message_only"},
+    {.name = "transport_api_version", .only = "V3"},
+};
+constexpr Field kGrpcServiceFields[] = {
+    {"envoy_grpc"},
+    {"timeout", "a stream has none"},
+    {"initial_metadata"},
+};
+constexpr Field kGrpcServiceEnvoyGrpcFields[] = {
+    {.name = "cluster_name", .checks = kNotEmpty},
+    {.name = "authority", .checks = kHeaderValue, .max = 16384},
+    {"retry_policy"},
+    {"skip_envoy_headers", "none are sent"},
+};
+constexpr Field kRetryPolicyFields[] = {
+    {.name = "retry_back_off", .note = "of the ADS stream"},
+};
+constexpr Field kBackoffStrategyFields[] = {
+    {.name = "base_interval", .checks = kRequired, .min = 0.001},
+    {.name = "max_interval", .checks = kPositive},
+};
+constexpr Field kPercentFields[] = {
+    {.name = "value", .max = 100},
+};
+constexpr Field kFractionalPercentFields[] = {
+    {"numerator"},
+    {"denominator"},
+};
+constexpr Field kInt64RangeFields[] = {
+    {"start"},
+    {"end"},
+};
+constexpr Field kHttpStatusFields[] = {
+    {"code"},
+};
+constexpr Field kStringMatcherFields[] = {
+    {"exact"},
+    {.name = "prefix", .checks = kNotEmpty},
+    {.name = "suffix", .checks = kNotEmpty},
+    {.name = "safe_regex", .checks = kRequired},
+    {"ignore_case"},
+    {.name = "contains", .checks = kNotEmpty},
+};
+constexpr Field kListStringMatcherFields[] = {
+    {.name = "patterns", .checks = kNotEmpty},
+};
+constexpr Field kRegexMatcherFields[] = {
+    {"google_re2", "RE2 is the only engine"},
+    {.name = "regex", .checks = kNotEmpty},
+};
+constexpr Field kRegexMatchAndSubstituteFields[] = {
+    {.name = "pattern", .checks = kRequired},
+    {.name = "substitution", .checks = kHeaderValue},
+};
+
+constexpr FieldTable kTables[] = {
+    fields_of("envoy.config.core.v3.Address", kAddressFields, "address"),
+    fields_of("envoy.config.core.v3.SocketAddress", kSocketAddressFields, "port_specifier"),
+    fields_of("envoy.config.core.v3.HeaderValueOption", kHeaderValueOptionFields),
+    fields_of("envoy.config.core.v3.HeaderValue", kHeaderValueFields),
+    fields_of("envoy.config.core.v3.RuntimeFractionalPercent", kRuntimeFractionalPercentFields),
+    fields_of("envoy.config.core.v3.RuntimeFeatureFlag", kRuntimeFeatureFlagFields),
+    fields_of("envoy.config.core.v3.RuntimeUInt32", kRuntimeUInt32Fields),
+    fields_of("envoy.config.core.v3.DataSource", kDataSourceFields, "specifier"),
+    fields_of("envoy.config.core.v3.SubstitutionFormatString", kSubstitutionFormatStringFields, "format"),
+    fields_of("envoy.config.core.v3.TypedExtensionConfig", kTypedExtensionConfigFields),
+    fields_of("envoy.config.core.v3.TransportSocket", kTransportSocketFields),
+    no_fields_of("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", "transport_socket"),
+    fields_of("envoy.config.core.v3.Locality", kLocalityFields),
+    fields_of("envoy.config.core.v3.HttpUri", kHttpUriFields, "http_upstream_type"),
+    fields_of("envoy.config.core.v3.HttpProtocolOptions", kHttpProtocolOptionsFields),
+    fields_of("envoy.config.core.v3.Http1ProtocolOptions", kHttp1ProtocolOptionsFields),
+    fields_of("envoy.config.core.v3.Http2ProtocolOptions", kHttp2ProtocolOptionsFields),
+    fields_of("envoy.config.core.v3.ConfigSource", kConfigSourceFields, "config_source_specifier"),
+    fields_of("envoy.config.core.v3.PathConfigSource", kPathConfigSourceFields),
+    fields_of("envoy.config.core.v3.WatchedDirectory", kWatchedDirectoryFields),
+    no_fields_of("envoy.config.core.v3.AggregatedConfigSource"),
+    fields_of("envoy.config.core.v3.ApiConfigSource", kApiConfigSourceFields),
+    fields_of("envoy.config.core.v3.GrpcService", kGrpcServiceFields, "target_specifier"),
+    fields_of("envoy.config.core.v3.GrpcService.EnvoyGrpc", kGrpcServiceEnvoyGrpcFields),
+    fields_of("envoy.config.core.v3.RetryPolicy", kRetryPolicyFields),
+    fields_of("envoy.config.core.v3.BackoffStrategy", kBackoffStrategyFields),
+    whole_message("envoy.config.core.v3.Node", "sent to the control plane as it stands"),
+    fields_of("envoy.type.v3.Percent", kPercentFields),
+    fields_of("envoy.type.v3.FractionalPercent", kFractionalPercentFields),
+    fields_of("envoy.type.v3.Int64Range", kInt64RangeFields),
+    fields_of("envoy.type.v3.HttpStatus", kHttpStatusFields),
+    fields_of("envoy.type.matcher.v3.StringMatcher", kStringMatcherFields, "match_pattern"),
+    fields_of("envoy.type.matcher.v3.ListStringMatcher", kListStringMatcherFields),
+    fields_of("envoy.type.matcher.v3.RegexMatcher", kRegexMatcherFields),
+    fields_of("envoy.type.matcher.v3.RegexMatchAndSubstitute", kRegexMatchAndSubstituteFields),
+};
+
+}  // namespace
+
+FieldTables common_tables() {
+  return all_of(kTables);
+}
+
+}  // namespace weft::config

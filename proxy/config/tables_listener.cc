@@ -1,0 +1,229 @@
+// Listeners, their network filters and access logs: which fields are implemented.
+#include "proxy/config/field_tables.h"
+
+namespace weft::config {
+namespace {
+
+using namespace filters;
+
+constexpr Field kListenerFields[] = {
+    {"name"},
+    {.name = "address", .note = "port 0: the system chooses one"},
+    {.name = "filter_chains", .note = "one, without filter_chain_match"},
+    {.name = "use_original_dst", .only = "false"},
+    {"per_connection_buffer_limit_bytes"},
+    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {"listener_filters_timeout", "there are no listener filters to wait for"},
+    {"traffic_direction", "shown in /config_dump; nothing else depends on it"},
+    {"continue_on_listener_filters_timeout", "there are no listener filters to wait for"},
+    {"reuse_port"},
+    {"tcp_backlog_size"},
+    {.name = "default_filter_chain", .note = "in place of filter_chains"},
+    {.name = "bind_to_port", .only = "true"},
+    {"stat_prefix"},
+    {.name = "enable_reuse_port", .only = "true"},
+    {"ignore_global_conn_limit", "there is no global limit"},
+    {"max_connections_to_accept_per_socket_event", "connections are accepted until none is left"},
+    {"bypass_overload_manager", "there is no overload manager"},
+};
+constexpr Field kFilterChainFields[] = {
+    {"filter_chain_match"},
+    {"filters"},
+    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {"transport_socket"},
+    {"name"},
+    {"transport_socket_connect_timeout", "a plain connection has no handshake"},
+};
+constexpr Field kFilterFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "typed_config", .takes = "network_filter"},
+};
+constexpr Field kHttpConnectionManagerFields[] = {
+    {.name = "codec_type", .only = "AUTO HTTP1 HTTP2"},
+    {.name = "stat_prefix", .checks = kNotEmpty},
+    {"rds"},
+    {"route_config"},
+    {"http_filters"},
+    {"add_user_agent"},
+    {"http_protocol_options"},
+    {"http2_protocol_options"},
+    {.name = "server_name", .checks = kHeaderValue},
+    {"drain_timeout"},
+    {"access_log"},
+    {"use_remote_address"},
+    {"generate_request_id"},
+    {.name = "forward_client_cert_details", .only = "SANITIZE ALWAYS_FORWARD_ONLY"},
+    {"set_current_client_cert_details", "without TLS there is no client certificate to tell of"},
+    {"proxy_100_continue"},
+    {"xff_num_trusted_hops"},
+    {"skip_xff_append"},
+    {.name = "via", .checks = kHeaderValue},
+    {"stream_idle_timeout"},
+    {"internal_address_config"},
+    {"delayed_close_timeout"},
+    {"request_timeout"},
+    {.name = "max_request_headers_kb", .min = 1, .max = 8192},
+    {"normalize_path"},
+    {"preserve_external_request_id"},
+    {"merge_slashes"},
+    {"server_header_transformation"},
+    {"common_http_protocol_options"},
+    {"request_id_extension"},
+    {"always_set_request_id_in_response"},
+    {"strip_matching_host_port"},
+    {"stream_error_on_invalid_http_message"},
+    {"request_headers_timeout"},
+    {"strip_any_host_port"},
+    {"path_with_escaped_slashes_action"},
+    {"strip_trailing_host_dot"},
+    {"append_x_forwarded_port"},
+    {"add_proxy_protocol_connection_state", "concerns the PROXY protocol, which is not read"},
+};
+constexpr Field kRdsFields[] = {
+    {"config_source"},
+    {"route_config_name"},
+};
+constexpr Field kHttpFilterFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "typed_config", .takes = "http_filter"},
+    {"is_optional", "a filter that is not supported is refused even so"},
+};
+constexpr Field kHttpConnectionManagerInternalAddressConfigFields[] = {
+    {"cidr_ranges"},
+};
+constexpr Field kCidrRangeFields[] = {
+    {.name = "address_prefix", .checks = kNotEmpty},
+    {.name = "prefix_len", .max = 128},
+};
+constexpr Field kRequestIDExtensionFields[] = {
+    {.name = "typed_config", .takes = "request_id"},
+};
+constexpr Field kUuidRequestIdConfigFields[] = {
+    {.name = "pack_trace_reason", .only = "false"},
+    {"use_request_id_for_trace_sampling", "there is no tracing to sample"},
+};
+constexpr Field kTcpProxyFields[] = {
+    {.name = "stat_prefix", .checks = kNotEmpty},
+    {"cluster"},
+    {"access_log"},
+    {.name = "max_connect_attempts", .min = 1},
+    {"idle_timeout"},
+    {"weighted_clusters"},
+};
+constexpr Field kTcpProxyWeightedClusterFields[] = {
+    {.name = "clusters", .checks = kNotEmpty},
+};
+constexpr Field kTcpProxyWeightedClusterClusterWeightFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "weight", .min = 1},
+};
+constexpr Field kRouterFields[] = {
+    {"dynamic_stats", "response code stats are always kept"},
+    {"start_child_span", "there is no tracing"},
+    {"suppress_envoy_headers"},
+    {"respect_expected_rq_timeout"},
+    {"suppress_grpc_request_failure_code_stats", "gRPC stats are not kept"},
+};
+constexpr Field kAccessLogFields[] = {
+    {"name"},
+    {"filter"},
+    {.name = "typed_config", .takes = "access_logger"},
+};
+constexpr Field kAccessLogFilterFields[] = {
+    {"status_code_filter"},
+    {"duration_filter"},
+    {"not_health_check_filter"},
+    {"traceable_filter"},
+    {"runtime_filter"},
+    {"and_filter"},
+    {"or_filter"},
+    {"header_filter"},
+    {"response_flag_filter"},
+    {"grpc_status_filter"},
+};
+constexpr Field kGrpcStatusFilterFields[] = {
+    {"statuses"},
+    {"exclude"},
+};
+constexpr Field kComparisonFilterFields[] = {
+    {"op"},
+    {.name = "value", .checks = kRequired},
+};
+constexpr Field kStatusCodeFilterFields[] = {
+    {.name = "comparison", .checks = kRequired},
+};
+constexpr Field kDurationFilterFields[] = {
+    {.name = "comparison", .checks = kRequired},
+};
+constexpr Field kRuntimeFilterFields[] = {
+    {.name = "runtime_key", .checks = kNotEmpty},
+    {"percent_sampled"},
+    {"use_independent_randomness"},
+};
+constexpr Field kAndFilterFields[] = {
+    {.name = "filters", .min = 2},
+};
+constexpr Field kOrFilterFields[] = {
+    {.name = "filters", .min = 2},
+};
+constexpr Field kHeaderFilterFields[] = {
+    {.name = "header", .checks = kRequired},
+};
+constexpr Field kResponseFlagFilterFields[] = {
+    {"flags"},
+};
+constexpr Field kFileAccessLogFields[] = {
+    {.name = "path", .checks = kNotEmpty},
+    {"format"},
+    {"json_format"},
+    {"typed_json_format"},
+    {.name = "log_format", .checks = kRequired},
+};
+constexpr Field kStdoutAccessLogFields[] = {
+    {.name = "log_format", .checks = kRequired},
+};
+constexpr Field kStderrAccessLogFields[] = {
+    {.name = "log_format", .checks = kRequired},
+};
+
+constexpr FieldTable kTables[] = {
+    fields_of("envoy.config.listener.v3.Listener", kListenerFields),
+    fields_of("envoy.config.listener.v3.FilterChain", kFilterChainFields),
+    no_fields_of("envoy.config.listener.v3.FilterChainMatch", "", "only the empty one, which matches everything"),
+    fields_of("envoy.config.listener.v3.Filter", kFilterFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", kHttpConnectionManagerFields, "route_specifier", "network_filter"),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.Rds", kRdsFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter", kHttpFilterFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig", kHttpConnectionManagerInternalAddressConfigFields),
+    fields_of("envoy.config.core.v3.CidrRange", kCidrRangeFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension", kRequestIDExtensionFields),
+    fields_of("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", kUuidRequestIdConfigFields, "", "request_id"),
+    fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", kTcpProxyFields, "cluster_specifier", "network_filter"),
+    fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster", kTcpProxyWeightedClusterFields),
+    fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight", kTcpProxyWeightedClusterClusterWeightFields),
+    fields_of("envoy.extensions.filters.http.router.v3.Router", kRouterFields, "", "http_filter"),
+    fields_of("envoy.config.accesslog.v3.AccessLog", kAccessLogFields),
+    fields_of("envoy.config.accesslog.v3.AccessLogFilter", kAccessLogFilterFields, "filter_specifier"),
+    no_fields_of("envoy.config.accesslog.v3.TraceableFilter"),
+    fields_of("envoy.config.accesslog.v3.GrpcStatusFilter", kGrpcStatusFilterFields),
+    fields_of("envoy.config.accesslog.v3.ComparisonFilter", kComparisonFilterFields),
+    fields_of("envoy.config.accesslog.v3.StatusCodeFilter", kStatusCodeFilterFields),
+    fields_of("envoy.config.accesslog.v3.DurationFilter", kDurationFilterFields),
+    no_fields_of("envoy.config.accesslog.v3.NotHealthCheckFilter"),
+    fields_of("envoy.config.accesslog.v3.RuntimeFilter", kRuntimeFilterFields),
+    fields_of("envoy.config.accesslog.v3.AndFilter", kAndFilterFields),
+    fields_of("envoy.config.accesslog.v3.OrFilter", kOrFilterFields),
+    fields_of("envoy.config.accesslog.v3.HeaderFilter", kHeaderFilterFields),
+    fields_of("envoy.config.accesslog.v3.ResponseFlagFilter", kResponseFlagFilterFields),
+    fields_of("envoy.extensions.access_loggers.file.v3.FileAccessLog", kFileAccessLogFields, "", "access_logger"),
+    fields_of("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", kStdoutAccessLogFields, "", "access_logger"),
+    fields_of("envoy.extensions.access_loggers.stream.v3.StderrAccessLog", kStderrAccessLogFields, "", "access_logger"),
+};
+
+}  // namespace
+
+FieldTables listener_tables() {
+  return all_of(kTables);
+}
+
+}  // namespace weft::config

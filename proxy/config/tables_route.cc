@@ -1,0 +1,199 @@
+// Route configurations: which fields are implemented.
+#include "proxy/config/field_tables.h"
+
+namespace weft::config {
+namespace {
+
+using namespace filters;
+
+constexpr Field kRouteConfigurationFields[] = {
+    {"name"},
+    {"virtual_hosts"},
+    {.name = "internal_only_headers", .checks = kHeaderName},
+    {.name = "response_headers_to_add", .max = 1000},
+    {.name = "response_headers_to_remove", .checks = kHeaderName},
+    {.name = "request_headers_to_add", .max = 1000},
+    {"validate_clusters"},
+    {.name = "request_headers_to_remove", .checks = kHeaderName},
+    {"most_specific_header_mutations_wins"},
+    {"max_direct_response_body_size_bytes"},
+    {"ignore_port_in_host_matching"},
+    {"ignore_path_parameters_in_path_matching"},
+    {.name = "typed_per_filter_config", .takes = "per_route"},
+    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {"vhost_header"},
+};
+constexpr Field kVirtualHostFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "domains", .checks = kNotEmpty | kHeaderValue},
+    {"routes"},
+    {"require_tls"},
+    {.name = "request_headers_to_add", .max = 1000},
+    {.name = "response_headers_to_add", .max = 1000},
+    {.name = "response_headers_to_remove", .checks = kItemsNotEmpty | kHeaderName},
+    {.name = "request_headers_to_remove", .checks = kItemsNotEmpty | kHeaderName},
+    {"include_request_attempt_count"},
+    {.name = "typed_per_filter_config", .takes = "per_route"},
+    {"retry_policy"},
+    {"per_request_buffer_limit_bytes"},
+    {"include_attempt_count_in_response"},
+    {"include_is_timeout_retry_header"},
+    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {"request_body_buffer_limit"},
+};
+constexpr Field kRouteFields[] = {
+    {.name = "match", .checks = kRequired},
+    {"route"},
+    {"redirect"},
+    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {"decorator"},
+    {"direct_response"},
+    {.name = "request_headers_to_add", .max = 1000},
+    {.name = "response_headers_to_add", .max = 1000},
+    {.name = "response_headers_to_remove", .checks = kItemsNotEmpty | kHeaderName},
+    {.name = "request_headers_to_remove", .checks = kItemsNotEmpty | kHeaderName},
+    {.name = "typed_per_filter_config", .takes = "per_route"},
+    {"name"},
+    {"per_request_buffer_limit_bytes"},
+    {"stat_prefix"},
+    {"request_body_buffer_limit"},
+};
+constexpr Field kDecoratorFields[] = {
+    {.name = "operation", .checks = kNotEmpty},
+    {"propagate", "there is no tracing"},
+};
+constexpr Field kRouteMatchFields[] = {
+    {"prefix"},
+    {"path"},
+    {"case_sensitive"},
+    {"headers"},
+    {"query_parameters"},
+    {"grpc"},
+    {"runtime_fraction"},
+    {.name = "safe_regex", .checks = kRequired},
+    {"path_separated_prefix"},
+};
+constexpr Field kHeaderMatcherFields[] = {
+    {.name = "name", .checks = kNotEmpty | kHeaderName},
+    {"exact_match"},
+    {"range_match"},
+    {"present_match"},
+    {"invert_match"},
+    {.name = "prefix_match", .checks = kNotEmpty},
+    {.name = "suffix_match", .checks = kNotEmpty},
+    {"safe_regex_match"},
+    {.name = "contains_match", .checks = kNotEmpty},
+    {"string_match"},
+    {"treat_missing_header_as_empty"},
+};
+constexpr Field kQueryParameterMatcherFields[] = {
+    {.name = "name", .checks = kNotEmpty, .max = 1024},
+    {.name = "string_match", .checks = kRequired},
+    {"present_match"},
+};
+constexpr Field kRouteActionFields[] = {
+    {.name = "cluster", .checks = kNotEmpty},
+    {.name = "cluster_header", .checks = kNotEmpty | kHeaderName},
+    {"weighted_clusters"},
+    {.name = "prefix_rewrite", .checks = kHeaderValue},
+    {.name = "host_rewrite_literal", .checks = kHeaderValue},
+    {"auto_host_rewrite"},
+    {"timeout"},
+    {"retry_policy"},
+    {"priority"},
+    {"cluster_not_found_response_code"},
+    {"max_grpc_timeout"},
+    {"idle_timeout"},
+    {"grpc_timeout_offset"},
+    {.name = "host_rewrite_header", .checks = kHeaderName},
+    {"regex_rewrite"},
+    {"host_rewrite_path_regex"},
+    {"max_stream_duration"},
+    {"append_x_forwarded_host"},
+};
+constexpr Field kRouteActionMaxStreamDurationFields[] = {
+    {"max_stream_duration"},
+    {"grpc_timeout_header_max"},
+    {"grpc_timeout_header_offset"},
+};
+constexpr Field kWeightedClusterFields[] = {
+    {.name = "clusters", .checks = kNotEmpty},
+    {"runtime_key_prefix", "weights cannot be overridden at run time"},
+    {"total_weight", "the sum of the weights is used"},
+    {.name = "header_name", .checks = kHeaderName},
+};
+constexpr Field kWeightedClusterClusterWeightFields[] = {
+    {"name"},
+    {"weight"},
+    {.name = "request_headers_to_add", .max = 1000},
+    {.name = "response_headers_to_add", .max = 1000},
+    {.name = "response_headers_to_remove", .checks = kHeaderName},
+    {.name = "request_headers_to_remove", .checks = kHeaderName},
+    {.name = "typed_per_filter_config", .takes = "per_route"},
+    {.name = "host_rewrite_literal", .checks = kHeaderValue},
+    {.name = "cluster_header", .checks = kHeaderName},
+};
+constexpr Field kRedirectActionFields[] = {
+    {.name = "host_redirect", .checks = kHeaderValue},
+    {.name = "path_redirect", .checks = kHeaderValue},
+    {"response_code"},
+    {"https_redirect"},
+    {.name = "prefix_rewrite", .checks = kHeaderValue},
+    {"strip_query"},
+    {"scheme_redirect"},
+    {"port_redirect"},
+    {"regex_rewrite"},
+};
+constexpr Field kDirectResponseActionFields[] = {
+    {.name = "status", .min = 200, .max = 599},
+    {"body"},
+};
+constexpr Field kRetryPolicyFields[] = {
+    {"retry_on"},
+    {"num_retries"},
+    {"per_try_timeout"},
+    {"retry_host_predicate"},
+    {"host_selection_retry_max_attempts"},
+    {"retriable_status_codes"},
+    {"retry_back_off"},
+    {"retriable_headers"},
+    {"retriable_request_headers"},
+    {"per_try_idle_timeout"},
+};
+constexpr Field kRetryPolicyRetryHostPredicateFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "typed_config", .takes = "retry_host_predicate"},
+};
+constexpr Field kRetryPolicyRetryBackOffFields[] = {
+    {.name = "base_interval", .checks = kRequired | kPositive},
+    {.name = "max_interval", .checks = kPositive},
+};
+
+constexpr FieldTable kTables[] = {
+    fields_of("envoy.config.route.v3.RouteConfiguration", kRouteConfigurationFields),
+    fields_of("envoy.config.route.v3.VirtualHost", kVirtualHostFields),
+    fields_of("envoy.config.route.v3.Route", kRouteFields, "action"),
+    fields_of("envoy.config.route.v3.Decorator", kDecoratorFields),
+    fields_of("envoy.config.route.v3.RouteMatch", kRouteMatchFields, "path_specifier"),
+    no_fields_of("envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions"),
+    fields_of("envoy.config.route.v3.HeaderMatcher", kHeaderMatcherFields),
+    fields_of("envoy.config.route.v3.QueryParameterMatcher", kQueryParameterMatcherFields),
+    fields_of("envoy.config.route.v3.RouteAction", kRouteActionFields, "cluster_specifier"),
+    fields_of("envoy.config.route.v3.RouteAction.MaxStreamDuration", kRouteActionMaxStreamDurationFields),
+    fields_of("envoy.config.route.v3.WeightedCluster", kWeightedClusterFields),
+    fields_of("envoy.config.route.v3.WeightedCluster.ClusterWeight", kWeightedClusterClusterWeightFields),
+    fields_of("envoy.config.route.v3.RedirectAction", kRedirectActionFields),
+    fields_of("envoy.config.route.v3.DirectResponseAction", kDirectResponseActionFields),
+    fields_of("envoy.config.route.v3.RetryPolicy", kRetryPolicyFields),
+    fields_of("envoy.config.route.v3.RetryPolicy.RetryHostPredicate", kRetryPolicyRetryHostPredicateFields),
+    no_fields_of("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate", "retry_host_predicate"),
+    fields_of("envoy.config.route.v3.RetryPolicy.RetryBackOff", kRetryPolicyRetryBackOffFields),
+};
+
+}  // namespace
+
+FieldTables route_tables() {
+  return all_of(kTables);
+}
+
+}  // namespace weft::config

@@ -1,0 +1,45 @@
+// What one change of configuration brings to the workers: new values and names that are gone, per kind. Immutable and shared;
+// posted to every worker, which takes it between two events. A worker applies it in the order: clusters, endpoints, routes,
+// listeners, and then the removals the other way round, so that no reference dangles in between (make before break).
+#pragma once
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weft::routing {
+class RouteTable;
+}
+namespace weft::upstream {
+struct ClusterConfig;
+struct EndpointSet;
+}  // namespace weft::upstream
+
+namespace weft::config {
+
+struct Listener;
+
+struct Update {
+  template <class T>
+  using Values = std::vector<std::shared_ptr<const T>>;
+  template <class T>
+  using Named = std::vector<std::pair<std::string, std::shared_ptr<const T>>>;
+
+  Values<Listener> listeners;
+  std::vector<std::string> removed_listeners;
+  Values<upstream::ClusterConfig> clusters;
+  std::vector<std::string> removed_clusters;
+  // Under the EDS name (service_name, else the cluster's own): several clusters may share one.
+  Named<upstream::EndpointSet> endpoints;
+  std::vector<std::string> removed_endpoints;
+  // Under the name that rds.route_config_name says.
+  Named<routing::RouteTable> routes;
+  std::vector<std::string> removed_routes;
+
+  bool empty() const {
+    return listeners.empty() && removed_listeners.empty() && clusters.empty() && removed_clusters.empty() && endpoints.empty() &&
+           removed_endpoints.empty() && routes.empty() && removed_routes.empty();
+  }
+};
+
+}  // namespace weft::config

@@ -1,0 +1,113 @@
+#include "proxy/filters/matching/config.h"
+
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/matcher/v3/regex.pb.h"
+#include "envoy/type/matcher/v3/string.pb.h"
+#include "envoy/type/v3/percent.pb.h"
+
+#include <charconv>
+
+namespace weft::filters {
+
+using routing::HeaderMatcher;
+using routing::StringMatcher;
+namespace route = envoy::config::route::v3;
+
+std::optional<routing::Regex> regex(const envoy::type::matcher::v3::RegexMatcher& from, const Where& where) {
+  Result<routing::Regex> compiled = routing::Regex::compile(from.regex());
+  if (compiled) return std::move(*compiled);
+  Where(where, "regex").fail(compiled.error().detail);
+  return {};
+}
+
+std::optional<StringMatcher> string_matcher(const envoy::type::matcher::v3::StringMatcher& from, const Where& where) {
+  using From = envoy::type::matcher::v3::StringMatcher;
+  switch (from.match_pattern_case()) {
+    case From::kExact: return StringMatcher(StringMatcher::Kind::kExact, from.exact(), from.ignore_case());
+    case From::kPrefix: return StringMatcher(StringMatcher::Kind::kPrefix, from.prefix(), from.ignore_case());
+    case From::kSuffix: return StringMatcher(StringMatcher::Kind::kSuffix, from.suffix(), from.ignore_case());
+    case From::kContains: return StringMatcher(StringMatcher::Kind::kContains, from.contains(), from.ignore_case());
+    case From::kSafeRegex: {
+      if (from.ignore_case()) {
+        Where(where, "ignore_case").fail("has no effect on safe_regex");
+        return {};
+      }
+      auto compiled = regex(from.safe_regex(), Where(where, "safe_regex"));
+      if (!compiled) return {};
+      return StringMatcher(std::move(*compiled));
+    }
+    default: where.unsupported("this kind of string matcher is not supported"); return {};
+  }
+}
+
+std::vector<StringMatcher> string_matchers(const envoy::type::matcher::v3::ListStringMatcher& from, const Where& where) {
+  std::vector<StringMatcher> out;
+  for (int i = 0; i < from.patterns_size(); ++i)
+    if (auto matcher = string_matcher(from.patterns(i), Where(where, "patterns", i))) out.push_back(std::move(*matcher));
+  return out;
+}
+
+std::optional<HeaderMatcher> header_matcher(const route::HeaderMatcher& from, const Where& where) {
+  std::optional<HeaderMatcher> out;
+  auto with = [&](StringMatcher::Kind kind, const std::string& text) { out = HeaderMatcher::string(from.name(), StringMatcher(kind, text)); };
+  switch (from.header_match_specifier_case()) {
+    case route::HeaderMatcher::kExactMatch: with(StringMatcher::Kind::kExact, from.exact_match()); break;
+    case route::HeaderMatcher::kPrefixMatch: with(StringMatcher::Kind::kPrefix, from.prefix_match()); break;
+    case route::HeaderMatcher::kSuffixMatch: with(StringMatcher::Kind::kSuffix, from.suffix_match()); break;
+    case route::HeaderMatcher::kContainsMatch: with(StringMatcher::Kind::kContains, from.contains_match()); break;
+    case route::HeaderMatcher::kSafeRegexMatch: {
+      auto compiled = regex(from.safe_regex_match(), Where(where, "safe_regex_match"));
+      if (compiled) out = HeaderMatcher::string(from.name(), StringMatcher(std::move(*compiled)));
+      break;
+    }
+    case route::HeaderMatcher::kStringMatch: {
+      auto matcher = string_matcher(from.string_match(), Where(where, "string_match"));
+      if (matcher) out = HeaderMatcher::string(from.name(), std::move(*matcher));
+      break;
+    }
+    case route::HeaderMatcher::kRangeMatch: out = HeaderMatcher::range(from.name(), from.range_match().start(), from.range_match().end()); break;
+    case route::HeaderMatcher::kPresentMatch: out = HeaderMatcher::present(from.name(), from.present_match()); break;
+    case route::HeaderMatcher::HEADER_MATCH_SPECIFIER_NOT_SET: out = HeaderMatcher::present(from.name()); break;
+  }
+  if (out) out->invert(from.invert_match()).treat_missing_as_empty(from.treat_missing_header_as_empty());
+  return out;
+}
+
+std::vector<HeaderMatcher> header_matchers(const google::protobuf::RepeatedPtrField<route::HeaderMatcher>& from, const Where& parent,
+                                           std::string_view field) {
+  std::vector<HeaderMatcher> out;
+  for (int i = 0; i < from.size(); ++i)
+    if (auto matcher = header_matcher(from[i], Where(parent, field, i))) out.push_back(std::move(*matcher));
+  return out;
+}
+
+routing::Fraction fraction(const envoy::type::v3::FractionalPercent& from) {
+  using From = envoy::type::v3::FractionalPercent;
+  const uint32_t denominator = from.denominator() == From::MILLION ? 1'000'000 : from.denominator() == From::TEN_THOUSAND ? 10'000 : 100;
+  return {from.numerator(), denominator};
+}
+
+routing::Fraction fraction(std::string_view key, routing::Fraction otherwise, const Runtime& runtime) {
+  const std::string* text = key.empty() ? nullptr : runtime.find(key);
+  if (!text) return otherwise;
+  routing::Fraction out{0, 100};
+  const char* end = text->data() + text->size();
+  auto [rest, error] = std::from_chars(text->data(), end, out.numerator);
+  if (error != std::errc()) return otherwise;
+  if (rest == end) return out;
+  if (*rest != '/' || std::from_chars(rest + 1, end, out.denominator).ptr != end || out.denominator == 0) return otherwise;
+  return out;
+}
+
+routing::Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& from, const Runtime& runtime) {
+  return fraction(from.runtime_key(), fraction(from.default_value()), runtime);
+}
+
+bool feature(const envoy::config::core::v3::RuntimeFeatureFlag& from, const Runtime& runtime) {
+  const std::string* text = runtime.find(from.runtime_key());
+  if (text && (*text == "true" || *text == "false")) return *text == "true";
+  return from.default_value().value();
+}
+
+}  // namespace weft::filters

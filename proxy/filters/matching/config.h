@@ -1,0 +1,49 @@
+// Pieces of configuration that routes, filters and access logs have in common, from proto into routing's values: matchers and
+// percentages.
+#pragma once
+#include "proxy/filters/runtime.h"
+#include "proxy/filters/where.h"
+#include "proxy/routing/matchers.h"
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace google::protobuf {
+template <class T>
+class RepeatedPtrField;
+}
+namespace envoy::config::core::v3 {
+class RuntimeFeatureFlag;
+class RuntimeFractionalPercent;
+}  // namespace envoy::config::core::v3
+namespace envoy::config::route::v3 {
+class HeaderMatcher;
+}
+namespace envoy::type::matcher::v3 {
+class ListStringMatcher;
+class RegexMatcher;
+class StringMatcher;
+}  // namespace envoy::type::matcher::v3
+namespace envoy::type::v3 {
+class FractionalPercent;
+}
+
+namespace weft::filters {
+
+// Nothing after a complaint (a regular expression that does not compile).
+std::optional<routing::Regex> regex(const envoy::type::matcher::v3::RegexMatcher& from, const Where& where);
+std::optional<routing::StringMatcher> string_matcher(const envoy::type::matcher::v3::StringMatcher& from, const Where& where);
+std::vector<routing::StringMatcher> string_matchers(const envoy::type::matcher::v3::ListStringMatcher& from, const Where& where);
+std::optional<routing::HeaderMatcher> header_matcher(const envoy::config::route::v3::HeaderMatcher& from, const Where& where);
+// `where` is the list's: items are numbered.
+std::vector<routing::HeaderMatcher> header_matchers(const google::protobuf::RepeatedPtrField<envoy::config::route::v3::HeaderMatcher>& from,
+                                                    const Where& parent, std::string_view field);
+
+routing::Fraction fraction(const envoy::type::v3::FractionalPercent& from);
+// What the runtime says for `key` (a whole percentage, or "5/1000000"), else `otherwise`.
+routing::Fraction fraction(std::string_view key, routing::Fraction otherwise, const Runtime& runtime);
+routing::Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& from, const Runtime& runtime);
+bool feature(const envoy::config::core::v3::RuntimeFeatureFlag& from, const Runtime& runtime);
+
+}  // namespace weft::filters

@@ -1,0 +1,30 @@
+#include "proxy/filters/table.h"
+
+#include "proxy/filters/http/compressor/filter.h"
+#include "proxy/filters/http/ext_authz/filter.h"
+#include "proxy/filters/http/fault/filter.h"
+
+namespace weft::filters {
+
+const std::vector<HttpFilterType>& http_filter_types() {
+  static const std::vector<HttpFilterType> types = {
+      compressor_type(),
+      ext_authz_type(),
+      fault_type(),
+  };
+  return types;
+}
+
+const HttpFilterType* find_http_filter(std::string_view message) {
+  for (const HttpFilterType& type : http_filter_types())
+    if (type.message == message) return &type;
+  return nullptr;
+}
+
+const HttpFilterType* find_route_filter(std::string_view message) {
+  for (const HttpFilterType& type : http_filter_types())
+    if (!type.route_message.empty() && type.route_message == message) return &type;
+  return nullptr;
+}
+
+}  // namespace weft::filters

@@ -1,0 +1,312 @@
+#include "proxy/config/snapshot_builder.h"
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "proxy/config/proto_loader.h"
+#include "proxy/config/values.h"
+
+#include <gtest/gtest.h>
+
+namespace weft::config {
+namespace {
+
+template <class Message>
+RawResource resource(ResourceType type, const std::string& text) {
+  std::vector<yaml::Document> documents;
+  Diagnostic problem;
+  EXPECT_TRUE(yaml::parse(text, "resource.yaml", documents, problem)) << problem.message;
+  Message message;
+  Diagnostics problems;
+  EXPECT_TRUE(load(documents.at(0), message, problems)) << render(problems);
+  return {std::string(type_url(type)), message.SerializeAsString(), {}};
+}
+RawResource cluster(const std::string& text) { return resource<envoy::config::cluster::v3::Cluster>(ResourceType::kCluster, text); }
+RawResource endpoints(const std::string& text) { return resource<envoy::config::endpoint::v3::ClusterLoadAssignment>(ResourceType::kEndpoints, text); }
+RawResource routes(const std::string& text) { return resource<envoy::config::route::v3::RouteConfiguration>(ResourceType::kRoute, text); }
+RawResource listener(const std::string& text) { return resource<envoy::config::listener::v3::Listener>(ResourceType::kListener, text); }
+
+const filters::Runtime kRuntime;
+
+class SnapshotBuilderTest : public testing::Test {
+ protected:
+  Built push(ResourceType type, std::vector<RawResource> resources, std::vector<std::string> removed = {}) {
+    Built built = build(values_, {type, std::move(resources), std::move(removed)}, context_);
+    apply(built, values_);
+    return built;
+  }
+  BuildContext context_{kRuntime};
+  Values values_;
+};
+
+// What weft-control sends for the outbound side of a sidecar.
+const char* const kCluster = R"(
+name: outbound|8080|v1|order-service.default.svc.cluster.local
+type: EDS
+eds_cluster_config: {eds_config: {ads: {}, initial_fetch_timeout: 0s, resource_api_version: V3}, service_name: outbound|8080|v1|order-service.default.svc.cluster.local}
+connect_timeout: 10s
+lb_policy: LEAST_REQUEST
+common_lb_config: {healthy_panic_threshold: {value: 0}}
+circuit_breakers: {thresholds: [{max_connections: 100, max_pending_requests: 50, max_requests: 4294967295, max_retries: 4294967295, track_remaining: true}]}
+outlier_detection: {consecutive_5xx: 3, consecutive_gateway_failure: 3, consecutive_local_origin_failure: 3, enforcing_consecutive_5xx: 100,
+  enforcing_consecutive_gateway_failure: 100, enforcing_consecutive_local_origin_failure: 100, enforcing_success_rate: 0,
+  split_external_local_origin_errors: true, interval: 10s, base_ejection_time: 10s, max_ejection_percent: 20}
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    common_http_protocol_options: {idle_timeout: 300s, max_requests_per_connection: 10}
+    explicit_http_config: {http_protocol_options: {}}
+metadata: {filter_metadata: {istio: {config: /apis/x}}}
+)";
+
+TEST_F(SnapshotBuilderTest, AClusterOfTheControlPlane) {
+  const Built built = push(ResourceType::kCluster, {cluster(kCluster)});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  ASSERT_EQ(built.update.clusters.size(), 1u);
+  const upstream::ClusterConfig& c = *built.update.clusters[0];
+  EXPECT_EQ(c.name, "outbound|8080|v1|order-service.default.svc.cluster.local");
+  EXPECT_EQ(eds_name(c), c.name);
+  EXPECT_TRUE(c.eds_over_ads);
+  EXPECT_EQ(c.policy, upstream::ClusterConfig::Policy::kLeastRequest);
+  EXPECT_EQ(c.panic_threshold, 0);
+  EXPECT_EQ(c.thresholds[0].max_connections, 100u);
+  EXPECT_TRUE(c.thresholds[0].track_remaining);
+  ASSERT_TRUE(c.outlier.has_value());
+  EXPECT_EQ(c.outlier->consecutive_5xx, 3u);
+  EXPECT_TRUE(c.outlier->split_external_local_origin_errors);
+  EXPECT_EQ(c.outlier->max_ejection_percent, 20u);
+  EXPECT_EQ(c.max_requests_per_connection, 10u);
+  EXPECT_EQ(c.idle_timeout.count(), 300'000);
+}
+
+TEST_F(SnapshotBuilderTest, EqualBytesChangeNothing) {
+  push(ResourceType::kCluster, {cluster(kCluster)});
+  const Built again = push(ResourceType::kCluster, {cluster(kCluster)});
+  EXPECT_TRUE(again.update.empty());
+  EXPECT_EQ(again.accepted.size(), 1u);
+  EXPECT_EQ(again.unchanged.size(), 1u);
+  push(ResourceType::kEndpoints, {endpoints("cluster_name: e")});
+  EXPECT_TRUE(push(ResourceType::kEndpoints, {endpoints("cluster_name: e")}).update.empty());
+  push(ResourceType::kRoute, {routes("name: r")});
+  EXPECT_TRUE(push(ResourceType::kRoute, {routes("name: r")}).update.empty());
+  EXPECT_EQ(push(ResourceType::kRoute, {routes("{name: r, vhost_header: x}")}).update.routes.size(), 1u);
+}
+
+TEST_F(SnapshotBuilderTest, TheGoodOnesApplyTheBadOneKeepsItsPredecessor) {
+  push(ResourceType::kCluster, {cluster("name: bad"), cluster("name: good")});
+  const auto before = values_.clusters.at("bad");
+  const Built built = push(ResourceType::kCluster, {cluster("{name: good, connect_timeout: 2s}"), cluster("{name: bad, type: LOGICAL_DNS, health_checks: [{}]}"), cluster("name: new")});
+  EXPECT_EQ(built.accepted, (std::vector<std::string>{"good", "new"}));
+  EXPECT_EQ(built.update.clusters.size(), 2u);
+  ASSERT_EQ(built.rejected.size(), 1u);
+  EXPECT_EQ(built.rejected[0].name, "bad");
+  EXPECT_EQ(built.nack_detail(),
+            "bad: type: LOGICAL_DNS is not supported by this version; supported: STATIC, EDS; "
+            "health_checks: envoy.config.cluster.v3.Cluster.health_checks is not supported by this version");
+  EXPECT_EQ(values_.clusters.at("bad"), before);
+  EXPECT_EQ(values_.clusters.size(), 3u);
+}
+
+TEST_F(SnapshotBuilderTest, BytesAndNamesThatCannotBe) {
+  RawResource broken{std::string(type_url(ResourceType::kCluster)), "\xff\xff", "x"};
+  RawResource other = cluster("name: c");
+  other.type_url = type_url(ResourceType::kRoute);
+  RawResource renamed = cluster("name: c");
+  renamed.name = "d";
+  const Built built = push(ResourceType::kCluster, {broken, other, renamed, cluster("{}"), cluster("name: twice"), cluster("name: twice")});
+  ASSERT_EQ(built.rejected.size(), 5u);
+  EXPECT_EQ(built.rejected[0].detail, "x: holds bytes that are no envoy.config.cluster.v3.Cluster");
+  EXPECT_NE(built.rejected[1].detail.find("RouteConfiguration, expected"), std::string::npos);
+  EXPECT_NE(built.rejected[2].detail.find("calls itself \"c\""), std::string::npos);
+  EXPECT_EQ(built.rejected[3].detail, "has no name");
+  EXPECT_EQ(built.rejected[4].detail, "twice: duplicate name in one response");
+  EXPECT_EQ(built.accepted, std::vector<std::string>{"twice"});
+}
+
+TEST_F(SnapshotBuilderTest, RemovesOnlyWhatIsThere) {
+  push(ResourceType::kCluster, {cluster("name: a")});
+  const Built built = push(ResourceType::kCluster, {}, {"a", "never"});
+  EXPECT_EQ(built.update.removed_clusters, std::vector<std::string>{"a"});
+  EXPECT_TRUE(values_.clusters.empty());
+}
+
+TEST_F(SnapshotBuilderTest, StaticClustersStay) {
+  context_.static_cluster = [](std::string_view name) { return name == "xds"; };
+  const Built built = push(ResourceType::kCluster, {cluster("name: xds")}, {"xds"});
+  EXPECT_EQ(built.nack_detail(), "xds: is defined in the bootstrap and cannot be replaced");
+  EXPECT_TRUE(built.update.empty());
+}
+
+TEST_F(SnapshotBuilderTest, Endpoints) {
+  const Built built = push(ResourceType::kEndpoints, {endpoints(R"(
+cluster_name: e
+endpoints:
+- locality: {region: r, zone: z}
+  load_balancing_weight: 2
+  priority: 1
+  lb_endpoints: [{endpoint: {address: {socket_address: {address: 10.0.0.2, port_value: 80}}}, health_status: DRAINING}]
+- lb_endpoints:
+  - {endpoint: {address: {socket_address: {address: "::1", port_value: 81}}, hostname: h}, load_balancing_weight: 5, health_status: HEALTHY, metadata: {}}
+)")});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  const upstream::EndpointSet& set = *built.update.endpoints.at(0).second;
+  EXPECT_EQ(set.size, 2u);
+  EXPECT_EQ(set.priorities, 2u);
+  EXPECT_EQ(set.localities.at(0).hosts.at(0).weight, 5u);
+  EXPECT_EQ(set.localities.at(0).hosts.at(0).hostname, "h");
+  EXPECT_EQ(set.localities.at(1).zone, "z");
+  EXPECT_EQ(set.localities.at(1).weight, 2u);
+  EXPECT_EQ(set.localities.at(1).hosts.at(0).health, upstream::Health::kDraining);
+
+  const Built bad = push(ResourceType::kEndpoints, {endpoints("{cluster_name: e, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: host.name, port_value: 1}}}}, {}]}]}")});
+  EXPECT_EQ(bad.nack_detail(),
+            "e: endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: malformed IP address: \"host.name\"; names are not resolved by this version; "
+            "endpoints[0].lb_endpoints[1]: needs an endpoint");
+}
+
+const char* const kRoutes = R"(
+name: "8080"
+validate_clusters: false
+max_direct_response_body_size_bytes: 1048576
+ignore_port_in_host_matching: true
+virtual_hosts:
+- name: order-service.default.svc.cluster.local:8080
+  domains: [order-service, "order-service.default.svc.cluster.local"]
+  include_request_attempt_count: true
+  routes:
+  - name: canary
+    match: {prefix: /, case_sensitive: true, headers: [{name: canary, string_match: {exact: "true"}}]}
+    metadata: {filter_metadata: {istio: {config: /x}}}
+    route:
+      cluster: outbound|8080|v2|order-service
+      timeout: 0s
+      max_grpc_timeout: 0s
+      retry_policy:
+        retry_on: connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes
+        num_retries: 2
+        retriable_status_codes: [503]
+        host_selection_retry_max_attempts: 5
+        retry_host_predicate:
+        - name: envoy.retry_host_predicates.previous_hosts
+          typed_config: {"@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}
+    typed_per_filter_config:
+      envoy.filters.http.fault: {"@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault, abort: {http_status: 500, percentage: {numerator: 100000, denominator: MILLION}}}
+  - match: {safe_regex: {regex: "/v[0-9]+/.*"}}
+    route:
+      weighted_clusters: {clusters: [{name: v1, weight: 95, host_rewrite_literal: h}, {name: v2, weight: 5, request_headers_to_add: [{header: {key: X-Split, value: b}}]}]}
+      prefix_rewrite: /x
+      host_rewrite_literal: inner
+  - match: {path: /old}
+    redirect: {path_redirect: /new, response_code: PERMANENT_REDIRECT}
+  - match: {path: /direct}
+    direct_response: {status: 418, body: {inline_string: tea}}
+)";
+
+TEST_F(SnapshotBuilderTest, RoutesOfTheControlPlane) {
+  const Built built = push(ResourceType::kRoute, {routes(kRoutes)});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  const auto& options = built.update.routes.at(0).second->options();
+  EXPECT_TRUE(options.ignore_port_in_host_matching);
+  EXPECT_EQ(options.max_direct_response_body_size, 1048576u);
+  const routing::VirtualHost& host = options.virtual_hosts.at(0);
+  EXPECT_TRUE(host.include_request_attempt_count);
+  const routing::Forward& first = *host.routes.at(0).forward();
+  EXPECT_EQ(first.cluster, "outbound|8080|v2|order-service");
+  EXPECT_EQ(first.timeout.count(), 0);
+  EXPECT_EQ(first.max_grpc_timeout->count(), 0);
+  EXPECT_EQ(first.retry->num_retries, 2u);
+  EXPECT_EQ(first.retry->host_selection_retry_max_attempts, 5u);
+  EXPECT_TRUE(first.retry->avoid_previous_hosts);
+  EXPECT_TRUE(first.retry->retry_on & routing::kRetryOnGrpcUnavailable);
+  ASSERT_NE(host.routes[0].filters, nullptr);
+  EXPECT_EQ(host.routes[0].filters->at(0).filter, "envoy.filters.http.fault");
+  const routing::Forward& second = *host.routes.at(1).forward();
+  EXPECT_EQ(second.weighted->clusters.at(0).host_rewrite, "h");
+  EXPECT_EQ(second.weighted->clusters.at(1).weight, 5u);
+  EXPECT_EQ(second.weighted->clusters.at(1).mutations->request.add.at(0).name(), "x-split");
+  EXPECT_EQ(second.rewrite->prefix, "/x");
+  EXPECT_EQ(second.timeout.count(), 15'000);
+  EXPECT_EQ(host.routes.at(2).redirect()->status, 308);
+  EXPECT_EQ(host.routes.at(3).direct_response()->body, "tea");
+}
+
+TEST_F(SnapshotBuilderTest, RoutesThatMakeNoSense) {
+  auto complaint = [&](const std::string& route) {
+    return push(ResourceType::kRoute, {routes("{name: r, virtual_hosts: [{name: v, domains: ['*'], routes: [" + route + "]}]}")}).nack_detail();
+  };
+  const std::string at = "r: virtual_hosts[0].routes[0]";
+  EXPECT_EQ(complaint("{match: {safe_regex: {regex: '(a'}}, route: {cluster: c}}").find(at + ".match.safe_regex.regex: "), 0u);
+  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, retry_policy: {retry_on: 'sometimes'}}}").find("\"sometimes\" names a condition"), std::string::npos);
+  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, hash_policy: [{}]}}").find("hash_policy is not supported"), std::string::npos);
+  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c}, request_headers_to_remove: [host]}").find("request_headers_to_remove[0]: "), std::string::npos);
+  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c}, response_headers_to_add: [{header: {key: a, value: '%NOPE%'}}]}").find("response_headers_to_add[0].header: "),
+            std::string::npos);
+  EXPECT_NE(complaint("{match: {prefix: /}}").find("Route needs one of route, redirect, direct_response"), std::string::npos);
+  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c}, typed_per_filter_config: {envoy.filters.http.fault: {'@type': "
+                      "type.googleapis.com/envoy.extensions.filters.http.compressor.v3.CompressorPerRoute, disabled: true}}}")
+                .find("which is not for the filter \"envoy.filters.http.fault\""),
+            std::string::npos);
+}
+
+const char* const kListener = R"(
+name: 127.0.1.1_8080
+address: {socket_address: {address: 127.0.1.1, port_value: 8080}}
+traffic_direction: OUTBOUND
+filter_chains:
+- filters:
+  - name: envoy.filters.network.http_connection_manager
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+      stat_prefix: outbound_8080
+      rds: {route_config_name: "8080", config_source: {ads: {}, initial_fetch_timeout: 0s, resource_api_version: V3}}
+      http_filters:
+      - {name: envoy.filters.http.fault, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault}}
+      - {name: envoy.filters.http.router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+      stream_idle_timeout: 0s
+      normalize_path: true
+      path_with_escaped_slashes_action: KEEP_UNCHANGED
+      use_remote_address: false
+      server_name: istio-envoy
+)";
+
+TEST_F(SnapshotBuilderTest, AListenerOfTheControlPlane) {
+  const Built built = push(ResourceType::kListener, {listener(kListener)});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  const Listener& l = *built.update.listeners.at(0);
+  EXPECT_EQ(l.stat_prefix, "127.0.1.1_8080");
+  EXPECT_EQ(rds_name(l), "8080");
+  const HttpConnectionManager& manager = *std::get<0>(l.chain.terminal);
+  EXPECT_EQ(manager.stream_idle_timeout.count(), 0);
+  EXPECT_TRUE(manager.forwarded.path.normalize);
+  EXPECT_EQ(manager.server_name, "istio-envoy");
+  EXPECT_EQ(manager.chain.entries().size(), 1u);
+  EXPECT_EQ(manager.chain.request_head().size(), 1u);
+}
+
+TEST_F(SnapshotBuilderTest, ListenersThatMakeNoSense) {
+  auto complaint = [&](const std::string& text) { return push(ResourceType::kListener, {listener(text)}).nack_detail(); };
+  EXPECT_EQ(complaint("name: l"), "l: address: is required; filter_chains: one filter chain (or default_filter_chain) is supported by this version, found 0");
+  std::string no_router = kListener;
+  no_router.erase(no_router.find("      - {name: envoy.filters.http.router"), no_router.find("      stream_idle") - no_router.find("      - {name: envoy.filters.http.router"));
+  EXPECT_NE(complaint(no_router).find("http_filters[0]: the last filter of the chain must be the router, found \"envoy.filters.http.fault\""), std::string::npos);
+  std::string match = kListener;
+  match.replace(match.find("- filters:"), 10, "- filter_chain_match: {destination_port: 80}\n  filters:");
+  EXPECT_NE(complaint(match).find("filter_chains[0].filter_chain_match.destination_port: "), std::string::npos);
+  const std::string tcp = "{name: t, address: {socket_address: {address: 1.2.3.4, port_value: 1}}, filter_chains: [{filters: [{name: t, typed_config: {'@type': "
+                          "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t";
+  EXPECT_NE(complaint(tcp + "}}]}]}").find("TcpProxy needs one of cluster, weighted_clusters"), std::string::npos);
+  EXPECT_EQ(complaint(tcp + ", cluster: c}}]}]}"), "");
+}
+
+TEST_F(SnapshotBuilderTest, AccessLogsAreCheckedThoughNothingIsOpened) {
+  std::string text = kListener;
+  text += "      access_log: [{name: a, filter: {response_flag_filter: {flags: [UF, XX]}}, typed_config: {'@type': type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, "
+          "path: /nonexistent/x, log_format: {text_format_source: {inline_string: '%NOPE%'}}}}]\n";
+  const std::string detail = push(ResourceType::kListener, {listener(text)}).nack_detail();
+  EXPECT_NE(detail.find("access_log[0].filter.response_flag_filter.flags[1]: \"XX\" is no response flag"), std::string::npos) << detail;
+  EXPECT_NE(detail.find("access_log[0].typed_config.(FileAccessLog).log_format.text_format_source: "), std::string::npos) << detail;
+}
+
+}  // namespace
+}  // namespace weft::config

@@ -1,0 +1,198 @@
+#include "proxy/filters/http/compressor/filter.h"
+
+#include "envoy/extensions/compression/gzip/compressor/v3/gzip.pb.h"
+#include "envoy/extensions/filters/http/compressor/v3/compressor.pb.h"
+#include "fake_context.h"
+
+#include <zlib.h>
+
+namespace weft::filters {
+namespace {
+
+using Proto = envoy::extensions::filters::http::compressor::v3::Compressor;
+using observe::CompressorStat;
+
+Proto config() {
+  Proto proto;
+  proto.mutable_compressor_library()->set_name("text");
+  proto.mutable_compressor_library()->mutable_typed_config()->PackFrom(envoy::extensions::compression::gzip::compressor::v3::Gzip());
+  proto.mutable_response_direction_config();
+  return proto;
+}
+
+std::string unzipped(std::string_view text) {
+  z_stream stream{};
+  EXPECT_EQ(inflateInit2(&stream, 31), Z_OK);
+  std::string out(1 << 20, 0);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  inflate(&stream, Z_SYNC_FLUSH);
+  out.resize(stream.total_out);
+  inflateEnd(&stream);
+  return out;
+}
+
+class CompressorTest : public testing::Test {
+ protected:
+  void start(const Proto& proto) {
+    filter_.reset();
+    factory_ = factory_of(compressor_type(), proto, &registry_);
+    filter_ = std::make_unique<MadeFilter>(*factory_);
+  }
+  // Request and response heads through the filter; whether the answer will be compressed.
+  bool answered(std::string_view accept, std::initializer_list<std::pair<const char*, const char*>> headers, int status = 200, bool end = false) {
+    context_.request_.clear();
+    context_.response_.clear();
+    if (!accept.empty()) context_.request_.add("accept-encoding", accept);
+    context_.response_.set_status(status);
+    for (const auto& [name, value] : headers) context_.response_.add(name, value);
+    EXPECT_EQ((*filter_)->on_request_head(context_, true), Verdict::kContinue);
+    EXPECT_EQ((*filter_)->on_response_head(context_, end), Verdict::kContinue);
+    return context_.response_.value("content-encoding") == "gzip";
+  }
+  bool once(std::string_view accept, std::initializer_list<std::pair<const char*, const char*>> headers, int status = 200, bool end = false) {
+    start(config());
+    return answered(accept, headers, status, end);
+  }
+  Body body(std::string_view text) {
+    Body out;
+    while (!text.empty()) {
+      out.slices.push_back(copy_to_slice(context_.pool, text));
+      text.remove_prefix(out.slices.back().size);
+    }
+    return out;
+  }
+  static std::string text(const Body& body) {
+    std::string out;
+    for (const Slice& slice : body.slices) out += slice.view();
+    return out;
+  }
+  int64_t counted(unsigned metric) { return observe::compressor_scope(registry_, "main", "text", "response")->sum(metric); }
+
+  observe::Registry registry_{1};
+  FakeContext context_;
+  std::unique_ptr<const FilterFactory> factory_;
+  std::unique_ptr<MadeFilter> filter_;
+};
+
+TEST_F(CompressorTest, CompressesAndFlushesEachPiece) {
+  ASSERT_TRUE(once("gzip", {{"content-type", "text/plain; charset=utf-8"}, {"content-length", "300000"}, {"etag", "\"x\""}}));
+  EXPECT_EQ(context_.response_.find("content-length"), nullptr);
+  EXPECT_EQ(context_.response_.find("etag"), nullptr);
+  EXPECT_EQ(context_.response_.value("vary"), "Accept-Encoding");
+  std::string plain, all;
+  for (int i = 0; i < 3; ++i) {
+    std::string piece;
+    for (int n = 0; piece.size() < 100'000; ++n) piece += std::to_string(n * 7919 + i) + " ";
+    plain += piece;
+    Body b = body(piece);
+    (*filter_)->on_response_body(context_, b, false);
+    all += text(b);
+    EXPECT_EQ(unzipped(all), plain) << "what has come so far must be readable";
+  }
+  Body last;
+  (*filter_)->on_response_body(context_, last, true);
+  all += text(last);
+  EXPECT_EQ(unzipped(all), plain);
+  EXPECT_LT(all.size(), plain.size() / 2);
+  EXPECT_EQ(counted(CompressorStat::kTotalUncompressedBytes), static_cast<int64_t>(plain.size()));
+  EXPECT_EQ(counted(CompressorStat::kTotalCompressedBytes), static_cast<int64_t>(all.size()));
+  EXPECT_EQ(counted(CompressorStat::kCompressed), 1);
+}
+
+TEST_F(CompressorTest, LeavesAlone) {
+  EXPECT_FALSE(once("gzip", {{"content-type", "image/png"}, {"content-length", "1000"}}));
+  EXPECT_EQ(context_.response_.find("vary"), nullptr);
+  EXPECT_FALSE(once("gzip", {{"content-type", "text/plain"}, {"content-length", "29"}}));
+  EXPECT_EQ(counted(CompressorStat::kContentLengthTooSmall), 1);
+  EXPECT_FALSE(once("gzip", {{"content-type", "text/plain"}, {"content-encoding", "br"}}));
+  EXPECT_FALSE(once("gzip", {{"content-type", "text/plain"}, {"cache-control", "public, No-Transform"}}));
+  EXPECT_FALSE(once("gzip", {{"content-type", "text/plain"}}, 304, true));
+  EXPECT_EQ(context_.response_.value("vary"), "Accept-Encoding") << "it could have been compressed";
+  EXPECT_FALSE(once("", {{"content-type", "text/plain"}}));
+  EXPECT_EQ(counted(CompressorStat::kNoAcceptHeader), 1);
+  EXPECT_EQ(context_.response_.value("vary"), "Accept-Encoding");
+  EXPECT_TRUE(once("gzip", {{"content-type", "text/plain"}, {"content-length", "30"}}));
+  EXPECT_TRUE(once("gzip", {{"content-length", "30"}})) << "no content type: allowed";
+}
+
+TEST_F(CompressorTest, KeepsOtherVaryValues) {
+  ASSERT_TRUE(once("gzip", {{"vary", "Origin"}}));
+  EXPECT_EQ(context_.response_.value("vary"), "Origin, Accept-Encoding");
+  ASSERT_TRUE(once("gzip", {{"vary", "accept-encoding"}}));
+  EXPECT_EQ(context_.response_.value("vary"), "accept-encoding");
+}
+
+TEST_F(CompressorTest, Etags) {
+  ASSERT_TRUE(once("gzip", {{"etag", "W/\"x\""}}));
+  EXPECT_EQ(context_.response_.value("etag"), "W/\"x\"");
+  Proto proto = config();
+  proto.mutable_response_direction_config()->set_weaken_etag_on_compress(true);
+  start(proto);
+  ASSERT_TRUE(answered("gzip", {{"etag", "\"x\""}}));
+  EXPECT_EQ(context_.response_.value("etag"), "W/\"x\"");
+  proto = config();
+  proto.mutable_response_direction_config()->set_disable_on_etag_header(true);
+  start(proto);
+  EXPECT_FALSE(answered("gzip", {{"etag", "\"x\""}}));
+  EXPECT_EQ(counted(CompressorStat::kNotCompressedEtag), 1);
+}
+
+TEST_F(CompressorTest, RequestsWhereConfigured) {
+  Proto proto = config();
+  proto.mutable_request_direction_config();
+  start(proto);
+  context_.request_.add("content-type", "text/plain");
+  context_.request_.add("content-length", "5000");
+  (*filter_)->on_request_head(context_, false);
+  EXPECT_EQ(context_.request_.value("content-encoding"), "gzip");
+  EXPECT_EQ(context_.request_.find("content-length"), nullptr);
+  const std::string plain(5000, 'a');
+  Body b = body(plain);
+  (*filter_)->on_request_body(context_, b, true);
+  EXPECT_EQ(unzipped(text(b)), plain);
+}
+
+TEST_F(CompressorTest, RequestsAreLeftAloneByDefault) {
+  start(config());
+  context_.request_.add("content-type", "text/plain");
+  (*filter_)->on_request_head(context_, false);
+  EXPECT_EQ(context_.request_.find("content-encoding"), nullptr);
+  Body b = body("plain");
+  (*filter_)->on_request_body(context_, b, true);
+  EXPECT_EQ(text(b), "plain");
+}
+
+TEST_F(CompressorTest, HidesAcceptEncodingFromTheUpstream) {
+  Proto proto = config();
+  proto.mutable_response_direction_config()->set_remove_accept_encoding_header(true);
+  start(proto);
+  ASSERT_TRUE(answered("gzip", {{"content-type", "text/plain"}}));
+  EXPECT_EQ(context_.request_.find("accept-encoding"), nullptr);
+}
+
+TEST_F(CompressorTest, ARouteMaySwitchItOff) {
+  envoy::extensions::filters::http::compressor::v3::CompressorPerRoute route;
+  route.set_disabled(true);
+  context_.configs["envoy.filters.http.compressor"] = route_config_of(compressor_type(), route);
+  EXPECT_FALSE(once("gzip", {{"content-type", "text/plain"}}));
+}
+
+TEST(Negotiate, AsEnvoyDoes) {
+  EXPECT_EQ(negotiate({}), AcceptEncoding::kMissing);
+  EXPECT_EQ(negotiate(""), AcceptEncoding::kIdentity);
+  EXPECT_EQ(negotiate("gzip"), AcceptEncoding::kGzip);
+  EXPECT_EQ(negotiate("GZIP;q=0.5, identity;q=0.4"), AcceptEncoding::kGzip);
+  EXPECT_EQ(negotiate("gzip;q=0.3, identity;q=0.4"), AcceptEncoding::kIdentity);
+  EXPECT_EQ(negotiate("deflate, br"), AcceptEncoding::kNotValid);
+  EXPECT_EQ(negotiate("*"), AcceptEncoding::kWildcard);
+  EXPECT_EQ(negotiate("*;q=0"), AcceptEncoding::kNotValid);
+  EXPECT_EQ(negotiate("gzip;q=0, *"), AcceptEncoding::kNotValid);
+  EXPECT_EQ(negotiate("identity"), AcceptEncoding::kIdentity);
+  EXPECT_EQ(negotiate("gzip;q=wrong"), AcceptEncoding::kNotValid);
+}
+
+}  // namespace
+}  // namespace weft::filters

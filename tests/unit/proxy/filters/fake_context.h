@@ -1,0 +1,122 @@
+// An exchange for filter tests: heads that the test fills, a caller that notes its calls, and what the filter decided.
+#pragma once
+#include "common/base/timing_wheel.h"
+#include "common/observe/shapes.h"
+#include "proxy/filters/filter.h"
+#include "proxy/filters/table.h"
+#include "proxy/format/request_info.h"
+#include "proxy/routing/route.h"
+#include "proxy/upstream/caller.h"
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weft::filters {
+
+class FakeCaller final : public upstream::Caller {
+ public:
+  struct Pending final : upstream::Call {
+    explicit Pending(FakeCaller& caller) : caller(caller) {}
+    ~Pending() override { caller.given_up = true; }
+    FakeCaller& caller;
+  };
+  std::unique_ptr<upstream::Call> call(upstream::CallRequest request, upstream::CallEvents& events) override {
+    asked = std::move(request);
+    answer_to = &events;
+    given_up = false;
+    return std::make_unique<Pending>(*this);
+  }
+  std::optional<upstream::CallRequest> asked;
+  upstream::CallEvents* answer_to = nullptr;
+  bool given_up = false;
+};
+
+class FakeContext final : public FilterContext {
+ public:
+  http::Head& request() override { return request_; }
+  http::Head& response() override { return response_; }
+  const routing::Route* route() const override { return has_route ? &route_ : nullptr; }
+  void clear_route() override { cleared = true; }
+  const routing::FilterConfig* route_config(std::string_view name) const override {
+    auto at = configs.find(std::string(name));
+    return at == configs.end() ? nullptr : at->second.get();
+  }
+  format::RequestInfo& info() override { return info_; }
+  void reply(LocalReply r) override { replied = std::move(r); }
+  void resume_request() override { ++resumed; }
+  void resume_response() override {}
+  TimingWheel& wheel() override { return wheel_; }
+  uint64_t random() override { return next_random; }
+  SlabPool& slabs() override { return pool; }
+  upstream::Caller& caller() override { return caller_; }
+  observe::Cells& http_cells() override { return cells_; }
+  unsigned thread() const override { return 0; }
+
+  // Runs the loop until `done` or two seconds are over.
+  bool run_until(const std::function<bool()>& done) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    while (!done() && std::chrono::steady_clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(50)), io.restart();
+    return done();
+  }
+
+  SlabPool pool;
+  boost::asio::io_context io{1};
+  TimingWheel wheel_{io.get_executor()};
+  http::Head request_{pool}, response_{pool};
+  routing::Route route_;
+  format::RequestInfo info_;
+  FakeCaller caller_;
+  observe::Cells cells_{observe::kHttpShape};
+  std::map<std::string, std::shared_ptr<const routing::FilterConfig>> configs;
+  std::optional<LocalReply> replied;
+  uint64_t next_random = 0;
+  int resumed = 0;
+  bool cleared = false, has_route = true;
+};
+
+// A filter as the exchange makes it: through its factory, in memory of its own.
+class MadeFilter {
+ public:
+  explicit MadeFilter(const FilterFactory& factory) : memory_(static_cast<char*>(::operator new(factory.size(), std::align_val_t(factory.alignment())))), alignment_(factory.alignment()) {
+    filter_ = factory.create(memory_);
+  }
+  ~MadeFilter() {
+    filter_->~HttpFilter();
+    ::operator delete(memory_, std::align_val_t(alignment_));
+  }
+  MadeFilter(const MadeFilter&) = delete;
+  HttpFilter* operator->() { return filter_; }
+
+ private:
+  char* memory_;
+  size_t alignment_;
+  HttpFilter* filter_;
+};
+
+// A factory from the serialised message.
+template <class Message>
+std::unique_ptr<const FilterFactory> factory_of(const HttpFilterType& type, const Message& message, observe::Registry* registry = nullptr, const Runtime& runtime = {}) {
+  Diagnostics problems;
+  const Where where(problems, "f");
+  auto factory = type.make(std::string(type.name), message.SerializeAsString(), {runtime, registry, "main"}, where);
+  EXPECT_TRUE(problems.empty()) << render(problems);
+  return factory;
+}
+template <class Message>
+std::shared_ptr<const routing::FilterConfig> route_config_of(const HttpFilterType& type, const Message& message) {
+  Diagnostics problems;
+  const Where where(problems, "f");
+  const Runtime runtime;
+  auto config = type.make_for_route(message.SerializeAsString(), {runtime, nullptr, {}}, where);
+  EXPECT_TRUE(problems.empty()) << render(problems);
+  return config;
+}
+
+}  // namespace weft::filters
