@@ -19,11 +19,11 @@ Error failure(const Endpoint& address, const char* call) { return system_error("
 
 }  // namespace
 
-Result<ListeningSockets> open_listeners(const Endpoint& address, unsigned count, int backlog) {
+Result<ListeningSockets> bind_listeners(const Endpoint& address, unsigned count) {
   ListeningSockets opened{address, {}};
   auto give_up = [&](const char* call) {
     Error error = failure(opened.address, call);
-    for (int fd : opened.fds) ::close(fd);
+    close_sockets(opened);
     return error;
   };
   for (unsigned i = 0; i < count; ++i) {
@@ -40,9 +40,28 @@ Result<ListeningSockets> open_listeners(const Endpoint& address, unsigned count,
       ::getsockname(fd, opened.address.data(), &size);
     }
   }
-  for (int fd : opened.fds)
-    if (::listen(fd, backlog) != 0) return give_up("listen on");
   return opened;
+}
+
+Status start_listening(const ListeningSockets& sockets, int backlog) {
+  for (int fd : sockets.fds) {
+    if (::listen(fd, backlog) == 0) continue;
+    Error error = failure(sockets.address, "listen on");
+    close_sockets(sockets);
+    return error;
+  }
+  return {};
+}
+
+Result<ListeningSockets> open_listeners(const Endpoint& address, unsigned count, int backlog) {
+  auto bound = bind_listeners(address, count);
+  if (!bound) return bound;
+  if (Status listening = start_listening(*bound, backlog); !listening) return listening.error();
+  return bound;
+}
+
+void close_sockets(const ListeningSockets& sockets) {
+  for (int fd : sockets.fds) ::close(fd);
 }
 
 class Acceptor::Impl : public std::enable_shared_from_this<Acceptor::Impl> {

@@ -17,9 +17,14 @@ struct ListeningSockets {
   std::vector<int> fds;    // `count` of them; the caller owns them
 };
 
-// Opens `count` sockets on `address`. The first is bound without SO_REUSEPORT, which would hide that another process has the
+// Binds `count` sockets to `address`; nobody can connect yet. The first is bound without SO_REUSEPORT, which would hide that another process has the
 // port and share its connections. Errors name the address: "127.0.0.1:80: Address already in use".
+Result<ListeningSockets> bind_listeners(const Endpoint& address, unsigned count);
+// From now on clients can connect. On failure the sockets are closed.
+Status start_listening(const ListeningSockets& sockets, int backlog);
+// Both in one.
 Result<ListeningSockets> open_listeners(const Endpoint& address, unsigned count, int backlog);
+void close_sockets(const ListeningSockets& sockets);
 
 // One of them on its worker: accepts as long as it lives. Out of descriptors it pauses and tries again.
 class Acceptor {

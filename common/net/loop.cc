@@ -59,6 +59,7 @@ void Loop::end_event() {
       dying.swap(retired_);
     }
   }
+  for (const auto& hook : hooks_) hook();
   ending_ = false;
 }
 

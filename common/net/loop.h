@@ -46,6 +46,8 @@ class Loop {
   void mark_dirty(Connection& connection) { dirty_.push_back(&connection); }
   void forget(Connection& connection);
   void retire(std::unique_ptr<Retirable> dead) { retired_.push_back(std::move(dead)); }
+  // Calls `hook` at the end of every event, for as long as the loop lives.
+  void at_event_end(std::function<void()> hook) { hooks_.push_back(std::move(hook)); }
   void end_event();
   // Keeps run() from returning while nothing is going on; released by stop().
   void stop();
@@ -59,6 +61,7 @@ class Loop {
   uint64_t random_[2];
   std::vector<Connection*> dirty_, flushing_;
   std::vector<std::unique_ptr<Retirable>> retired_;
+  std::vector<std::function<void()>> hooks_;
   bool ending_ = false;
 };
 

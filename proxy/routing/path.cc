@@ -42,7 +42,7 @@ bool ends_segment(std::string_view path, size_t at) { return at >= path.size() |
 void drop_segment(std::string& out) {
   out.pop_back();
   while (!out.empty() && out.back() != '/') out.pop_back();
-  if (out.empty()) out = "/";
+  if (out.empty()) out.assign(1, '/');
 }
 
 std::optional<std::string> canonical(std::string_view path) {

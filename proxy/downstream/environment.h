@@ -1,0 +1,79 @@
+// What a worker lends to the connections that it serves. Everything here belongs to one worker and outlives its connections.
+#pragma once
+#include "common/net/loop.h"
+#include "common/observe/metrics.h"
+#include "proxy/config/values.h"
+#include "proxy/upstream/caller.h"
+#include "proxy/upstream/cluster.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weft::downstream {
+
+class Exchange;
+
+// Where a route configuration arrives: RDS changes the table, requests keep the one they began with.
+struct RouteSlot {
+  std::shared_ptr<const routing::RouteTable> table;
+};
+
+// Exchanges are recycled: their header tables and buffers are warm. One that ended may still be on the stack, so it rests until
+// the event is over.
+class ExchangePool {
+ public:
+  explicit ExchangePool(net::Loop& loop);
+  ~ExchangePool();
+  Exchange* take();
+  void give(Exchange* exchange);
+
+ private:
+  void wake();
+  net::Loop& loop_;
+  std::vector<std::unique_ptr<Exchange>> spare_, resting_;
+};
+
+// Who keeps connections: told when one is over.
+class ConnectionOwner {
+ public:
+  virtual void on_connection_over(net::Connection& connection) = 0;
+
+ protected:
+  ~ConnectionOwner() = default;
+};
+
+struct Environment {
+  net::Loop& loop;
+  upstream::ClusterTable& clusters;
+  upstream::Caller& caller;
+  ExchangePool& exchanges;
+  // The process is going away: answers carry `connection: close`, HTTP/2 gets GOAWAY.
+  bool draining = false;
+};
+
+// A connection manager as one worker runs it. Connections keep the one they began with.
+struct HttpService {
+  Environment& environment;
+  std::shared_ptr<const config::HttpConnectionManager> config;
+  std::shared_ptr<RouteSlot> routes;
+  std::shared_ptr<observe::Scope> http_scope, listener_scope, listener_http_scope;
+  observe::Cells& http;            // observe::HttpStat
+  observe::Cells& listener;        // observe::ListenerStat
+  observe::Cells& listener_http;   // observe::ListenerHttpStat
+  std::string listener_name;
+  uint32_t buffer_limit = 1 << 20;
+};
+
+// A tcp_proxy likewise.
+struct TcpService {
+  Environment& environment;
+  std::shared_ptr<const config::TcpProxy> config;
+  std::shared_ptr<observe::Scope> tcp_scope, listener_scope;
+  observe::Cells& tcp;             // observe::TcpStat
+  observe::Cells& listener;        // observe::ListenerStat
+  std::string listener_name;
+  uint32_t buffer_limit = 1 << 20;
+};
+
+}  // namespace weft::downstream

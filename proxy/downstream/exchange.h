@@ -1,0 +1,186 @@
+// One request and its answer: fed by the client's codec on one side and by its attempt on the upstream on the other, with the
+// filters in between. An object without a loop of its own; recycled. It pins what it uses of the configuration: its
+// connection manager, route table and cluster.
+//
+// The request's way: on_head -> request filters -> route() -> start_attempt() -> send_request(). The answer's way:
+// on_attempt_head (or reply()) -> response filters -> send_response(). Each side waits for the other through pause and resume.
+#pragma once
+#include "common/base/timing_wheel.h"
+#include "common/http/codec.h"
+#include "proxy/downstream/environment.h"
+#include "proxy/filters/filter.h"
+#include "proxy/format/request_info.h"
+#include "proxy/routing/forwarded.h"
+#include "proxy/routing/timeouts.h"
+#include "proxy/upstream/attempt.h"
+#include "proxy/upstream/retry.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft::downstream {
+
+class HttpConnection;
+
+class Exchange final : public http::StreamReceiver, public filters::FilterContext, private upstream::AttemptEvents {
+ public:
+  explicit Exchange(net::Loop& loop);
+  ~Exchange();
+
+  void begin(HttpConnection& connection, http::Stream& stream);
+  // Where the connection keeps it.
+  size_t index = 0;
+
+  // --- http::StreamReceiver: the client ---
+  http::Head& incoming_head() override { return request_; }
+  http::Head& incoming_trailers() override { return request_trailers_; }
+  void on_head(bool end) override;
+  void on_informational() override {}
+  void on_body(Slice slice, bool end) override;
+  void on_trailers() override;
+  void on_reset(http::ResetReason reason, std::string_view details) override;
+  void on_invalid(int status, std::string_view details) override;
+  void on_drained() override;
+  bool awaits_head() const { return phase_ == Phase::kHead; }
+  // The request's head has been awaited for too long.
+  void on_slow_head();
+
+  // --- filters::FilterContext ---
+  http::Head& request() override { return request_; }
+  http::Head& response() override { return response_; }
+  const routing::Route* route() const override { return route_; }
+  void clear_route() override { route_cleared_ = true; }
+  const routing::FilterConfig* route_config(std::string_view filter_name) const override;
+  format::RequestInfo& info() override { return info_; }
+  void reply(filters::LocalReply reply) override;
+  void resume_request() override;
+  void resume_response() override;
+  TimingWheel& wheel() override { return loop_.wheel(); }
+  uint64_t random() override { return loop_.random(); }
+  SlabPool& slabs() override { return loop_.slabs(); }
+  upstream::Caller& caller() override { return service_->environment.caller; }
+  observe::Cells& http_cells() override { return service_->http; }
+  unsigned thread() const override { return loop_.thread(); }
+
+ private:
+  enum class Phase : uint8_t {
+    kIdle,        // resting
+    kHead,        // the request's head is awaited
+    kFiltering,   // request filters run, or one of them waits
+    kForwarding,  // the upstream has it, or will
+    kAnswering,   // the answer is on its way
+    kOver,
+  };
+
+  // --- upstream::AttemptEvents ---
+  http::Head& response_head() override { return response_; }
+  http::Head& response_trailers() override { return response_trailers_; }
+  void on_attempt_ready() override;
+  void on_attempt_informational() override;
+  void on_attempt_head(bool end) override;
+  void on_attempt_body(Slice slice, bool end) override;
+  void on_attempt_trailers() override;
+  void on_attempt_failed(upstream::AttemptEnd how, std::string_view detail) override;
+  void on_attempt_drained() override;
+
+  // The request's way.
+  bool admit();
+  void match_route();
+  void make_filters();
+  void destroy_filters();
+  void run_request_filters(size_t from);
+  void go_upstream();
+  bool forward_to_cluster(const routing::Forward& forward);
+  void start_attempt();
+  void take_request_body(Slice slice, bool end);
+  void send_request_body();
+  void end_request();
+  // The answer's way.
+  bool retry_on_head();
+  void schedule_retry(const upstream::RetryDecision& decision);
+  void note_not_retried(const upstream::RetryDecision& decision);
+  void begin_response(bool end);
+  void run_response_filters(size_t from);
+  void send_response_head();
+  void take_response_body(Slice slice, bool end);
+  void send_response_body(Slice slice, bool end);
+  void take_response_trailers();
+  void end_response();
+  void answer(int status, std::string_view body, std::string_view details);
+  void fail(int status, std::string_view body, std::string_view details, observe::ResponseFlag flag);
+  void redirect(const routing::Redirect& redirect);
+  void abandon();  // the answer had begun and cannot be completed
+  // Ends.
+  void finish_if_over();
+  void finish();
+  void record();
+  void rest();
+  // Timeouts.
+  void arm_idle();
+  void on_stream_idle();
+  void on_request_too_long();
+  void on_stream_too_long();
+  void on_route_timeout();
+  void on_per_try_timeout();
+  void on_retry_due();
+  void arm_route_timeout();
+  void note_upstream_code(int status);
+
+  net::Loop& loop_;
+  HttpConnection* connection_ = nullptr;
+  http::Stream* stream_ = nullptr;
+  std::shared_ptr<HttpService> service_;
+  http::Head request_, request_trailers_, response_, response_trailers_;
+  format::RequestInfo info_;
+
+  std::shared_ptr<const routing::RouteTable> table_;
+  const routing::Route* route_ = nullptr;
+  const routing::WeightedCluster* weighted_ = nullptr;
+  std::shared_ptr<upstream::Cluster> cluster_;
+  std::shared_ptr<const upstream::EndpointSet> endpoints_;
+  upstream::Attempt attempt_{*this};
+  std::optional<upstream::RetryState> retry_;
+  std::shared_ptr<upstream::Budget> retry_budget_;
+  std::vector<const upstream::HostState*> tried_;
+  routing::Timeouts timeouts_;
+  std::string address_text_, local_text_, client_text_, failure_text_, details_text_, hostname_text_;
+
+  // Filters: in the arena, in the plan's order; those from `made_` on do not exist.
+  const filters::ChainPlan* plan_ = nullptr;
+  std::vector<filters::HttpFilter*> filters_;
+  std::unique_ptr<std::byte[]> arena_;
+  size_t arena_size_ = 0;
+  size_t next_request_filter_ = 0, next_response_filter_ = 0;
+
+  // The request's body that has not been sent, or is kept for another attempt.
+  std::vector<Slice> body_;
+  size_t body_bytes_ = 0, body_sent_ = 0;   // body_sent_: how many slices of body_ the present attempt has got
+  bool keep_body_ = false;
+  std::vector<Slice> held_request_;         // came while a request filter waits
+  std::vector<Slice> held_response_;        // came while a response filter waits
+
+  Phase phase_ = Phase::kIdle;
+  bool request_ended_ = false;              // the client has said all
+  bool request_filtered_end_ = false;       // and so have the filters
+  bool has_request_trailers_ = false, has_response_trailers_ = false;
+  bool request_sent_ = false;               // the present attempt has the whole request
+  bool request_waits_ = false, response_waits_ = false;
+  bool response_ended_ = false;             // the upstream (or we ourselves) has said all
+  bool response_head_sent_ = false, response_sent_ = false;
+  bool local_ = false;                      // the answer is ours
+  bool head_request_ = false, grpc_ = false;
+  bool route_cleared_ = false, replying_ = false;
+  bool timed_out_ = false, upstream_counted_ = false, local_body_pending_ = false;
+
+  Timeout<Exchange, &Exchange::on_stream_idle> idle_timeout_{*this};
+  Timeout<Exchange, &Exchange::on_request_too_long> request_timeout_{*this};
+  Timeout<Exchange, &Exchange::on_stream_too_long> stream_timeout_{*this};
+  Timeout<Exchange, &Exchange::on_route_timeout> route_timeout_{*this};
+  Timeout<Exchange, &Exchange::on_per_try_timeout> try_timeout_{*this};
+  Timeout<Exchange, &Exchange::on_retry_due> retry_timer_{*this};
+};
+
+}  // namespace weft::downstream

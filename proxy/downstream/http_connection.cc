@@ -1,0 +1,227 @@
+#include "proxy/downstream/http_connection.h"
+
+#include "common/observe/shapes.h"
+#include "proxy/downstream/exchange.h"
+
+#include <atomic>
+
+namespace weft::downstream {
+namespace {
+
+using observe::HttpStat;
+using observe::ListenerStat;
+using Codec = config::HttpConnectionManager::Codec;
+
+std::atomic<uint64_t> next_id{1};
+
+}  // namespace
+
+ExchangePool::ExchangePool(net::Loop& loop) : loop_(loop) {
+  loop.at_event_end([this] { wake(); });
+}
+ExchangePool::~ExchangePool() = default;
+
+Exchange* ExchangePool::take() {
+  if (spare_.empty()) return new Exchange(loop_);
+  Exchange* exchange = spare_.back().release();
+  spare_.pop_back();
+  return exchange;
+}
+
+void ExchangePool::give(Exchange* exchange) { resting_.emplace_back(exchange); }
+
+void ExchangePool::wake() {
+  constexpr size_t kSpare = 64;
+  while (!resting_.empty()) {
+    if (spare_.size() < kSpare) spare_.push_back(std::move(resting_.back()));
+    resting_.pop_back();
+  }
+}
+
+HttpConnection::HttpConnection(ConnectionOwner& owner, std::shared_ptr<HttpService> service, std::unique_ptr<net::Stream> stream)
+    : Connection(service->environment.loop, std::move(stream)),
+      owner_(owner),
+      service_(std::move(service)),
+      opened_with_(service_),
+      nothing_(loop().slabs()),
+      peer_text_(net::to_string(peer_address())),
+      local_text_(net::to_string(local_address())),
+      opened_(std::chrono::steady_clock::now()),
+      id_(next_id.fetch_add(1, std::memory_order_relaxed)) {
+  service_->http.add(HttpStat::kDownstreamCxTotal);
+  service_->http.add(HttpStat::kDownstreamCxActive);
+  service_->listener.add(ListenerStat::kDownstreamCxTotal);
+  service_->listener.add(ListenerStat::kDownstreamCxActive);
+}
+
+HttpConnection::~HttpConnection() {
+  observe::Cells& http = opened_with_->http;
+  http.sub(HttpStat::kDownstreamCxActive);
+  http.add(HttpStat::kDownstreamCxDestroy);
+  http.add(HttpStat::kDownstreamCxRxBytesTotal, static_cast<int64_t>(bytes_received()));
+  http.add(HttpStat::kDownstreamCxTxBytesTotal, static_cast<int64_t>(bytes_sent()));
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - opened_);
+  http.record(HttpStat::kDownstreamCxLengthMs, static_cast<uint64_t>(age.count()));
+  opened_with_->listener.record(ListenerStat::kDownstreamCxLengthMs, static_cast<uint64_t>(age.count()));
+  opened_with_->listener.sub(ListenerStat::kDownstreamCxActive);
+  opened_with_->listener.add(ListenerStat::kDownstreamCxDestroy);
+  if (codec_) http.sub(codec_->protocol() == http::Protocol::kHttp2 ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
+}
+
+void HttpConnection::begin() {
+  const config::HttpConnectionManager& config = *service_->config;
+  if (config.codec != Codec::kAuto) choose_codec();
+  if (config.idle_timeout.count() > 0) loop().wheel().arm(idle_, config.idle_timeout);
+  if (config.max_connection_duration.count() > 0) loop().wheel().arm(age_, config.max_connection_duration);
+  draining_ = service_->environment.draining;
+  start();
+}
+
+// False: the first bytes cannot tell yet.
+bool HttpConnection::choose_codec() {
+  const config::HttpConnectionManager& config = *service_->config;
+  bool http2 = config.codec == Codec::kHttp2;
+  if (config.codec == Codec::kAuto) {
+    const std::optional<bool> told = http::is_http2_preface(in_.view());
+    if (!told) return false;
+    http2 = *told;
+  }
+  codec_ = http2 ? http::make_http2_server(*this, config.http2, loop().slabs()) : http::make_http1_server(*this, config.http1, loop().slabs());
+  observe::Cells& http = opened_with_->http;
+  http.add(http2 ? HttpStat::kDownstreamCxHttp2Total : HttpStat::kDownstreamCxHttp1Total);
+  http.add(http2 ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
+  if (draining_) codec_->drain();
+  return true;
+}
+
+void HttpConnection::on_bytes() {
+  if (!codec_ && !choose_codec()) return;
+  const Status status = codec_->receive(in_);
+  if (over_) return;
+  if (!status && !protocol_error_) service_->http.add(HttpStat::kDownstreamCxProtocolError);
+  close_if_done();
+}
+
+void HttpConnection::on_flushed() {
+  if (!codec_) return;
+  codec_->on_flushed();
+  if (!over_) close_if_done();
+}
+
+void HttpConnection::close_if_done() {
+  if (!codec_ || !codec_->wants_close() || closing_gently()) return;
+  if (codec_->wants_reset()) {  // nothing else tells the client that what it got is cut short
+    close(true);
+    return over();
+  }
+  // The client may still be sending: a plain close would reset the connection under our last words.
+  close_gently(service_->config->delayed_close_timeout);
+}
+
+void HttpConnection::on_peer_ended() {
+  if (codec_ && codec_->on_peer_ended()) return;  // an answer is under way, and the client still listens
+  service_->http.add(HttpStat::kDownstreamCxDestroyRemote);
+  if (codec_ && codec_->active_streams() > 0) {
+    service_->http.add(HttpStat::kDownstreamCxDestroyActiveRq);
+    service_->http.add(HttpStat::kDownstreamCxDestroyRemoteActiveRq);
+  }
+  close();
+  over();
+}
+
+void HttpConnection::on_closed(int error) {
+  if (error != 0) {
+    service_->http.add(HttpStat::kDownstreamCxDestroyRemote);
+    if (codec_ && codec_->active_streams() > 0) {
+      service_->http.add(HttpStat::kDownstreamCxDestroyActiveRq);
+      service_->http.add(HttpStat::kDownstreamCxDestroyRemoteActiveRq);
+    }
+  } else {
+    service_->http.add(HttpStat::kDownstreamCxDestroyLocal);
+  }
+  over();
+}
+
+void HttpConnection::over() {
+  if (over_) return;
+  over_ = true;
+  idle_.disarm();
+  age_.disarm();
+  slow_head_.disarm();
+  if (codec_) codec_->on_connection_lost();
+  // What the codec no longer knows of: an exchange whose stream had ended for it.
+  while (!exchanges_.empty()) exchanges_.back()->on_reset(http::ResetReason::kConnectionClosed, "downstream_remote_disconnect");
+  owner_.on_connection_over(*this);
+}
+
+http::StreamReceiver& HttpConnection::on_new_stream(http::Stream& stream) {
+  const config::HttpConnectionManager& config = *service_->config;
+  idle_.disarm();
+  ++requests_;
+  if (config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection && !draining_) {
+    service_->http.add(HttpStat::kDownstreamCxMaxRequestsReached);
+    drain();
+  } else if ((service_->environment.draining || drain_with_next_) && !draining_) {
+    drain();
+  }
+  if (config.request_headers_timeout.count() > 0) loop().wheel().arm(slow_head_, config.request_headers_timeout);
+  Exchange* exchange = service_->environment.exchanges.take();
+  exchange->index = exchanges_.size();
+  exchanges_.push_back(exchange);
+  exchange->begin(*this, stream);
+  return *exchange;
+}
+
+void HttpConnection::on_request_head() { slow_head_.disarm(); }
+
+void HttpConnection::on_exchange_over(Exchange& exchange) {
+  const size_t index = exchange.index;
+  exchanges_[index] = exchanges_.back();
+  exchanges_[index]->index = index;
+  exchanges_.pop_back();
+  service_->environment.exchanges.give(&exchange);
+}
+
+void HttpConnection::on_stream_over() {
+  if (over_ || codec_->active_streams() > 0) return;
+  if (service_->config->idle_timeout.count() > 0) loop().wheel().arm(idle_, service_->config->idle_timeout);
+  if (codec_->wants_close()) mark_dirty();
+}
+
+void HttpConnection::drain() {
+  if (draining_) return;
+  draining_ = true;
+  if (!codec_) return;
+  service_->http.add(HttpStat::kDownstreamCxDrainClose);
+  codec_->drain();
+  mark_dirty();
+  close_if_done();
+}
+
+void HttpConnection::abort() {
+  if (over_) return;
+  service_->http.add(HttpStat::kDownstreamCxDestroyLocal);
+  close();
+  over();
+}
+
+void HttpConnection::on_idle() {
+  service_->http.add(HttpStat::kDownstreamCxIdleTimeout);
+  if (!codec_) {
+    close();
+    return over();
+  }
+  drain();
+}
+
+void HttpConnection::on_old() {
+  service_->http.add(HttpStat::kDownstreamCxMaxDurationReached);
+  drain();
+}
+
+void HttpConnection::on_slow_head() {
+  for (size_t i = exchanges_.size(); i > 0; --i)
+    if (exchanges_[i - 1]->awaits_head()) return exchanges_[i - 1]->on_slow_head();
+}
+
+}  // namespace weft::downstream

@@ -1,0 +1,73 @@
+#include "proxy/downstream/local_reply.h"
+
+#include <cstdio>
+#include <ctime>
+#include <string>
+
+namespace weft::downstream {
+namespace {
+
+// gRPC's message is percent-encoded: printable ASCII but '%' stays (PROTOCOL-HTTP2).
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (unsigned char c : text) {
+    if (c >= 0x20 && c < 0x7f && c != '%') {
+      out += static_cast<char>(c);
+    } else {
+      char escape[4];
+      std::snprintf(escape, sizeof escape, "%%%02X", c);
+      out += escape;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+int grpc_status(int http_status) {
+  switch (http_status) {
+    case 400: return 13;
+    case 401: return 16;
+    case 403: return 7;
+    case 404: return 12;
+    case 429:
+    case 502:
+    case 503:
+    case 504: return 14;
+    default: return 2;
+  }
+}
+
+std::string_view make_local_reply(http::Head& head, const filters::LocalReply& reply, ReplyShape shape) {
+  using http::HeaderId;
+  if (shape.grpc) {
+    head.set_status(200);
+    head.add(HeaderId::kContentType, "application/grpc");
+    head.add(HeaderId::kGrpcStatus, std::to_string(grpc_status(reply.status)));
+    if (!reply.body.empty() && !shape.head) head.add(HeaderId::kGrpcMessage, percent_encoded(reply.body));
+    for (const auto& [name, value] : reply.headers) head.set(name, value);
+    return {};
+  }
+  head.set_status(reply.status);
+  for (const auto& [name, value] : reply.headers) head.set(name, value);
+  if (reply.body.empty()) return {};
+  head.set(HeaderId::kContentLength, std::to_string(reply.body.size()));
+  if (!head.has(HeaderId::kContentType)) head.add(HeaderId::kContentType, "text/plain");
+  return reply.body;
+}
+
+std::string_view http_date() {
+  thread_local char text[40];
+  thread_local time_t made = 0;
+  timespec now;
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  if (now.tv_sec != made) {
+    made = now.tv_sec;
+    tm parts;
+    gmtime_r(&made, &parts);
+    strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  }
+  return text;
+}
+
+}  // namespace weft::downstream

@@ -1,0 +1,24 @@
+// Answers that the proxy gives itself: their heads, and what gRPC clients get instead.
+#pragma once
+#include "common/http/head.h"
+#include "proxy/filters/filter.h"
+
+#include <string_view>
+
+namespace weft::downstream {
+
+struct ReplyShape {
+  bool grpc = false;   // the request was gRPC: status 200, the rest in grpc-status and grpc-message
+  bool head = false;   // the request was HEAD: no body
+};
+
+// Fills `head` and returns the body to send (it lives in `reply`); empty: none.
+std::string_view make_local_reply(http::Head& head, const filters::LocalReply& reply, ReplyShape shape);
+
+// gRPC's status for an HTTP one (grpc's http-grpc-status-mapping).
+int grpc_status(int http_status);
+
+// The `date` of now, as RFC 9110 5.6.7 wants it; made once a second and thread.
+std::string_view http_date();
+
+}  // namespace weft::downstream

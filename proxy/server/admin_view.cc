@@ -1,0 +1,240 @@
+#include "proxy/server/admin_view.h"
+
+#include "common/base/log.h"
+#include "common/observe/shapes.h"
+#include "proxy/server/server.h"
+#include "proxy/telemetry/log_file.h"
+
+#include "envoy/admin/v3/server_info.pb.h"
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/config/core/v3/base.pb.h"
+
+#include <google/protobuf/util/time_util.h>
+#include <malloc.h>
+#include <spdlog/spdlog.h>
+
+#include <fstream>
+
+#ifndef WEFT_VERSION
+#define WEFT_VERSION "0.1.0"
+#endif
+
+namespace weft::server {
+namespace {
+
+using admin::ConfigEntry;
+using observe::ServerStat;
+
+int health_of(upstream::Health health) {
+  switch (health) {
+    case upstream::Health::kUnknown:
+    case upstream::Health::kHealthy: return 1;
+    case upstream::Health::kUnhealthy: return 2;
+    case upstream::Health::kDraining: return 3;
+    case upstream::Health::kTimeout: return 4;
+    case upstream::Health::kDegraded: return 5;
+  }
+  return 1;
+}
+
+admin::BreakerView breakers_of(const upstream::Thresholds& thresholds) {
+  return {thresholds.max_connections, thresholds.max_pending_requests, thresholds.max_requests, thresholds.max_retries};
+}
+
+ConfigEntry::Kind kind_of(config::ResourceType type) {
+  switch (type) {
+    case config::ResourceType::kCluster: return ConfigEntry::Kind::kCluster;
+    case config::ResourceType::kEndpoints: return ConfigEntry::Kind::kEndpoint;
+    case config::ResourceType::kListener: return ConfigEntry::Kind::kListener;
+    case config::ResourceType::kRoute: return ConfigEntry::Kind::kRoute;
+  }
+  return ConfigEntry::Kind::kCluster;
+}
+
+ConfigEntry static_entry(ConfigEntry::Kind kind, config::ResourceType type, const std::string& name, std::string bytes, admin::WallTime when) {
+  ConfigEntry entry;
+  entry.kind = kind;
+  entry.from_bootstrap = true;
+  entry.name = name;
+  entry.type_url = std::string(config::type_url(type));
+  entry.bytes = std::move(bytes);
+  entry.last_updated = when;
+  return entry;
+}
+
+}  // namespace
+
+AdminView::AdminView(Server& server) : server_(server), started_(std::chrono::system_clock::now()) {}
+
+AdminView::~AdminView() {
+  if (pages_) pages_->stop();
+}
+
+Status AdminView::start() {
+  const net::Endpoint& address = server_.bootstrap_.admin->address;
+  admin::AdminOptions options;
+  options.address = address.address().to_string();
+  options.port = address.port();
+  pages_ = std::make_unique<admin::AdminServer>(server_.control_.executor(), *this, server_.metrics_, options);
+  if (Status listening = pages_->listen(); !listening) return listening;
+  log::get(log::Logger::kMain).info("admin address: {}", pages_->address());
+  if (server_.flags_.admin_address_path.empty()) return {};
+  // Whole or not at all: whoever waits for the file must not read half of it.
+  const std::string& path = server_.flags_.admin_address_path;
+  const std::string draft = path + ".new";
+  std::ofstream(draft) << pages_->address();
+  if (std::rename(draft.c_str(), path.c_str()) != 0) return system_error("cannot write --admin-address-path " + path, errno);
+  return {};
+}
+
+admin::ServerView AdminView::server() {
+  admin::ServerView view;
+  view.version = "weft/" WEFT_VERSION "/Clean/RELEASE/none";
+  switch (server_.state_) {
+    case Server::State::kPreInitializing: view.state = admin::ServerState::kPreInitializing; break;
+    case Server::State::kInitializing: view.state = admin::ServerState::kInitializing; break;
+    case Server::State::kLive: view.state = server_.health_check_failed_ ? admin::ServerState::kDraining : admin::ServerState::kLive; break;
+    case Server::State::kDraining: view.state = admin::ServerState::kDraining; break;
+  }
+  view.uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - server_.started_);
+  view.node_bytes = server_.bootstrap_.node->SerializeAsString();
+  const Flags& flags = server_.flags_;
+  envoy::admin::v3::CommandLineOptions options;
+  options.set_concurrency(flags.concurrency);
+  options.set_config_path(flags.sources.path);
+  options.set_config_yaml(flags.sources.inline_yaml);
+  options.set_admin_address_path(flags.admin_address_path);
+  options.set_log_level(flags.log_level);
+  options.set_component_log_level(flags.component_log_level);
+  options.set_log_format(flags.log_format.empty() ? log::default_format() : flags.log_format);
+  options.set_log_path(flags.log_path);
+  options.set_service_cluster(flags.sources.service_cluster);
+  options.set_service_node(flags.sources.service_node);
+  options.set_service_zone(flags.sources.service_zone);
+  options.mutable_drain_time()->set_seconds(flags.drain_time.count());
+  options.set_allow_unknown_static_fields(flags.sources.allow_unknown_static_fields);
+  options.set_reject_unknown_dynamic_fields(true);
+  options.set_disable_hot_restart(true);
+  view.options_bytes = options.SerializeAsString();
+  return view;
+}
+
+std::vector<admin::ClusterView> AdminView::clusters() {
+  std::vector<admin::ClusterView> all;
+  for (const auto& [name, entry] : server_.clusters_.entries()) {
+    const upstream::ClusterConfig& config = *entry.shared->config;
+    admin::ClusterView view;
+    view.name = name;
+    view.observability_name = config.stat_name();
+    if (config.discovery == upstream::ClusterConfig::Discovery::kEds) view.eds_service_name = config.eds_service_name;
+    view.outlier_detection = config.outlier.has_value();
+    view.default_priority = breakers_of(config.thresholds[0]);
+    view.high_priority = breakers_of(config.thresholds[1]);
+    view.added_via_api = true;
+    for (const auto& cluster : server_.bootstrap_.statics.clusters)
+      if (cluster->name == name) view.added_via_api = false;
+    entry.endpoints->for_each([&](const upstream::Locality& locality, const upstream::Host& host) {
+      const upstream::HostState& state = *host.state;
+      admin::HostView shown;
+      shown.address = net::to_string(host.address);
+      shown.hostname = host.hostname;
+      shown.cx_active = state.active_connections.load(std::memory_order_relaxed);
+      shown.cx_connect_fail = state.connect_failures.load(std::memory_order_relaxed);
+      shown.cx_total = state.connections.load(std::memory_order_relaxed);
+      shown.rq_active = state.active_requests.load(std::memory_order_relaxed);
+      shown.rq_error = state.errors.load(std::memory_order_relaxed);
+      shown.rq_success = state.successes.load(std::memory_order_relaxed);
+      shown.rq_timeout = state.timeouts.load(std::memory_order_relaxed);
+      shown.rq_total = state.requests.load(std::memory_order_relaxed);
+      shown.failed_outlier_check = host.ejected();
+      shown.eds_health = health_of(host.health);
+      shown.weight = host.weight;
+      shown.priority = locality.priority;
+      shown.region = locality.region;
+      shown.zone = locality.zone;
+      shown.sub_zone = locality.sub_zone;
+      shown.canary = host.canary;
+      view.hosts.push_back(std::move(shown));
+    });
+    all.push_back(std::move(view));
+  }
+  return all;
+}
+
+std::vector<admin::ListenerView> AdminView::listeners() {
+  std::vector<admin::ListenerView> all;
+  for (const auto& [name, entry] : server_.listeners_.entries()) all.push_back({name, {net::to_string(entry.address)}});
+  return all;
+}
+
+admin::ConfigView AdminView::config(bool with_endpoints) {
+  admin::ConfigView view;
+  view.bootstrap_bytes = server_.bootstrap_.bytes;
+  view.bootstrap_time = started_;
+  envoy::config::bootstrap::v3::Bootstrap bootstrap;
+  if (bootstrap.ParseFromString(view.bootstrap_bytes)) {
+    for (const auto& cluster : bootstrap.static_resources().clusters()) {
+      view.entries.push_back(static_entry(ConfigEntry::Kind::kCluster, config::ResourceType::kCluster, cluster.name(), cluster.SerializeAsString(), started_));
+    }
+    for (const auto& listener : bootstrap.static_resources().listeners()) {
+      view.entries.push_back(static_entry(ConfigEntry::Kind::kListener, config::ResourceType::kListener, listener.name(), listener.SerializeAsString(), started_));
+    }
+  }
+  if (!server_.discovery_) return view;
+  for (const xds::ResourceState& state : server_.discovery_->resources()) {
+    if (state.type == config::ResourceType::kEndpoints && !with_endpoints) continue;
+    ConfigEntry entry;
+    entry.kind = kind_of(state.type);
+    entry.state = state.warming ? ConfigEntry::State::kWarming : ConfigEntry::State::kActive;
+    entry.name = state.name;
+    entry.type_url = std::string(config::type_url(state.type));
+    if (state.bytes) entry.bytes = *state.bytes;
+    entry.version = state.version;
+    entry.last_updated = state.last_updated;
+    entry.error_details = state.error;
+    entry.error_version = state.error_version;
+    entry.error_time = state.last_error;
+    view.entries.push_back(std::move(entry));
+  }
+  return view;
+}
+
+std::vector<std::pair<std::string, std::vector<std::string>>> AdminView::unready() {
+  std::vector<std::pair<std::string, std::vector<std::string>>> all;
+  if (server_.discovery_)
+    for (const std::string& what : server_.discovery_->unready()) all.emplace_back(what, std::vector<std::string>{});
+  return all;
+}
+
+std::vector<std::pair<std::string, std::string>> AdminView::runtime() {
+  const auto& values = server_.bootstrap_.runtime.values();
+  return {values.begin(), values.end()};
+}
+
+void AdminView::refresh_stats() {
+  server_.clusters_.refresh_gauges();
+  observe::Cells& stats = server_.stats_->cells(0);
+  stats.set(ServerStat::kUptime, std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - server_.started_).count());
+  const struct mallinfo2 heap = mallinfo2();
+  stats.set(ServerStat::kMemoryAllocated, static_cast<int64_t>(heap.uordblks + heap.hblkhd));
+  stats.set(ServerStat::kMemoryHeapSize, static_cast<int64_t>(heap.arena + heap.hblkhd));
+  std::ifstream statm("/proc/self/statm");
+  int64_t pages = 0, resident = 0;
+  if (statm >> pages >> resident) stats.set(ServerStat::kMemoryPhysicalSize, resident * 4096);
+}
+
+void AdminView::drain_listeners(bool graceful, bool, bool) { server_.drain_listeners(graceful); }
+
+void AdminView::fail_health_check(bool fail) {
+  server_.health_check_failed_ = fail;
+  server_.stats_->cells(0).set(ServerStat::kLive, fail ? 0 : 1);
+}
+
+void AdminView::reopen_logs() {
+  server_.logs_.reopen();
+  if (Status done = log::reopen(); !done) log::get(log::Logger::kAdmin).warn("{}", done.error().detail);
+}
+
+void AdminView::quit() { server_.begin_shutdown(); }
+
+}  // namespace weft::server

@@ -1,0 +1,177 @@
+#include "proxy/server/cluster_registry.h"
+
+#include "common/observe/shapes.h"
+
+namespace weft::server {
+
+using observe::ClusterManagerStat;
+using observe::ClusterStat;
+using upstream::Priority;
+using upstream::SharedCluster;
+
+// Takes ejected hosts of one cluster back in time.
+struct ClusterRegistry::Sweep final : TimeoutNode {
+  std::function<void()> run;
+  void on_timeout() override { run(); }
+};
+
+ClusterRegistry::ClusterRegistry(net::Loop& control, observe::Registry& metrics, std::function<void(ClusterUpdate)> publish)
+    : control_(control), metrics_(metrics), publish_(std::move(publish)), stats_(observe::cluster_manager_scope(metrics)) {}
+
+ClusterRegistry::~ClusterRegistry() = default;
+
+void ClusterRegistry::apply(const config::Update& change) {
+  ClusterUpdate update;
+  observe::Cells& stats = stats_->cells(0);
+  for (const auto& [eds_name, set] : change.endpoints) resources_[eds_name] = set;
+  for (const auto& config : change.clusters) {
+    Entry& entry = entries_[config->name];
+    stats.add(entry.shared ? ClusterManagerStat::kClusterModified : ClusterManagerStat::kClusterAdded);
+    entry.shared = share(config, entry.shared.get());
+    std::shared_ptr<const upstream::EndpointSet> resource = config->endpoints;
+    if (config->discovery == upstream::ClusterConfig::Discovery::kEds) {
+      auto found = resources_.find(config->eds_name());
+      resource = found == resources_.end() ? nullptr : found->second;
+    }
+    if (!resource) {
+      upstream::EndpointSet none;
+      none.cluster_name = config->eds_name();
+      resource = upstream::make_endpoint_set(std::move(none), config->name, states_);
+    }
+    set_endpoints(config->name, entry, resource, update);
+    update.changed.push_back({entry.shared, entry.endpoints});
+  }
+  // Endpoints for clusters that themselves stayed as they are.
+  for (const auto& [eds_name, set] : change.endpoints) {
+    for (auto& [name, entry] : entries_) {
+      if (entry.shared->config->discovery != upstream::ClusterConfig::Discovery::kEds || entry.shared->config->eds_name() != eds_name) continue;
+      bool fresh = false;
+      for (const auto& changed : update.changed) fresh = fresh || changed.cluster == entry.shared;
+      if (fresh) continue;
+      set_endpoints(name, entry, set, update);
+      update.changed.push_back({entry.shared, entry.endpoints});
+    }
+  }
+  for (const std::string& name : change.removed_endpoints) resources_.erase(name);
+  for (const std::string& name : change.removed_clusters) {
+    if (!entries_.erase(name)) continue;
+    sweeps_.erase(name);
+    stats.add(ClusterManagerStat::kClusterRemoved);
+    update.removed.push_back(name);
+  }
+  count_clusters();
+  if (!update.changed.empty() || !update.removed.empty()) publish_(std::move(update));
+}
+
+// What did not change is carried over: breakers keep their counts, outlier detection its records, stats their numbers.
+std::shared_ptr<const SharedCluster> ClusterRegistry::share(const std::shared_ptr<const upstream::ClusterConfig>& config, const SharedCluster* former) {
+  auto shared = std::make_shared<SharedCluster>();
+  shared->config = config;
+  shared->budget = former && former->config->thresholds == config->thresholds ? former->budget : std::make_shared<upstream::Budget>(config->thresholds);
+  shared->stats = former && former->config->stat_name() == config->stat_name() ? former->stats : observe::cluster_scope(metrics_, config->stat_name());
+  const std::string name = config->name;
+  if (former && former->outlier && former->config->outlier == config->outlier) {
+    shared->outlier = former->outlier;
+  } else {
+    if (former && former->outlier) former->outlier->release_all();
+    sweeps_.erase(name);
+    if (config->outlier) {
+      shared->outlier = std::make_shared<upstream::OutlierDetector>(*config->outlier);
+      auto sweep = std::make_unique<Sweep>();
+      sweep->run = [this, name] { on_sweep(name); };
+      control_.wheel().arm(*sweep, config->outlier->interval);
+      sweeps_[name] = std::move(sweep);
+    }
+  }
+  if (shared->outlier) {
+    shared->on_outlier = [this, name](const std::shared_ptr<upstream::HostState>& host, upstream::EjectionKind why) {
+      control_.post([this, name, host, why] { on_outlier(name, host, why); });
+    };
+  }
+  return shared;
+}
+
+void ClusterRegistry::set_endpoints(const std::string& name, Entry& entry, const std::shared_ptr<const upstream::EndpointSet>& resource, ClusterUpdate&) {
+  // The states of hosts belong to the cluster, not to the resource that several clusters may share.
+  upstream::EndpointSet own = *resource;
+  for (upstream::Locality& locality : own.localities)
+    for (upstream::Host& host : locality.hosts) host.state = nullptr;
+  const bool had = entry.endpoints != nullptr;
+  entry.endpoints = upstream::make_endpoint_set(std::move(own), name, states_);
+  if (entry.shared->outlier) entry.shared->outlier->set_hosts(*entry.endpoints);
+  if (had || entry.endpoints->size) entry.shared->stats->cells(0).add(ClusterStat::kMembershipChange);
+  note_membership(entry);
+}
+
+void ClusterRegistry::note_membership(const Entry& entry) {
+  const upstream::Membership count = upstream::membership(*entry.endpoints);
+  observe::Cells& stats = entry.shared->stats->cells(0);
+  stats.set(ClusterStat::kMembershipTotal, count.total);
+  stats.set(ClusterStat::kMembershipHealthy, count.healthy);
+  stats.set(ClusterStat::kMembershipDegraded, count.degraded);
+  stats.set(ClusterStat::kMembershipExcluded, count.excluded);
+}
+
+void ClusterRegistry::on_outlier(const std::string& name, const std::shared_ptr<upstream::HostState>& host, upstream::EjectionKind why) {
+  auto found = entries_.find(name);
+  if (found == entries_.end() || !found->second.shared->outlier) return;
+  if (found->second.shared->outlier->trigger(host, why, control_.now(), control_.random())) publish_health(name);
+}
+
+void ClusterRegistry::on_sweep(const std::string& name) {
+  auto found = entries_.find(name);
+  if (found == entries_.end() || !found->second.shared->outlier) return;
+  if (found->second.shared->outlier->sweep(control_.now())) publish_health(name);
+  control_.wheel().arm(*sweeps_[name], found->second.shared->config->outlier->interval);
+}
+
+void ClusterRegistry::publish_health(const std::string& name) {
+  note_membership(entries_[name]);
+  ClusterUpdate update;
+  update.health.push_back(name);
+  publish_(std::move(update));
+}
+
+void ClusterRegistry::stop() { sweeps_.clear(); }
+
+void ClusterRegistry::count_clusters() { stats_->cells(0).set(ClusterManagerStat::kActiveClusters, static_cast<int64_t>(entries_.size())); }
+
+void ClusterRegistry::refresh_gauges() {
+  for (const auto& [name, entry] : entries_) {
+    observe::Cells& stats = entry.shared->stats->cells(0);
+    const upstream::Budget& budget = *entry.shared->budget;
+    const struct {
+      Priority priority;
+      unsigned cx, pending, rq, retry;
+    } levels[] = {{Priority::kDefault, ClusterStat::kCircuitBreakersDefaultCxOpen, ClusterStat::kCircuitBreakersDefaultRqPendingOpen,
+                   ClusterStat::kCircuitBreakersDefaultRqOpen, ClusterStat::kCircuitBreakersDefaultRqRetryOpen},
+                  {Priority::kHigh, ClusterStat::kCircuitBreakersHighCxOpen, ClusterStat::kCircuitBreakersHighRqPendingOpen,
+                   ClusterStat::kCircuitBreakersHighRqOpen, ClusterStat::kCircuitBreakersHighRqRetryOpen}};
+    for (const auto& level : levels) {
+      stats.set(level.cx, budget.connections(level.priority).open());
+      stats.set(level.pending, budget.pending(level.priority).open());
+      stats.set(level.rq, budget.requests(level.priority).open());
+      stats.set(level.retry, budget.retry_open(level.priority));
+    }
+    if (const upstream::OutlierDetector* outlier = entry.shared->outlier.get()) {
+      const upstream::OutlierCounters& counted = outlier->counters();
+      stats.set(ClusterStat::kOutlierDetectionEjectionsActive, static_cast<int64_t>(counted.ejections_active.load()));
+      stats.set(ClusterStat::kOutlierDetectionEjectionsEnforcedTotal, static_cast<int64_t>(counted.ejections_enforced_total.load()));
+      stats.set(ClusterStat::kOutlierDetectionEjectionsTotal, static_cast<int64_t>(counted.ejections_enforced_total.load()));
+      stats.set(ClusterStat::kOutlierDetectionEjectionsOverflow, static_cast<int64_t>(counted.ejections_overflow.load()));
+      const unsigned detected[] = {ClusterStat::kOutlierDetectionEjectionsDetectedConsecutive5xx,
+                                   ClusterStat::kOutlierDetectionEjectionsDetectedConsecutiveGatewayFailure,
+                                   ClusterStat::kOutlierDetectionEjectionsDetectedConsecutiveLocalOriginFailure};
+      const unsigned enforced[] = {ClusterStat::kOutlierDetectionEjectionsEnforcedConsecutive5xx,
+                                   ClusterStat::kOutlierDetectionEjectionsEnforcedConsecutiveGatewayFailure,
+                                   ClusterStat::kOutlierDetectionEjectionsEnforcedConsecutiveLocalOriginFailure};
+      for (int kind = 0; kind < 3; ++kind) {
+        stats.set(detected[kind], static_cast<int64_t>(counted.kinds[kind].detected.load()));
+        stats.set(enforced[kind], static_cast<int64_t>(counted.kinds[kind].enforced.load()));
+      }
+      stats.set(ClusterStat::kOutlierDetectionEjectionsConsecutive5xx, static_cast<int64_t>(counted.kinds[0].enforced.load()));
+    }
+  }
+}
+
+}  // namespace weft::server

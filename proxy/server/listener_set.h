@@ -1,0 +1,50 @@
+// The listeners as the control thread knows them: opens their sockets, one per worker, and decides what a change means: the same
+// address goes on in place, a new one opens beside it, a vanished one drains.
+#pragma once
+#include "common/net/stream.h"
+#include "common/observe/metrics.h"
+#include "proxy/config/values.h"
+#include "proxy/server/worker.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weft::server {
+
+class ListenerSet {
+ public:
+  ListenerSet(std::vector<std::unique_ptr<Worker>>& workers, observe::Registry& metrics, std::chrono::milliseconds drain_time);
+
+  // Binds what `listener` will need, so that a port held by somebody else is known before it is accepted. Nobody can connect yet.
+  Status reserve(const config::Listener& listener, const std::vector<std::string>& removed);
+  // Opens or changes; what cannot be opened is returned by name with the reason, and changes nothing.
+  std::vector<std::pair<std::string, std::string>> apply(const std::vector<std::shared_ptr<const config::Listener>>& changed,
+                                                         const std::vector<std::string>& removed);
+  struct Entry {
+    std::shared_ptr<const config::Listener> config;
+    net::Endpoint address;      // with the kernel's port
+    ListenerScopes scopes;
+  };
+  const std::map<std::string, Entry>& entries() const { return entries_; }
+  void drain_all();
+
+  ~ListenerSet();
+
+ private:
+  // Another listener at that address that is not about to go; null if there is none.
+  const Entry* holder_of(const config::Listener& listener, const std::vector<std::string>& removed) const;
+  Status set(const std::shared_ptr<const config::Listener>& listener, const std::vector<std::string>& removed);
+  ListenerScopes scopes_of(const config::Listener& listener);
+  void note();
+  std::vector<std::unique_ptr<Worker>>& workers_;
+  observe::Registry& metrics_;
+  std::chrono::milliseconds drain_time_;
+  std::map<std::string, Entry> entries_;
+  std::map<std::string, net::ListeningSockets> reserved_;  // bound, not listening
+  std::shared_ptr<observe::Scope> stats_;
+};
+
+}  // namespace weft::server

@@ -1,0 +1,74 @@
+// The process: workers, the control thread (discovery, outlier detection, admin), start and end. `run()` returns when all is over.
+#pragma once
+#include "common/net/loop.h"
+#include "common/observe/metrics.h"
+#include "proxy/config/bootstrap.h"
+#include "proxy/server/cluster_registry.h"
+#include "proxy/server/flags.h"
+#include "proxy/server/listener_set.h"
+#include "proxy/server/worker.h"
+#include "proxy/xds/discovery.h"
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace weft::telemetry {
+class LogWriter;
+}
+
+namespace weft::server {
+
+// -l, --component-log-level, --log-format and --log-path.
+Status set_up_logging(const Flags& flags);
+
+class AdminView;
+
+class Server final : private xds::Target {
+ public:
+  Server(const Flags& flags, const config::Bootstrap& bootstrap, observe::Registry& metrics, telemetry::LogWriter& logs);
+  ~Server();
+  // Serves until SIGTERM or SIGINT (or /quitquitquit), then drains for at most --shutdown-grace-s. The exit code.
+  int run();
+
+ private:
+  friend class AdminView;
+  enum class State { kPreInitializing, kInitializing, kLive, kDraining };
+
+  // xds::Target
+  Status reserve(const config::Listener& listener, const std::vector<std::string>& removed) override { return listeners_.reserve(listener, removed); }
+  std::vector<std::pair<std::string, std::string>> apply(const config::Update& update) override;
+
+  // The control thread's.
+  void begin();
+  bool start_admin();
+  void go_live();
+  void begin_shutdown();
+  void await_drained();
+  void end();
+  void publish(ClusterUpdate update);
+  void drain_listeners(bool graceful);
+
+  const Flags& flags_;
+  const config::Bootstrap& bootstrap_;
+  observe::Registry& metrics_;
+  telemetry::LogWriter& logs_;
+  net::Loop control_{0};
+  LocalClusters control_clusters_{control_};
+  std::vector<std::unique_ptr<Worker>> workers_;
+  ClusterRegistry clusters_;
+  ListenerSet listeners_;
+  std::unique_ptr<xds::Discovery> discovery_;
+  std::unique_ptr<AdminView> admin_;
+  std::shared_ptr<observe::Scope> stats_;
+  std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::time_point drain_until_;
+  std::atomic<size_t> undrained_{0};
+  Timeout<Server, &Server::await_drained> drain_check_{*this};
+  State state_ = State::kPreInitializing;
+  bool health_check_failed_ = false;
+  std::atomic<int> exit_code_{0};
+};
+
+}  // namespace weft::server
