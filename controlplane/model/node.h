@@ -17,6 +17,7 @@ struct Node {
   Interception interception = Interception::kRedirect;  // metadata INTERCEPTION_MODE
   Locality locality;
   std::string service_account, network;
+  std::string software;                                 // what the proxy says it is: "envoy 1.40.0"; may be empty
   yaml::Node metadata;  // the whole, as a tree
 };
 

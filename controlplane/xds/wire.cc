@@ -85,8 +85,17 @@ Result<model::Node> decode_node(std::string_view bytes) {
   if (node.has_metadata() && !google::protobuf::util::MessageToJsonString(node.metadata(), &metadata).ok()) {
     return invalid("node.metadata: cannot be shown as JSON");
   }
-  return model::parse_node(node.id(), node.cluster(), metadata,
-                           {node.locality().region(), node.locality().zone(), node.locality().sub_zone()});
+  auto result = model::parse_node(node.id(), node.cluster(), metadata,
+                                  {node.locality().region(), node.locality().zone(), node.locality().sub_zone()});
+  if (!result) return result;
+  const auto& version = node.user_agent_build_version().version();
+  result->software = node.user_agent_name();
+  if (!node.user_agent_version().empty()) {
+    result->software += " " + node.user_agent_version();
+  } else if (node.has_user_agent_build_version()) {
+    result->software += " " + std::to_string(version.major_number()) + "." + std::to_string(version.minor_number()) + "." + std::to_string(version.patch());
+  }
+  return result;
 }
 
 Result<DecodedRequest> decode_request(const grpc::ByteBuffer& buffer, Session::Protocol protocol, bool want_node) {
