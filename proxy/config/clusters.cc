@@ -89,12 +89,8 @@ class ClusterBuilder {
       case cluster_v3::Cluster::RANDOM: out_->policy = ClusterConfig::Policy::kRandom; break;
       default: Where(where_, "load_balancing_policy").fail("is required for lb_policy LOAD_BALANCING_POLICY_CONFIG"); return;
     }
-    if (from_.has_least_request_lb_config()) {
-      if (out_->policy != ClusterConfig::Policy::kLeastRequest) Where(where_, "least_request_lb_config").fail("set for another lb_policy than LEAST_REQUEST");
-      least_request(from_.least_request_lb_config());
-    }
-    if (from_.has_round_robin_lb_config() && out_->policy != ClusterConfig::Policy::kRoundRobin)
-      Where(where_, "round_robin_lb_config").fail("set for another lb_policy than ROUND_ROBIN");
+    // What is said for another policy than the chosen one has no effect, as in Envoy.
+    if (out_->policy == ClusterConfig::Policy::kLeastRequest && from_.has_least_request_lb_config()) least_request(from_.least_request_lb_config());
   }
 
   template <class Message>
