@@ -17,6 +17,7 @@ constexpr uint64_t kChunkOverhead = 16 << 10;
 constexpr uint32_t kBlankLines = 4;
 
 constexpr std::string_view kCodecError = "http1.codec_error";
+constexpr std::string_view kLowVersion = "low_version";
 
 // The methods that are taken without allow_custom_methods: what registered specifications name.
 bool is_known_method(std::string_view method) {
@@ -85,7 +86,7 @@ Parser::Got Parser::read_line(ReadBuffer& in, size_t limit, std::string_view& li
     return Got::kFault;
   }
   if (at != end && *at != '\r') {
-    fail(400, kCodecError);
+    fail(400, state_ == State::kLines && *at != '\n' ? std::string_view("http1.invalid_characters") : kCodecError);
     return Got::kFault;
   }
   if (end - at < 2) {
@@ -194,7 +195,10 @@ bool Parser::parse_request_line(std::string_view line, const SlabRef& slab) {
   if (first == line.npos) return false;
   const std::string_view method = line.substr(0, first);
   const size_t second = line.find(' ', first + 1);
-  if (second == line.npos) return false;
+  if (second == line.npos) {  // HTTP/0.9
+    if (is_known_method(method) && line.substr(first + 1).starts_with("/")) fault_ = {426, kLowVersion};
+    return false;
+  }
   const std::string_view target = line.substr(first + 1, second - first - 1);
   const std::string_view version = line.substr(second + 1);
   if (version == "HTTP/1.1") {
@@ -203,6 +207,7 @@ bool Parser::parse_request_line(std::string_view line, const SlabRef& slab) {
     version_10_ = true;
     keep_alive_ = false;
   } else {
+    if (version.size() == 8 && version.starts_with("HTTP/1.") && version[7] >= '0' && version[7] <= '9') fault_ = {426, kLowVersion};
     return false;
   }
   if (options_.allow_custom_methods ? !is_token(method) : !is_known_method(method)) return false;
@@ -234,7 +239,7 @@ bool Parser::parse_target(std::string_view target) {
   }
   if (!target.empty() && target.front() == '/') {
     if (!is_path(target)) {
-      if (target.find('#') != target.npos) fault_.details = "path_with_fragment_rejected";
+      if (target.find('#') != target.npos) fault_.details = "path_normalization_failed";
       return false;
     }
     head_->set_first_line(head_->first_line(), method, target, "http");
@@ -245,7 +250,10 @@ bool Parser::parse_target(std::string_view target) {
   if (colon == target.npos) return invalid_url();
   const std::string_view scheme = target.substr(0, colon);
   const bool https = equals_ignoring_case(scheme, "https");
-  if (!https && !equals_ignoring_case(scheme, "http")) return invalid_url();
+  if (!https && !equals_ignoring_case(scheme, "http")) {
+    fault_.details = "http1.invalid_scheme";
+    return false;
+  }
   std::string_view rest = target.substr(colon + 3);
   const size_t slash = rest.find_first_of("/?#");
   authority_ = rest.substr(0, slash);
@@ -375,7 +383,7 @@ bool Parser::read_framing_fields() {
 
 bool Parser::frame_request() {
   if (version_10_ && !options_.accept_http_10) {
-    fault_ = {426, "low_version"};
+    fault_ = {426, kLowVersion};
     return false;
   }
   const Header* host = head_->find(HeaderId::kHost);

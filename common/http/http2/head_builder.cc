@@ -84,7 +84,7 @@ void HeadBuilder::pseudo(std::string_view name, std::string_view value) {
     connect_ = value == "CONNECT";
     head_->set_method(value);
   } else if (name == ":path") {
-    if (value.find('#') != value.npos) return fail(400, "path_with_fragment_rejected");
+    if (value.find('#') != value.npos) return fail(400, "path_normalization_failed");
     if (!is_path(value)) return fail(400, kInvalidField);
     head_->set_path(value);
   } else if (name == ":scheme") {
