@@ -11,7 +11,7 @@ std::string port_map(const std::map<unsigned short, unsigned short>& ports) {
   return text + "}";
 }
 
-std::string socket_address(const Address& address) {
+std::string address_yaml(const Address& address) {
   return "{socket_address: {address: " + address.ip + ", port_value: " + std::to_string(address.port) + "}}";
 }
 
@@ -35,7 +35,7 @@ std::string bootstrap_yaml(const ProxyNode& node, const Address& admin, const Ad
   text += "    APP_ADDRESS: " + quoted(node.ip) + "\n";
   if (!node.application_ports.empty()) text += "    APP_PORTS: " + port_map(node.application_ports) + "\n";
   if (!node.outbound_ports.empty()) text += "    OUTBOUND_PORTS: " + port_map(node.outbound_ports) + "\n";
-  text += "admin:\n  address: " + socket_address(admin) + "\n";
+  text += "admin:\n  address: " + address_yaml(admin) + "\n";
   text += "dynamic_resources:\n";
   text += "  lds_config: {resource_api_version: V3, ads: {}}\n";
   text += "  cds_config: {resource_api_version: V3, ads: {}}\n";
@@ -46,7 +46,7 @@ std::string bootstrap_yaml(const ProxyNode& node, const Address& admin, const Ad
   text += "        \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n";
   text += "        explicit_http_config: {http2_protocol_options: {}}\n";
   text += "    load_assignment:\n      cluster_name: xds\n      endpoints:\n      - lb_endpoints:\n";
-  text += "        - endpoint: {address: " + socket_address(control) + "}\n";
+  text += "        - endpoint: {address: " + address_yaml(control) + "}\n";
   return text;
 }
 
