@@ -127,6 +127,21 @@ def memory_kib(pid):
     return total
 
 
+def wait_for_calm(wanted, patience):
+    """Waits until the 1-minute load is down to `wanted` (a build just before leaves some), at most `patience` seconds. Returns it."""
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        with open("/proc/loadavg") as file:
+            load = float(file.read().split()[0])
+        if load <= wanted or time.monotonic() >= deadline:
+            return load
+        if not told:
+            print(f"waiting for the machine to calm down (load {load:.2f}, wanted {wanted})", file=sys.stderr, flush=True)
+            told = True
+        time.sleep(2)
+
+
 def describe():
     model = "unknown processor"
     with open("/proc/cpuinfo") as file:

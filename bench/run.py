@@ -57,8 +57,7 @@ def run_d1(options, folder, out):
     chosen, absent = who.all_subjects(ROOT, options.programs, floor)
     if options.only:
         chosen = [s for s in chosen if s.name == "floor" or s.name in options.only]
-    with open("/proc/loadavg") as file:
-        load = float(file.read().split()[0])
+    load = machine.wait_for_calm(NOISE_LOAD, 0 if options.keep_noisy else options.patience)
     backend_port = machine.free_port()
     running = []
     rows = {subject.name: [] for subject in chosen}
@@ -157,6 +156,7 @@ def main():
     parser.add_argument("--clients", type=int, default=200, help="ADS clients of `fanout`")
     parser.add_argument("--changes", type=int, default=100, help="endpoint changes of `fanout`")
     parser.add_argument("--debounce", metavar="TIME", help="weft-control's debounce in `fanout` (0ms)")
+    parser.add_argument("--patience", type=int, default=240, metavar="SECONDS", help="how long to wait for the machine to calm down (240)")
     parser.add_argument("--keep-noisy", action="store_true", help="keep the result of a run that the rules call void")
     parser.add_argument("--no-keep", action="store_true", help="print only, write nothing to bench/results/")
     options = parser.parse_args()
