@@ -1,4 +1,5 @@
 // weft-proxy: flags -> bootstrap -> server.
+#include "common/net/interfaces.h"
 #include "common/observe/metrics.h"
 #include "proxy/config/bootstrap.h"
 #include "proxy/server/flags.h"
@@ -24,7 +25,7 @@ int main(int argc, char** argv) {
   observe::Registry metrics(flags.concurrency + 1);
   telemetry::LogWriter logs(flags.concurrency + 1);
   Diagnostics problems;
-  const auto bootstrap = config::load_bootstrap(flags.sources, problems, serve ? config::BootstrapServices{&metrics, &logs} : config::BootstrapServices{});
+  const auto bootstrap = config::load_bootstrap(flags.sources, problems, serve ? config::BootstrapServices{&metrics, &logs, net::machine_address()} : config::BootstrapServices{});
   std::fputs(render(problems).c_str(), stderr);
   if (!bootstrap) return 1;
   std::fputs(render(bootstrap->warnings).c_str(), stderr);

@@ -92,7 +92,6 @@ void Connection::flush() {
   dirty_ = false;
   if (closed_ || blocked_) return;
   Output& out = output();
-  bool moved = false;
   while (!out.empty()) {
     iovec vectors[64];
     const Transfer transfer = stream_->try_write(vectors, out.gather(vectors, 64));
@@ -104,9 +103,8 @@ void Connection::flush() {
     if (transfer.state == Transfer::State::kFailed) return fail(transfer.error);
     bytes_sent_ += transfer.bytes;
     out.consume(transfer.bytes);
-    moved = true;
   }
-  if (moved) on_flushed();
+  on_flushed();
   if (closed_ || blocked_ || !output().empty()) return;
   if (end_output_ && !output_ended_) {
     output_ended_ = true;

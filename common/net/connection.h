@@ -46,7 +46,7 @@ class Connection : public Retirable, protected Ready {
   // The socket failed (`error` is an errno value; 0 for the end of close_gently). It is closed already.
   virtual void on_closed(int error) = 0;
   virtual Output& output() = 0;
-  // Some of output() has left.
+  // A flush is over: what could leave of output() has left.
   virtual void on_flushed() {}
   // While false, at most a few KiB are read ahead: enough to see a peer leave, too little to hurt.
   virtual bool wants_bytes() const { return true; }

@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kTryAgain = "upstream connect error or disconnect/reset before headers. reset reason: ";
+constexpr std::string_view kTriedAgain = "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: ";
 
 uint64_t elapsed_ms(Clock::time_point from, Clock::time_point to) {
   return static_cast<uint64_t>(std::max<int64_t>(0, std::chrono::duration_cast<milliseconds>(to - from).count()));
@@ -118,6 +119,7 @@ void Exchange::on_head(bool end) {
 // What holds for every request before filters and routes look at it.
 bool Exchange::admit() {
   const config::HttpConnectionManager& config = *service_->config;
+  if (refuse_upgrade() || !check_underscores()) return false;
   http::remove_hop_by_hop(request_);
   const net::Endpoint& peer = connection_->peer_address();
   routing::Client client{peer.address(), peer.port(), connection_->local_address().port(), false};
@@ -153,6 +155,32 @@ bool Exchange::admit() {
   return true;
 }
 
+// Switching protocols is not offered; h2c is no protocol to switch to for a proxy that takes HTTP/2 as it is.
+bool Exchange::refuse_upgrade() {
+  const std::string_view wanted = request_.value(HeaderId::kUpgrade);
+  if (wanted.empty() || wanted == "h2c") return false;
+  service_->http.add(HttpStat::kDownstreamRqWsOnNonWsRoute);
+  answer(403, "", "upgrade_failed");
+  return true;
+}
+
+// common_http_protocol_options.headers_with_underscores_action.
+bool Exchange::check_underscores() {
+  using Action = config::HttpConnectionManager::UnderscoreHeaders;
+  const Action action = service_->config->underscore_headers;
+  if (action == Action::kAllow) return true;
+  bool found = false;
+  request_.remove_if([&](const http::Header& header) {
+    const bool has = header.name().find('_') != std::string_view::npos;
+    found = found || has;
+    return has && action == Action::kDropHeader;
+  });
+  if (!found || action == Action::kDropHeader) return true;
+  connection_->on_protocol_error();
+  answer(400, "Bad Request", "http1.unexpected_underscore");
+  return false;
+}
+
 void Exchange::match_route() {
   table_ = service_->routes->table;
   route_ = table_ ? table_->match(request_, loop_.random()) : nullptr;
@@ -164,6 +192,15 @@ void Exchange::match_route() {
   }
   const routing::Forward* forward = route_->forward();
   if (forward && forward->idle_timeout) arm_idle();
+  if (forward) find_cluster();
+}
+
+void Exchange::find_cluster() {
+  const std::string_view name = routing::cluster_name(*route_->forward(), weighted_, request_);
+  if (cluster_ && cluster_->config().name == name) return;
+  cluster_ = name.empty() ? nullptr : service_->environment.clusters.find(name);
+  info_.upstream_cluster_raw = cluster_ ? std::string_view(cluster_->config().name) : std::string_view();
+  info_.upstream_cluster = cluster_ ? std::string_view(cluster_->config().stat_name()) : std::string_view();
 }
 
 void Exchange::make_filters() {
@@ -207,7 +244,6 @@ void Exchange::run_request_filters(size_t from) {
     }
     if (verdict == filters::Verdict::kWait) {
       request_waits_ = true;
-      if (stream_ && !request_ended_) stream_->pause();
       return;
     }
   }
@@ -241,6 +277,7 @@ void Exchange::go_upstream() {
   // What came while filters waited passes the body filters now.
   std::vector<Slice> held;
   held.swap(held_request_);
+  held_bytes_ = 0;
   const bool ended = request_ended_ && !has_request_trailers_;
   for (size_t i = 0; i < held.size() && phase_ == Phase::kForwarding; ++i) take_request_body(std::move(held[i]), ended && i + 1 == held.size());
   if (phase_ != Phase::kForwarding) return;
@@ -260,15 +297,12 @@ void Exchange::redirect(const routing::Redirect& redirect) {
 
 // Finds the cluster and gets the head ready to leave. False: an answer was given instead.
 bool Exchange::forward_to_cluster(const routing::Forward& forward) {
-  const std::string_view name = routing::cluster_name(forward, weighted_, request_);
-  cluster_ = name.empty() ? nullptr : service_->environment.clusters.find(name);
+  find_cluster();  // filters may have changed the header that names it
   if (!cluster_) {
     service_->http.add(HttpStat::kNoCluster);
     fail(forward.cluster_not_found_status, "", "cluster_not_found", ResponseFlag::kNoClusterFound);
     return false;
   }
-  info_.upstream_cluster_raw = cluster_->config().name;
-  info_.upstream_cluster = cluster_->config().stat_name();
   const filters::RouterOptions& router = plan_->router();
   timeouts_ = routing::resolve_timeouts(*route_, request_, {!router.suppress_envoy_headers, router.respect_expected_rq_timeout});
   retry_budget_ = cluster_->shared()->budget;
@@ -337,7 +371,9 @@ void Exchange::on_body(Slice slice, bool end) {
     end_request();
   }
   if (phase_ == Phase::kFiltering) {
+    held_bytes_ += slice.size;
     if (slice.size || end) held_request_.push_back(std::move(slice));
+    if (held_bytes_ > service_->buffer_limit && stream_ && !request_ended_) stream_->pause();
     return;
   }
   if (phase_ == Phase::kForwarding || (phase_ == Phase::kAnswering && attempt_.active())) {
@@ -456,8 +492,7 @@ void Exchange::on_attempt_head(bool end) {
   keep_body_ = false;
   http::remove_hop_by_hop(response_);
   if (!plan_->router().suppress_envoy_headers) {
-    const auto from = request_ended_ ? info_.request_end : info_.upstream_request_begin;
-    response_.set(HeaderId::kXEnvoyUpstreamServiceTime, std::to_string(elapsed_ms(from, info_.upstream_response_begin)));
+    if (request_ended_) response_.set(HeaderId::kXEnvoyUpstreamServiceTime, std::to_string(elapsed_ms(info_.request_end, info_.upstream_response_begin)));
     if (route_->virtual_host && route_->virtual_host->include_attempt_count_in_response) {
       response_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
     }
@@ -500,7 +535,8 @@ void Exchange::schedule_retry(const upstream::RetryDecision& decision) {
   response_trailers_.clear();
   response_ended_ = false;
   has_response_trailers_ = false;
-  loop_.wheel().arm(retry_timer_, decision.delay);
+  if (!retry_timer_) retry_timer_ = std::make_unique<net::Alarm>(loop_, [this] { on_retry_due(); });
+  retry_timer_->set(decision.delay);
 }
 
 void Exchange::on_retry_due() {
@@ -555,7 +591,7 @@ void Exchange::send_response_head() {
     response_.set(HeaderId::kServer, config.server_name);
   }
   if (!response_.has(HeaderId::kDate)) response_.add(HeaderId::kDate, http_date());
-  if (config.always_set_request_id_in_response) response_.set(HeaderId::kXRequestId, request_.value(HeaderId::kXRequestId));
+  if (config.always_set_request_id_in_response && request_.has(HeaderId::kXRequestId)) response_.set(HeaderId::kXRequestId, request_.value(HeaderId::kXRequestId));
   if (!config.forwarded.via.empty()) response_.append(HeaderId::kVia, config.forwarded.via);
   info_.response_begin = loop_.now();
   response_head_sent_ = true;
@@ -651,7 +687,7 @@ void Exchange::reply(filters::LocalReply reply) {
   if (reply.flag) info_.flags.set(*reply.flag);
   info_.response_code_details = reply.details;
   attempt_.cancel();
-  retry_timer_.disarm();
+  if (retry_timer_) retry_timer_->cancel();
   try_timeout_.disarm();
   request_waits_ = response_waits_ = false;
   held_response_.clear();
@@ -666,6 +702,10 @@ void Exchange::reply(filters::LocalReply reply) {
   const std::string_view body = make_local_reply(response_, reply, {grpc_, head_request_});
   info_.response_code = response_.status();
   info_.local_reply_body = {};
+  if (info_.attempt_count > 0 && route_ && route_->virtual_host && route_->virtual_host->include_attempt_count_in_response) {
+    response_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
+  }
+  if (reply.flag == ResponseFlag::kUpstreamOverflow && plan_ && !plan_->router().suppress_envoy_headers) response_.set(HeaderId::kXEnvoyOverloaded, "true");
   if (route_) routing::finish_response(response_, *route_, weighted_, info_);
   const bool end = body.empty() || head_request_;
   local_body_pending_ = !end;
@@ -691,7 +731,11 @@ void Exchange::on_attempt_failed(AttemptEnd how, std::string_view detail) {
   if (phase_ == Phase::kAnswering) {
     // Some of the answer is out: only a cut can say that the rest is missing.
     info_.flags.set(text.flag);
-    if (response_head_sent_) info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
+    if (response_head_sent_) {
+      details_text_ = "upstream_reset_after_response_started{" + std::string(text.reason) + "}";
+      std::replace(details_text_.begin(), details_text_.end(), ' ', '_');
+      info_.response_code_details = details_text_;
+    }
     return response_head_sent_ ? abandon() : fail(502, std::string(kTryAgain) + std::string(text.reason), text.details, text.flag);
   }
   if (phase_ != Phase::kForwarding) return;
@@ -700,9 +744,16 @@ void Exchange::on_attempt_failed(AttemptEnd how, std::string_view detail) {
     if (decision.retry()) return schedule_retry(decision);
     note_not_retried(decision);
   }
-  note_upstream_code(503);
-  const bool protocol_error = how == AttemptEnd::kProtocolError;
-  fail(protocol_error ? 502 : 503, std::string(kTryAgain) + std::string(text.reason), text.details, text.flag);
+  const int status = how == AttemptEnd::kProtocolError ? 502 : 503;
+  note_upstream_code(status);
+  // "...{remote_connection_failure|delayed_connect_error:_Connection_refused}": the reason without spaces, as Envoy logs it.
+  details_text_ = text.details;
+  if (!info_.upstream_transport_failure_reason.empty()) {
+    details_text_.pop_back();
+    details_text_ += "|" + failure_text_ + "}";
+    std::replace(details_text_.begin(), details_text_.end(), ' ', '_');
+  }
+  fail(status, std::string(info_.attempt_count > 1 ? kTriedAgain : kTryAgain) + std::string(text.reason), details_text_, text.flag);
 }
 
 void Exchange::abandon() {
@@ -719,13 +770,12 @@ void Exchange::on_invalid(int status, std::string_view details) {
   connection_->on_protocol_error();
   service_->http.add(HttpStat::kDownstreamCxProtocolError);
   request_ended_ = true;
-  info_.flags.set(ResponseFlag::kDownstreamProtocolError);
   if (response_head_sent_) return abandon();
   if (phase_ == Phase::kHead) phase_ = Phase::kFiltering;
-  std::string_view text;
-  if (status == 400) text = "Bad Request";
-  else if (status == 431) text = "";
-  answer(status, text, details);
+  // As Envoy: what the codec cannot read is told in words, what is merely not allowed is not.
+  const bool unreadable = details.starts_with("http1.") || details.starts_with("http2.");
+  if (unreadable) info_.flags.set(ResponseFlag::kDownstreamProtocolError);
+  answer(status, unreadable ? http::reason_phrase(status) : std::string_view(), details);
 }
 
 void Exchange::on_reset(http::ResetReason reason, std::string_view details) {
@@ -795,9 +845,10 @@ void Exchange::rest() {
   destroy_filters();
   for (TimeoutNode* node : {static_cast<TimeoutNode*>(&idle_timeout_), static_cast<TimeoutNode*>(&request_timeout_),
                             static_cast<TimeoutNode*>(&stream_timeout_), static_cast<TimeoutNode*>(&route_timeout_),
-                            static_cast<TimeoutNode*>(&try_timeout_), static_cast<TimeoutNode*>(&retry_timer_)}) {
+                            static_cast<TimeoutNode*>(&try_timeout_)}) {
     node->disarm();
   }
+  if (retry_timer_) retry_timer_->cancel();
   retry_.reset();
   retry_budget_.reset();
   cluster_.reset();
@@ -816,7 +867,7 @@ void Exchange::rest() {
   held_request_.clear();
   held_response_.clear();
   tried_.clear();
-  body_bytes_ = body_sent_ = 0;
+  body_bytes_ = body_sent_ = held_bytes_ = 0;
   timeouts_ = {};
   phase_ = Phase::kIdle;
   keep_body_ = request_ended_ = request_filtered_end_ = has_request_trailers_ = has_response_trailers_ = request_sent_ = false;
@@ -895,7 +946,7 @@ void Exchange::on_per_try_timeout() {
     note_not_retried(decision);
   }
   note_upstream_code(504);
-  fail(504, "upstream request timeout", "response_timeout", ResponseFlag::kUpstreamRequestTimeout);
+  fail(504, "upstream request timeout", "upstream_per_try_timeout", ResponseFlag::kUpstreamRequestTimeout);
 }
 
 }  // namespace weft::downstream

@@ -7,6 +7,7 @@
 #pragma once
 #include "common/base/timing_wheel.h"
 #include "common/http/codec.h"
+#include "common/net/alarm.h"
 #include "proxy/downstream/environment.h"
 #include "proxy/filters/filter.h"
 #include "proxy/format/request_info.h"
@@ -127,6 +128,9 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void on_per_try_timeout();
   void on_retry_due();
   void arm_route_timeout();
+  void find_cluster();
+  bool refuse_upgrade();
+  bool check_underscores();
   void note_upstream_code(int status);
 
   net::Loop& loop_;
@@ -160,6 +164,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   size_t body_bytes_ = 0, body_sent_ = 0;   // body_sent_: how many slices of body_ the present attempt has got
   bool keep_body_ = false;
   std::vector<Slice> held_request_;         // came while a request filter waits
+  size_t held_bytes_ = 0;
   std::vector<Slice> held_response_;        // came while a response filter waits
 
   Phase phase_ = Phase::kIdle;
@@ -180,7 +185,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   Timeout<Exchange, &Exchange::on_stream_too_long> stream_timeout_{*this};
   Timeout<Exchange, &Exchange::on_route_timeout> route_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_timeout> try_timeout_{*this};
-  Timeout<Exchange, &Exchange::on_retry_due> retry_timer_{*this};
+  std::unique_ptr<net::Alarm> retry_timer_;   // made at the first retry
 };
 
 }  // namespace weft::downstream

@@ -34,8 +34,7 @@ void Attempt::start(std::shared_ptr<Cluster> cluster, const Host& host, http::Pr
   observe::Cells& stats = cluster->stats();
   budget_ = cluster->shared()->budget;
   if (!budget_->requests(priority).try_acquire()) {
-    // Envoy reports a full max_requests as a pending overflow.
-    stats.add(ClusterStat::kUpstreamRqPendingOverflow);
+    stats.add(ClusterStat::kUpstreamRqActiveOverflow);
     budget_.reset();
     return events_.on_attempt_failed(AttemptEnd::kOverflow, "");
   }

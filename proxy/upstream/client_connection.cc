@@ -16,9 +16,7 @@ std::unique_ptr<http::ClientCodec> make_codec(http::CodecEvents& events, HostPoo
   const ClusterConfig& config = pool.cluster().config();
   SlabPool& slabs = pool.cluster().loop().slabs();
   if (protocol == http::Protocol::kHttp2) return http::make_http2_client(events, config.http2, slabs);
-  http::Http1Options options = config.http1;
-  options.close_after_request = options.close_after_request || config.max_requests_per_connection == 1;
-  return http::make_http1_client(events, options, slabs);
+  return http::make_http1_client(events, config.http1, slabs);
 }
 
 }  // namespace

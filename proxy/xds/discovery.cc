@@ -1,6 +1,7 @@
 #include "proxy/xds/discovery.h"
 
 #include "common/base/log.h"
+#include "common/net/interfaces.h"
 #include "common/observe/shapes.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/values.h"
@@ -51,7 +52,7 @@ std::string name_of(const config::RawResource& resource) {
 }
 
 config::BuildContext context_of(const config::Bootstrap& bootstrap, observe::Registry& metrics, telemetry::LogWriter& logs) {
-  config::BuildContext context{bootstrap.runtime, &metrics, &logs, bootstrap.node->cluster(), bootstrap.node->id()};
+  config::BuildContext context{bootstrap.runtime, &metrics, &logs, bootstrap.node->cluster(), bootstrap.node->id(), net::machine_address()};
   context.static_cluster = [&bootstrap](std::string_view name) {
     return std::any_of(bootstrap.statics.clusters.begin(), bootstrap.statics.clusters.end(), [&](const auto& cluster) { return cluster->name == name; });
   };
