@@ -64,6 +64,7 @@ class UpstreamCodec final : public ClientCodec, private Stream {
   bool last_ = false;        // no request after this one
   bool told_ = false;        // on_going_away() was called
   bool paused_ = false, held_back_ = false, in_receive_ = false;
+  bool over_in_receive_ = false;  // a stream ended inside receive()
   bool peer_ended_ = false, draining_ = false, above_high_ = false;
 };
 
@@ -130,6 +131,11 @@ Status UpstreamCodec::receive(ReadBuffer& in) {
     result = Error{Error::Kind::kInvalid, "bytes that belong to no answer", Side::kUpstream};
   }
   if (peer_ended_) conclude();
+  // Told only now, when no byte is left: whoever gets the connection next must not be given the rest as its answer.
+  if (over_in_receive_) {
+    over_in_receive_ = false;
+    events_.on_stream_over();
+  }
   return result;
 }
 
@@ -195,7 +201,8 @@ void UpstreamCodec::reset(ResetReason) {
 void UpstreamCodec::finish() {
   active_ = paused_ = false;
   receiver_ = nullptr;
-  events_.on_stream_over();
+  if (in_receive_) over_in_receive_ = true;
+  else events_.on_stream_over();
 }
 
 void UpstreamCodec::resume() {

@@ -93,12 +93,16 @@ struct Events : CodecEvents {
   }
   void on_output() override { ++outputs; }
   void on_readable_again() override { readable = true; }
-  void on_stream_over() override { ++over; }
+  void on_stream_over() override {
+    ++over;
+    if (at_over) at_over();
+  }
   void on_going_away() override { ++going_away; }
 
   SlabPool& pool;
   std::vector<std::unique_ptr<Recorder>> streams;
   std::function<void(Recorder&)> at_new;
+  std::function<void()> at_over;
   int outputs = 0, over = 0, going_away = 0;
   bool readable = false;
 };

@@ -161,6 +161,33 @@ TEST(Http1Client, BytesThatNobodyAskedForEndTheConnection) {
   EXPECT_TRUE(codec->wants_close());
 }
 
+// Two answers in one read, and somebody who waits for the connection: the second answer is not his.
+TEST(Http1Client, ASecondAnswerIsNotTheNextRequests) {
+  SlabPool pool;
+  Events events(pool);
+  auto codec = make_http1_client(events, Http1Options(), pool);
+  Recorder first(pool), second(pool);
+  Head head(pool);
+  head.set_method("GET");
+  head.set_path("/");
+  head.set_authority("x");
+  bool lent = false;
+  events.at_over = [&] {
+    if (lent || codec->available_streams() == 0) return;
+    lent = true;
+    codec->open(second).send_head(head, true);
+  };
+  codec->open(first).send_head(head, true);
+  ReadBuffer in(pool);
+  in.append("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison");
+  EXPECT_FALSE(codec->receive(in));
+  EXPECT_EQ(first.body, "ok");
+  EXPECT_EQ(second.body, "");
+  EXPECT_TRUE(codec->wants_close());
+  codec->on_connection_lost();
+  in.release();
+}
+
 TEST(Http1Client, AnAnswerBeforeTheRequestIsNoAnswer) {
   SlabPool pool;
   Events events(pool);
