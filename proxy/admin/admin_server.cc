@@ -113,6 +113,10 @@ struct Serving {
       }
       if (error) break;
       const auto& message = parser.get();
+      if (message.version() >= 11 && message.find(http::field::host) == message.end()) {  // RFC 9112 3.2
+        co_await write(*state, *stream, Page{400, "missing Host header\n"}, 11, false, false);
+        break;
+      }
       PageRequest request = parse_target(std::string(message.method_string()), std::string(message.target()));
       if (message[http::field::content_type] == "application/x-www-form-urlencoded") parse_parameters(message.body(), request);
       Page page = answer(state->context, request);

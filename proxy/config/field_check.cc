@@ -65,10 +65,11 @@ class Checker {
  public:
   explicit Checker(Diagnostics& problems) : problems_(problems) {}
 
-  void message(const pb::Message& message, const std::string& path, std::string_view takes, int depth) {
+  // `owner`: the message that holds this one, for the names of extensions.
+  void message(const pb::Message& message, const std::string& path, std::string_view takes, int depth, const pb::Message* owner = nullptr) {
     const pb::Descriptor& type = *message.GetDescriptor();
     if (depth > kMaxDepth) return refuse(path, kRuleCode, "nested deeper than " + std::to_string(kMaxDepth) + " levels");
-    if (type.full_name() == "google.protobuf.Any") return any(static_cast<const pb::Any&>(message), path, takes, depth);
+    if (type.full_name() == "google.protobuf.Any") return any(owner, static_cast<const pb::Any&>(message), path, takes, depth);
     if (type.full_name() == "google.protobuf.Struct") return;
     const FieldTable* table = find_table(type.full_name());
     if (!table) return refuse(path, kUnsupportedCode, type.full_name() + " is not supported by this version");
@@ -125,7 +126,7 @@ class Checker {
     const pb::Reflection& reflection = *message.GetReflection();
     if (!row.takes.empty()) takes = row.takes;
     if (!field.is_repeated()) {
-      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) return value(reflection.GetMessage(message, &field), row, path, takes, depth);
+      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) return value(message, reflection.GetMessage(message, &field), row, path, takes, depth);
       return scalar(message, field, -1, row, path);
     }
     const int size = reflection.FieldSize(message, &field);
@@ -142,20 +143,20 @@ class Checker {
         const FieldDescriptor& key = *field.message_type()->map_key();
         const FieldDescriptor& content = *field.message_type()->map_value();
         const std::string where = path + "[\"" + (key.cpp_type() == FieldDescriptor::CPPTYPE_STRING ? pair.GetReflection()->GetString(pair, &key) : "") + "\"]";
-        if (content.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) value(pair.GetReflection()->GetMessage(pair, &content), item, where, takes, depth);
+        if (content.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) value(pair, pair.GetReflection()->GetMessage(pair, &content), item, where, takes, depth);
         continue;
       }
       const std::string where = path + "[" + std::to_string(i) + "]";
-      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) value(reflection.GetRepeatedMessage(message, &field, i), item, where, takes, depth);
+      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) value(message, reflection.GetRepeatedMessage(message, &field, i), item, where, takes, depth);
       else scalar(message, field, i, item, where);
     }
   }
 
-  void value(const pb::Message& content, const Field& row, const std::string& path, std::string_view takes, int depth) {
+  void value(const pb::Message& owner, const pb::Message& content, const Field& row, const std::string& path, std::string_view takes, int depth) {
     const pb::Descriptor& type = *content.GetDescriptor();
     if (type.full_name() == "google.protobuf.Duration") return duration(static_cast<const pb::Duration&>(content), row, path);
     if (is_wrapper(type)) return scalar(content, *type.FindFieldByNumber(1), -1, row, path);
-    message(content, path, takes, depth + 1);
+    message(content, path, takes, depth + 1, &owner);
   }
 
   void duration(const pb::Duration& value, const Field& row, const std::string& path) {
@@ -244,7 +245,15 @@ class Checker {
       refuse(join(path, row.name), kRuleCode, "must be set to one of: " + std::string(row.only));
   }
 
-  void any(const pb::Any& any, const std::string& path, std::string_view takes, int depth) {
+  // What people call the extension: the `name` beside its configuration, which they chose, and the message's type.
+  static std::string title(const pb::Message* owner, const std::string& type) {
+    const FieldDescriptor* field = !owner ? nullptr : owner->GetDescriptor()->FindFieldByName("name");
+    if (!field || field->is_repeated() || field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) return type;
+    const std::string name = owner->GetReflection()->GetString(*owner, field);
+    return name.empty() || name == type ? type : "\"" + name + "\" (" + type + ")";
+  }
+
+  void any(const pb::Message* owner, const pb::Any& any, const std::string& path, std::string_view takes, int depth) {
     if (any.type_url().empty()) return refuse(path, kRuleCode, "is empty: an extension's configuration with its \"@type\" is expected");
     const std::string name(type_name(any.type_url()));
     const FieldTable* table = find_table(name);
@@ -253,7 +262,7 @@ class Checker {
       for (const FieldTable& candidate : all_tables())
         if (!takes.empty() && has_word(candidate.categories, takes)) known += (known.empty() ? "" : ", ") + std::string(candidate.message);
       return refuse(path, kUnsupportedCode,
-                    "extension " + name + " is not supported " + (takes.empty() ? "by this version" : "here by this version; supported: " + known));
+                    "extension " + title(owner, name) + " is not supported " + (takes.empty() ? "by this version" : "here by this version; supported: " + known));
     }
     const pb::Descriptor* type = pb::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
     if (!type) return refuse(path, kUnsupportedCode, "extension " + name + " is not supported by this version");

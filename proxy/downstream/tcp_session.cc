@@ -64,19 +64,19 @@ void TcpSession::connect() {
   if (!cluster_) {
     service_->tcp.add(TcpStat::kDownstreamCxNoRoute);
     info_.flags.set(ResponseFlag::kNoClusterFound);
-    return over(true);
+    return over(false);
   }
   const upstream::Pick pick = cluster_->pick({loop().random(), {}, 1});
   if (!pick.host) {
     info_.flags.set(ResponseFlag::kNoHealthyUpstream);
-    return over(true);
+    return over(false);
   }
   budget_ = cluster_->shared()->budget;
   if (!budget_->connections(Priority::kDefault).try_acquire()) {
     budget_.reset();
     cluster_->stats().add(ClusterStat::kUpstreamCxOverflow);
     info_.flags.set(ResponseFlag::kUpstreamOverflow);
-    return over(true);
+    return over(false);
   }
   host_ = pick.host->state;
   host_text_ = net::to_string(pick.host->address);
@@ -102,7 +102,7 @@ void TcpSession::on_connected(int error, net::Socket socket) {
     if (attempts_ < service_->config->max_connect_attempts) return connect();
     stats.add(ClusterStat::kUpstreamCxConnectAttemptsExceeded);
     info_.flags.set(ResponseFlag::kUpstreamConnectionFailure);
-    return over(true);
+    return over(false);
   }
   connected_ = true;
   stats.add(ClusterStat::kUpstreamCxActive);
