@@ -1,10 +1,13 @@
 #include "ctl/options.h"
 
+#include "common/base/diagnostic.h"
 #include "controlplane/validation/schema.h"
 #include "ctl/exit_code.h"
 #include "ctl/kind_names.h"
 
 #include <CLI/CLI.hpp>
+
+#include <algorithm>
 
 namespace weft::ctl {
 namespace {
@@ -112,6 +115,24 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
   CLI::App* version = command(app, "version", "versions of this program, the server and the proxies");
   output(version, {"json"});
 
+  // The first word that is neither an option nor an option's value should be a command.
+  std::vector<std::string_view> words = {"apply", "get", "delete", "validate", "status", "proxy", "history", "version"};
+  for (size_t i = 0; i < args.size(); ++i) {
+    const std::string& word = args[i];
+    if (word == "--server" || word == "--color") ++i;
+    if (word.starts_with('-')) continue;
+    if (std::find(words.begin(), words.end(), word) != words.end()) break;
+    const std::string_view meant = did_you_mean(word, words);
+    parsed.exit_code = kUsage;
+    parsed.text = "weftctl: \"" + word + "\" is no command" + (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?") +
+                  "\nRun with --help for more information.\n";
+    return parsed;
+  }
+  if (args.empty()) {
+    parsed.exit_code = kUsage;
+    parsed.text = app.help();
+    return parsed;
+  }
   const auto usage = [&](const std::string& why) {
     parsed.exit_code = kUsage;
     parsed.text = "weftctl: " + why + "\nRun with --help for more information.\n";

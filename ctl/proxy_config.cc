@@ -44,6 +44,8 @@ std::string socket_text(const json::value& address) {
   return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + whole_at(socket, "port_value");
 }
 
+constexpr std::string_view kUnlimited = "4294967295";
+
 std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
 
 Table clusters(const json::array& resources) {
@@ -58,13 +60,14 @@ Table clusters(const json::array& resources) {
     }
     const bool ours = parts.size() == 4;
     const json::array& thresholds = list_at(at(cluster, "circuit_breakers"), "thresholds");
+    const std::string limit = thresholds.empty() ? "" : whole_at(thresholds.front(), "max_connections");
     const json::value& outlier = at(cluster, "outlier_detection");
     std::string ejects = whole_at(outlier, "consecutive_gateway_failure");
     if (ejects.empty()) ejects = whole_at(outlier, "consecutive_5xx");
     std::string type = text_at(cluster, "type"), policy = text_at(cluster, "lb_policy");
     table.add({ours && !parts[3].empty() ? parts[3] : ours ? "-" : name, ours ? parts[1] : "-", or_dash(ours ? parts[2] : ""), ours ? parts[0] : "-",
                type.empty() ? "STATIC" : type, policy.empty() ? "ROUND_ROBIN" : policy,
-               or_dash(thresholds.empty() ? "" : whole_at(thresholds.front(), "max_connections")), outlier.is_object() ? "after " + or_dash(ejects) : "-"});
+               or_dash(limit == kUnlimited ? "" : limit), outlier.is_object() ? "after " + or_dash(ejects) : "-"});
   }
   return table;
 }

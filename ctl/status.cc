@@ -47,9 +47,11 @@ int status(const Options& options, Server& server, const Console& console) {
     return kOk;
   }
 
+  const size_t objects = at(*answer, "objects").is_number() ? static_cast<size_t>(number_at(*answer, "objects")) : 0;
+  const size_t proxies = list_at(*answer, "proxies").size();
   const std::string revision = whole_at(*answer, "revision");
-  console.say("weft-control " + text_at(*answer, "version") + " at " + server.url().text() + ": revision " + revision + ", " + whole_at(*answer, "objects") +
-              " objects, " + std::to_string(list_at(*answer, "proxies").size()) + " proxies");
+  console.say("weft-control " + text_at(*answer, "version") + " at " + server.url().text() + ": revision " + revision + ", " + std::to_string(objects) +
+              (objects == 1 ? " object, " : " objects, ") + std::to_string(proxies) + (proxies == 1 ? " proxy" : " proxies"));
   for (const json::value& source : list_at(*answer, "sources"))
     for (const Diagnostic& finding : findings_at(source, "findings"))
       if (finding.severity == Severity::kError) console.warn(render_short(finding));
