@@ -61,7 +61,7 @@ struct Server::Parts {
   std::unique_ptr<xds::AdsServer> ads;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<api::HttpServer> http;
-  std::string xds_address, address_path;
+  std::string xds_address;
   std::thread push_thread, http_thread;
 
   // Revisions reach the pusher only once everything is loaded; until then the newest view is all that will count.
@@ -129,13 +129,10 @@ Status Server::Parts::start(const Options& options) {
 
   if (!is_loopback(options.http))
     logger().warn("the HTTP API on {} has no login: whoever reaches it can change the mesh", http->address());
-  logger().info("revision {}, {} objects; xDS on {}, HTTP API on {}", store->view()->revision(), store->view()->resources().size(),
+  logger().info("revision {}, objects {}; xDS on {}, HTTP API on {}", store->view()->revision(), store->view()->resources().size(),
                 xds_address, http->address());
-  if (!options.address_path.empty()) {
-    address_path = options.address_path;
-    return write_whole(options.address_path, "{\"xds\":\"" + xds_address + "\",\"http\":\"" + http->address() + "\"}\n");
-  }
-  return {};
+  if (options.address_path.empty()) return {};
+  return write_whole(options.address_path, "{\"xds\":\"" + xds_address + "\",\"http\":\"" + http->address() + "\"}\n");
 }
 
 Server::Parts::~Parts() {
@@ -159,7 +156,6 @@ Server::Parts::~Parts() {
   watch.reset();
   store.reset();
   pusher.reset();
-  if (!address_path.empty()) unlink(address_path.c_str());
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
