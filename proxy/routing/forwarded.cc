@@ -64,6 +64,11 @@ size_t port_start(std::string_view authority) {
   return bracket == std::string_view::npos || bracket < colon ? colon : std::string_view::npos;
 }
 
+// Not all of 127.0.0.0/8: only the address that a client on this machine has by default stands for the machine (Envoy's rule).
+bool is_this_machine(const Address& address) {
+  return address == Address(boost::asio::ip::address_v4::loopback()) || address == Address(boost::asio::ip::address_v6::loopback());
+}
+
 }  // namespace
 
 bool AddressRange::contains(const Address& address) const {
@@ -142,7 +147,8 @@ Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, c
     if (options.xff_num_trusted_hops > 0) address = last_address(forwarded_for, options.xff_num_trusted_hops - 1).address;
     if (!address) address = client.remote, result.client_port = client.remote_port;
     if (!options.skip_xff_append) {
-      bool local = client.remote.is_loopback() && !options.node_address.is_unspecified();
+      if (!scratch.empty()) request.set(HeaderId::kXForwardedFor, scratch);  // several lines become one, as with Envoy
+      const bool local = is_this_machine(client.remote) && !options.node_address.is_unspecified();
       request.append(HeaderId::kXForwardedFor, (local ? options.node_address : client.remote).to_string());
     }
     if (options.xff_num_trusted_hops == 0 || !request.has(HeaderId::kXForwardedProto)) request.set(HeaderId::kXForwardedProto, encryption);

@@ -52,6 +52,14 @@ TEST(Forwarded, TakesAnOutsidersWordsAwayAtTheEdge) {  // (envoy)
   EXPECT_EQ(result.client_port, 4711);
 }
 
+TEST(Forwarded, OnlyTheDefaultLoopbackAddressStandsForTheMachine) {  // (envoy)
+  TestHead request("/", {{"x-forwarded-for", "10.1.2.3"}, {"x-forwarded-for", "10.4.5.6"}});
+  Client other = loopback();
+  other.remote = ip("127.0.0.2");
+  mutate_request(request, edge_options(), other);
+  EXPECT_EQ(request["x-forwarded-for"], "10.1.2.3,10.4.5.6,127.0.0.2");
+}
+
 TEST(Forwarded, BehindAnotherProxyKeepsWhatThatSaid) {  // (envoy)
   TestHead request("/", kLies);
   mutate_request(request, {}, loopback());
