@@ -54,7 +54,7 @@ class Life(unittest.TestCase):
         with self.mesh.load(client, "app") as load:
             self.mesh.pause(self.mesh.control)
             self.mesh.set_endpoints("app", "v2")
-            holds_for(lambda: len(self.mesh.counts(client, "app", 10)) == 2, "the last good state", 1.0)
+            holds_for(lambda: len(self.mesh.counts(client, "app", 40)) == 2, "the last good state", 1.0)
             self.mesh.resume(self.mesh.control)
             wait_for(lambda: self.mesh.counts(client, "app", 10) == {"app-v2": 10}, "the change")
         assert_all_ok(self, load)

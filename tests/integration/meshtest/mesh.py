@@ -40,7 +40,7 @@ class Control:
             our_program("weft-control"), "--config-dir", self.config, "--store", os.path.join(self.folder, "store.db"),
             "--xds-address", self._addresses["xds"], "--http-address", self._addresses["http"], "--address-path", told])
         self._addresses = json.loads(wait_for_file(told, self.program, "weft-control's addresses"))
-        wait_for(lambda: self.program.require_alive() and fetch(self.http, "/ready").status == 200, "a ready weft-control")
+        wait_for(lambda: self.program.require_alive() and fetch(self.http, "/ready", host="localhost").status == 200, "a ready weft-control")
 
     @property
     def xds(self):

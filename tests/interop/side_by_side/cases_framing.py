@@ -21,7 +21,9 @@ case("body-length-zero", post("/echo", b""))
 case("body-none-post", request("POST", "/echo"))
 case("body-get-with-length", request("GET", "/echo", body=b"odd but legal"))
 case("body-chunked", post("/echo", [b"one", b"two"]))
-case("body-chunked-empty", post("/echo", []))
+# Whether a body without a chunk leaves as length 0 depends on when its end is seen.
+case("body-chunked-empty", post("/echo", []),
+     ignore=frozenset({"upstream framing", "upstream header content-length", "upstream header transfer-encoding"}))
 case("body-chunked-upper-case-hex", HEAD + b"Transfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n", methods=("POST",))
 case("body-chunked-name-case", HEAD + b"Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
 case("body-chunked-zeros", HEAD + b"Transfer-Encoding: chunked\r\n\r\n0003\r\nabc\r\n000\r\n\r\n")

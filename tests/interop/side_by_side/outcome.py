@@ -2,6 +2,7 @@
 
 What must differ from run to run (dates, random ids, measured times) is replaced by a word here and nowhere else.
 """
+import gzip
 import json
 import re
 
@@ -97,7 +98,8 @@ def _describe(aspects, prefix, answer):
     if answer.trailers:
         aspects[prefix + "trailers"] = repr(answer.trailers)
     if echo is None:
-        aspects[prefix + "body"] = answer.text
+        gzipped = answer.header("content-encoding") == "gzip" and answer.body
+        aspects[prefix + "body"] = gzip.decompress(answer.body).decode() if gzipped else answer.text
         return
     _describe_headers(aspects, prefix + "upstream header ", echo.pop("headers"), False)
     for key, value in echo.items():
