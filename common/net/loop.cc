@@ -18,7 +18,12 @@ Loop::Loop(unsigned thread) : work_(io_.get_executor()), wheel_(io_.get_executor
   random_[0] |= 1;  // xorshift must not start at zero
 }
 
-Loop::~Loop() { retired_.clear(); }
+Loop::~Loop() {
+  while (!retired_.empty()) {  // the dying may retire others
+    std::vector<std::unique_ptr<Retirable>> dying;
+    dying.swap(retired_);
+  }
+}
 
 void Loop::run() { io_.run(); }
 
@@ -49,7 +54,7 @@ void Loop::end_event() {
   if (ending_) return;
   ending_ = true;
   // Flushing may wake a paused sender, which dirties others; destroying may close connections.
-  while (!dirty_.empty() || !retired_.empty()) {
+  do {
     flushing_.swap(dirty_);
     for (size_t i = 0; i < flushing_.size(); ++i)
       if (Connection* connection = flushing_[i]) connection->flush();
@@ -58,8 +63,10 @@ void Loop::end_event() {
       std::vector<std::unique_ptr<Retirable>> dying;
       dying.swap(retired_);
     }
-  }
-  for (const auto& hook : hooks_) hook();
+    if (dirty_.empty() && retired_.empty()) {
+      for (const auto& hook : hooks_) hook();  // may let go of the last that held something
+    }
+  } while (!dirty_.empty() || !retired_.empty());
   ending_ = false;
 }
 

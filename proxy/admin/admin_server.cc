@@ -114,7 +114,8 @@ struct Serving {
       if (error) break;
       const auto& message = parser.get();
       if (message.version() >= 11 && message.find(http::field::host) == message.end()) {  // RFC 9112 3.2
-        co_await write(*state, *stream, Page{400, "missing Host header\n"}, 11, false, false);
+        Page refusal{400, "missing Host header\n"};
+        co_await write(*state, *stream, refusal, 11, false, false);
         break;
       }
       PageRequest request = parse_target(std::string(message.method_string()), std::string(message.target()));

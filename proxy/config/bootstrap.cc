@@ -76,6 +76,13 @@ class Loader {
       const bool clean = unwrap() && check_fields(proto_, {}, findings_);
       if (clean) override_node();
       if (clean) build();
+    } else {
+      // What did fit is looked at too, so that every unsupported field is told at once. Rules that a broken text cannot keep
+      // ("is required") would only repeat what is wrong already.
+      Diagnostics more;
+      if (unwrap()) check_fields(proto_, {}, more);
+      for (Diagnostic& finding : more)
+        if (finding.code == kUnsupportedCode) findings_.push_back(std::move(finding));
     }
     for (Diagnostic& finding : findings_) locate_in_text(finding);
     const bool failed = has_errors(findings_);

@@ -112,6 +112,7 @@ void Exchange::on_head(bool end) {
   phase_ = Phase::kFiltering;
   if (!admit()) return;
   match_route();
+  if (upgrade_refused_) return refuse_upgrade();
   make_filters();
   run_request_filters(0);
 }
@@ -119,7 +120,10 @@ void Exchange::on_head(bool end) {
 // What holds for every request before filters and routes look at it.
 bool Exchange::admit() {
   const config::HttpConnectionManager& config = *service_->config;
-  if (refuse_upgrade() || !check_underscores()) return false;
+  if (!check_underscores()) return false;
+  // Switching protocols is not offered; h2c is nothing to switch to for a proxy that takes HTTP/2 as it is.
+  const std::string_view wanted = request_.value(HeaderId::kUpgrade);
+  upgrade_refused_ = !wanted.empty() && wanted != "h2c";
   http::remove_hop_by_hop(request_);
   const net::Endpoint& peer = connection_->peer_address();
   routing::Client client{peer.address(), peer.port(), connection_->local_address().port(), false};
@@ -131,6 +135,9 @@ bool Exchange::admit() {
   }
   if (forwarded.path == routing::PathVerdict::kReject) {
     service_->http.add(HttpStat::kDownstreamRqFailedPathNormalization);
+    request_.remove(HeaderId::kXRequestId);
+    info_.request_id = {};
+    connection_->drain();
     answer(400, "", "path_normalization_failed");
     return false;
   }
@@ -155,13 +162,10 @@ bool Exchange::admit() {
   return true;
 }
 
-// Switching protocols is not offered; h2c is no protocol to switch to for a proxy that takes HTTP/2 as it is.
-bool Exchange::refuse_upgrade() {
-  const std::string_view wanted = request_.value(HeaderId::kUpgrade);
-  if (wanted.empty() || wanted == "h2c") return false;
+void Exchange::refuse_upgrade() {
   service_->http.add(HttpStat::kDownstreamRqWsOnNonWsRoute);
+  connection_->drain();
   answer(403, "", "upgrade_failed");
-  return true;
 }
 
 // common_http_protocol_options.headers_with_underscores_action.
@@ -177,12 +181,15 @@ bool Exchange::check_underscores() {
   });
   if (!found || action == Action::kDropHeader) return true;
   connection_->on_protocol_error();
+  connection_->drain();
   answer(400, "Bad Request", "http1.unexpected_underscore");
   return false;
 }
 
 void Exchange::match_route() {
-  table_ = service_->routes->table;
+  // One table for the whole request: filters and the log keep views into it.
+  if (!table_) table_ = service_->routes->table;
+  info_.route_name = {};
   route_ = table_ ? table_->match(request_, loop_.random()) : nullptr;
   weighted_ = nullptr;
   if (!route_) return;
@@ -199,8 +206,9 @@ void Exchange::find_cluster() {
   const std::string_view name = routing::cluster_name(*route_->forward(), weighted_, request_);
   if (cluster_ && cluster_->config().name == name) return;
   cluster_ = name.empty() ? nullptr : service_->environment.clusters.find(name);
-  info_.upstream_cluster_raw = cluster_ ? std::string_view(cluster_->config().name) : std::string_view();
-  info_.upstream_cluster = cluster_ ? std::string_view(cluster_->config().stat_name()) : std::string_view();
+  cluster_config_ = cluster_ ? cluster_->shared()->config : nullptr;
+  info_.upstream_cluster_raw = cluster_ ? std::string_view(cluster_config_->name) : std::string_view();
+  info_.upstream_cluster = cluster_ ? std::string_view(cluster_config_->stat_name()) : std::string_view();
 }
 
 void Exchange::make_filters() {
@@ -702,7 +710,8 @@ void Exchange::reply(filters::LocalReply reply) {
   const std::string_view body = make_local_reply(response_, reply, {grpc_, head_request_});
   info_.response_code = response_.status();
   info_.local_reply_body = {};
-  if (info_.attempt_count > 0 && route_ && route_->virtual_host && route_->virtual_host->include_attempt_count_in_response) {
+  // The router's own answers say how often it tried.
+  if (reply.flag && *reply.flag != ResponseFlag::kStreamIdleTimeout && info_.attempt_count > 0 && route_ && route_->virtual_host && route_->virtual_host->include_attempt_count_in_response) {
     response_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
   }
   if (reply.flag == ResponseFlag::kUpstreamOverflow && plan_ && !plan_->router().suppress_envoy_headers) response_.set(HeaderId::kXEnvoyOverloaded, "true");
@@ -772,8 +781,8 @@ void Exchange::on_invalid(int status, std::string_view details) {
   request_ended_ = true;
   if (response_head_sent_) return abandon();
   if (phase_ == Phase::kHead) phase_ = Phase::kFiltering;
-  // As Envoy: what the codec cannot read is told in words, what is merely not allowed is not.
-  const bool unreadable = details.starts_with("http1.") || details.starts_with("http2.");
+  // As Envoy: what cannot be read is told in words.
+  const bool unreadable = details != "missing_host_header" && details != "path_normalization_failed";
   if (unreadable) info_.flags.set(ResponseFlag::kDownstreamProtocolError);
   answer(status, unreadable ? http::reason_phrase(status) : std::string_view(), details);
 }
@@ -822,9 +831,9 @@ void Exchange::finish() {
       if (filters_[i]) filters_[i]->on_done(*this);
   }
   record();
-  HttpConnection& connection = *connection_;
-  rest();
-  connection.on_exchange_over(*this);
+  disarm_all();
+  stream_ = nullptr;
+  connection_->on_exchange_over(*this);
 }
 
 void Exchange::record() {
@@ -840,18 +849,22 @@ void Exchange::record() {
   for (const auto& log : service_->config->access_logs) log->log(loop_.thread(), info_);
 }
 
-// Gives everything back that would keep something else alive.
-void Exchange::rest() {
-  destroy_filters();
+void Exchange::disarm_all() {
   for (TimeoutNode* node : {static_cast<TimeoutNode*>(&idle_timeout_), static_cast<TimeoutNode*>(&request_timeout_),
                             static_cast<TimeoutNode*>(&stream_timeout_), static_cast<TimeoutNode*>(&route_timeout_),
                             static_cast<TimeoutNode*>(&try_timeout_)}) {
     node->disarm();
   }
   if (retry_timer_) retry_timer_->cancel();
+}
+
+// Gives everything back that would keep something else alive.
+void Exchange::rest() {
+  destroy_filters();
   retry_.reset();
   retry_budget_.reset();
   cluster_.reset();
+  cluster_config_.reset();
   endpoints_.reset();
   table_.reset();
   service_.reset();

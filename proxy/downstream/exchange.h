@@ -34,6 +34,8 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void begin(HttpConnection& connection, http::Stream& stream);
   // Where the connection keeps it.
   size_t index = 0;
+  // At the end of the event in which it ended: until then its functions and filters may be on the stack.
+  void rest();
 
   // --- http::StreamReceiver: the client ---
   http::Head& incoming_head() override { return request_; }
@@ -118,7 +120,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void finish_if_over();
   void finish();
   void record();
-  void rest();
+  void disarm_all();
   // Timeouts.
   void arm_idle();
   void on_stream_idle();
@@ -129,7 +131,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void on_retry_due();
   void arm_route_timeout();
   void find_cluster();
-  bool refuse_upgrade();
+  void refuse_upgrade();
   bool check_underscores();
   void note_upstream_code(int status);
 
@@ -144,6 +146,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   const routing::Route* route_ = nullptr;
   const routing::WeightedCluster* weighted_ = nullptr;
   std::shared_ptr<upstream::Cluster> cluster_;
+  std::shared_ptr<const upstream::ClusterConfig> cluster_config_;  // as it was: info_ has views into it
   std::shared_ptr<const upstream::EndpointSet> endpoints_;
   upstream::Attempt attempt_{*this};
   std::optional<upstream::RetryState> retry_;
@@ -178,6 +181,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool local_ = false;                      // the answer is ours
   bool head_request_ = false, grpc_ = false;
   bool route_cleared_ = false, replying_ = false;
+  bool upgrade_refused_ = false;
   bool timed_out_ = false, upstream_counted_ = false, local_body_pending_ = false;
 
   Timeout<Exchange, &Exchange::on_stream_idle> idle_timeout_{*this};

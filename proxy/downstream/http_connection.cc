@@ -33,8 +33,10 @@ void ExchangePool::give(Exchange* exchange) { resting_.emplace_back(exchange); }
 void ExchangePool::wake() {
   constexpr size_t kSpare = 64;
   while (!resting_.empty()) {
-    if (spare_.size() < kSpare) spare_.push_back(std::move(resting_.back()));
+    std::unique_ptr<Exchange> exchange = std::move(resting_.back());
     resting_.pop_back();
+    exchange->rest();
+    if (spare_.size() < kSpare) spare_.push_back(std::move(exchange));
   }
 }
 

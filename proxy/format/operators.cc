@@ -202,12 +202,14 @@ bool details(const Operation& op, const Info& info, Out out) {
   return true;
 }
 bool short_flags(const Operation&, const Info& info, Out out) {
+  if (info.flags.empty()) return put(out, "-");  // a value, in JSON too
   info.flags.append_short(out);
-  return !info.flags.empty();
+  return true;
 }
 bool long_flags(const Operation&, const Info& info, Out out) {
+  if (info.flags.empty()) return put(out, "-");
   info.flags.append_long(out);
-  return !info.flags.empty();
+  return true;
 }
 bool unique_id(const Operation&, const Info&, Out out) { return put(out, make_uuid().view()); }
 bool log_type(const Operation&, const Info& info, Out out) {

@@ -37,6 +37,11 @@ ClientConnection::ClientConnection(HostPool& pool, std::unique_ptr<net::Stream> 
 }
 
 ClientConnection::~ClientConnection() {
+  if (!gone_) account();
+}
+
+// Its last marks. Once it is gone the pool, or the whole cluster, may die before it does.
+void ClientConnection::account() {
   observe::Cells& stats = pool_.cluster().stats();
   stats.sub(ClusterStat::kUpstreamCxActive);
   stats.add(ClusterStat::kUpstreamCxDestroy);
@@ -132,7 +137,11 @@ void ClientConnection::gone(bool by_peer) {
     stats.add(by_peer ? ClusterStat::kUpstreamCxDestroyRemoteWithActiveRq : ClusterStat::kUpstreamCxDestroyLocalWithActiveRq);
   }
   close();
+  // Those who hear of its end may ask for another one at once.
+  retiring_ = true;
+  pool_.on_no_more_streams(*this);
   codec_->on_connection_lost();
+  account();
   pool_.on_connection_gone(*this);
 }
 

@@ -47,6 +47,7 @@ class ClientConnection final : public net::Connection, private http::CodecEvents
   void on_idle();
   void on_old();
   void gone(bool by_peer);
+  void account();
   HostPool& pool_;
   std::unique_ptr<http::ClientCodec> codec_;
   Timeout<ClientConnection, &ClientConnection::on_idle> idle_{*this};

@@ -25,7 +25,10 @@ HostPool::HostPool(Cluster& cluster, const Host& host, http::Protocol protocol)
 
 HostPool::~HostPool() {
   for (auto& attempt : connecting_) attempt->budget->connections(Priority::kDefault).release();
-  for (auto& connection : connections_) connection->close();
+  for (auto& connection : connections_) {
+    connection->close();
+    connection->budget->connections(Priority::kDefault).release();
+  }
 }
 
 void HostPool::request(PoolWaiter& waiter) {

@@ -88,13 +88,14 @@ bool FileSource::look() {
 
 void FileSource::run() {
   std::set<std::string> writing;  // modified and not yet closed
-  std::optional<Clock::time_point> first_event, last_event;
+  bool stirred = false;           // something happened since the last look; the two times say when
+  Clock::time_point first_event, last_event;
   Clock::time_point looked = Clock::now();
   bool well = true;
   for (;;) {
     const auto now = Clock::now();
     Clock::time_point due = looked + (well ? kAnyway : kAgain);
-    if (last_event) due = writing.empty() ? std::min(*last_event + quiet_, *first_event + kWriterPatience) : *first_event + kWriterPatience;
+    if (stirred) due = writing.empty() ? std::min(last_event + quiet_, first_event + kWriterPatience) : first_event + kWriterPatience;
     const auto wait = std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(due - now));
     pollfd descriptors[2] = {{inotify_, POLLIN, 0}, {wake_, POLLIN, 0}};
     if (poll(descriptors, 2, static_cast<int>(wait.count())) < 0 && errno != EINTR) return;
@@ -111,7 +112,8 @@ void FileSource::run() {
           if (event.mask & IN_MODIFY) writing.insert(name);
           if (event.mask & (IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE)) writing.erase(name);
           last_event = Clock::now();
-          if (!first_event) first_event = last_event;
+          if (!stirred) first_event = last_event;
+          stirred = true;
         }
       }
       continue;
@@ -121,8 +123,7 @@ void FileSource::run() {
     inotify_add_watch(inotify_, path_.c_str(), kEvents | IN_ONLYDIR);
     well = look();
     looked = Clock::now();
-    first_event.reset();
-    last_event.reset();
+    stirred = false;
     writing.clear();
   }
 }
