@@ -63,6 +63,7 @@ class ClusterBuilder {
       out_->eds_service_name = from_.eds_cluster_config().service_name();
       const auto source = config_source(from_.eds_cluster_config().eds_config(), Where(at, "eds_config"));
       if (!source) return;
+      out_->eds_fetch_timeout = source->initial_fetch_timeout;
       out_->eds_over_ads = source->kind == ConfigSource::Kind::kAds;
       out_->eds_path = source->path;
       return;

@@ -66,6 +66,7 @@ class ManagerBuilder {
       if (!from_.rds().has_config_source()) return Where(at, "config_source").fail("is required");
       const auto source = config_source(from_.rds().config_source(), Where(at, "config_source"));
       if (source && source->kind != ConfigSource::Kind::kAds) Where(at, "config_source").unsupported("only ads is supported here by this version");
+      if (source) to_->rds_fetch_timeout = source->initial_fetch_timeout;
       return;
     }
     if (!from_.has_route_config()) return;

@@ -338,7 +338,8 @@ class XdsCases:
     def test_fetch_timeout_opens_the_listener_without_routes(self):
         self.plane.silent_about.add("never")
         self.plane.set(ads.LISTENER, rds_listener("late", "never", fetch_timeout="0.5s"))
-        self.start()
+        self.start(wait_ready=False)
+        wait_for(lambda: self.proxy.admin("/ready").status == 200, "ready long before the default of 15 s", deadline=10)
         self.assertEqual(404, self.answering(port=self.proxy.address("late")))
 
     # -- the control plane goes and comes
