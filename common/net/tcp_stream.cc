@@ -1,13 +1,14 @@
 // TCP on asio's reactor. Its own async_wait costs an epoll_ctl a time; asio has already registered the socket for both edges,
 // so this file queues its own operation on the reactor instead: no system call to wait, no buffer while idle. It is the one
 // file that includes asio/detail, which is why Boost is pinned. An edge may be missed when the last bytes and a FIN arrive
-// together: TCP_INQ tells what is left after each read.
+// together: TCP_INQ tells what is left after each read; and when they arrive with a reset, the edge's own events tell.
 #include "common/net/stream.h"
 
 #include <boost/asio/detail/reactor.hpp>
 #include <boost/asio/detail/reactor_op.hpp>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +19,13 @@ namespace weft::net {
 namespace {
 
 namespace detail = asio::detail;
+
+// The epoll events of a descriptor's last edge, which asio keeps where it passes them to itself.
+struct EdgeEvents : detail::operation {
+  static unsigned of(detail::reactor::per_descriptor_data descriptor) {
+    return (detail::operation*)(descriptor)->*(&EdgeEvents::task_result_);  // the base is private: no other cast reaches it
+  }
+};
 
 class TcpStream final : public Stream {
  public:
@@ -59,6 +67,7 @@ class TcpStream final : public Stream {
     if (n < 0) return failure();
     if (n == 0) return {Transfer::State::kEnd};
     in.filled(static_cast<size_t>(n));
+    if (read_->broken) more = true;  // no edge will tell once more
     return {Transfer::State::kDone, static_cast<size_t>(n), more};
   }
 
@@ -102,7 +111,11 @@ class TcpStream final : public Stream {
   // A queued wait. Asio owns it while `pending`, the stream at all other times.
   struct Operation : detail::reactor_op {
     explicit Operation(bool write) : reactor_op({}, &Operation::perform, &Operation::complete), write(write) {}
-    static status perform(reactor_op*) { return done_and_exhausted; }
+    static status perform(reactor_op* base) {
+      auto* self = static_cast<Operation*>(base);
+      if (EdgeEvents::of(self->descriptor) & (EPOLLERR | EPOLLHUP)) self->broken = true;
+      return done_and_exhausted;
+    }
     static void complete(void* owner, detail::operation* base, const boost::system::error_code&, size_t) {
       auto* self = static_cast<Operation*>(base);
       self->pending = false;
@@ -115,8 +128,10 @@ class TcpStream final : public Stream {
       if (!pending) delete this;
     }
     Ready* ready = nullptr;
+    detail::reactor::per_descriptor_data descriptor{};
     const bool write;
     bool pending = false, abandoned = false;
+    bool broken = false;  // the connection has been reset, or is shut on both sides
   };
 
   static Transfer failure() {
@@ -125,6 +140,7 @@ class TcpStream final : public Stream {
   }
   void start(Operation& operation, int kind, Ready& ready) {
     operation.ready = &ready;
+    operation.descriptor = data_;
     operation.ec_ = {};
     operation.pending = true;
     reactor_.start_op(kind, fd_, data_, &operation, false, true);

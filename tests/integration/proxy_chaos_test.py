@@ -3,7 +3,7 @@
 requests connect, wait for a retry or an authority, upload, download and queue in one another's way. Nothing is asked of single
 answers; the proxy must live, and when all is over every gauge and every place in the circuit breakers must be given back.
 
-Bounded by WEFT_CHAOS_ITERATIONS (3000) and 25 s; WEFT_CHAOS_SEED (1) picks the dice. One event loop plays all the peers.
+Bounded by WEFT_CHAOS_ITERATIONS (3000) and 20 s; WEFT_CHAOS_SEED (1) picks the dice. One event loop plays all the peers.
 """
 import asyncio
 import os
@@ -28,7 +28,7 @@ from meshtest.wait import wait_for
 TYPES = "type.googleapis.com/envoy.extensions.filters"
 SEED = int(os.environ.get("WEFT_CHAOS_SEED", "1"))
 ITERATIONS = int(os.environ.get("WEFT_CHAOS_ITERATIONS", "3000"))
-SECONDS = 25.0
+SECONDS = 20.0
 PATIENCE = 2.0     # of one peer with the other
 AT_ONCE = 24
 LIMITS = {"circuit_breakers": {"thresholds": [{"max_connections": 12, "max_pending_requests": 8, "max_requests": 40, "max_retries": 6,
