@@ -457,6 +457,23 @@ bool Session::routes_settled() const {
   return true;
 }
 
+// Routes that name new clusters must not arrive while those still warm: what was sent of clusters and endpoints until now is
+// answered first (a client answers for clusters once they are warm). Later responses do not prolong the wait.
+bool Session::routes_must_wait() {
+  const TypeState& routes = state(ResourceType::kRoute);
+  if (!routes.requested || (!routes.check_all && routes.check.empty())) {
+    route_barrier_ = 0;
+    return false;
+  }
+  if (route_barrier_ == 0) route_barrier_ = nonce_;
+  for (ResourceType type : {ResourceType::kCluster, ResourceType::kEndpoint}) {
+    const TypeState& s = state(type);
+    if (std::any_of(s.in_flight.begin(), s.in_flight.end(), [&](const InFlight& one) { return one.nonce <= route_barrier_; })) return true;
+  }
+  route_barrier_ = 0;
+  return false;
+}
+
 bool Session::removals_due() const {
   return snapshot_ != nullptr && std::any_of(types_.begin(), types_.end(), [](const TypeState& s) { return s.removals; }) && routes_settled();
 }
@@ -465,6 +482,10 @@ std::optional<Outgoing> Session::next(bool allow_removals) {
   if (snapshot_ == nullptr) return std::nullopt;
   bool all_sent = std::any_of(types_.begin(), types_.end(), [](const TypeState& s) { return s.requested; });
   for (ResourceType type : kMakeOrder) {
+    if (type == ResourceType::kRoute && routes_must_wait()) {
+      all_sent = false;
+      continue;
+    }
     if (auto out = next_of(type, false)) return out;
     const TypeState& s = state(type);
     if (s.requested && (s.check_all || !s.check.empty() || s.owe_response)) all_sent = false;   // too many unanswered

@@ -143,6 +143,7 @@ class Session {
   std::optional<Outgoing> next_of(ResourceType type, bool removals);
   void visit(ResourceType type, Entry& entry, const ResourcePtr* resource, bool removals, Walk& walk);
   bool routes_settled() const;
+  bool routes_must_wait();
 
   std::shared_ptr<NameTable> names_;
   Protocol protocol_;
@@ -152,6 +153,7 @@ class Session {
   std::unordered_map<NameId, ResourcePtr> held_back_;        // SotW: clusters gone from the snapshot, kept in responses until removable
   std::deque<Mark> marks_;
   uint64_t nonce_ = 0, acked_revision_ = 0;
+  uint64_t route_barrier_ = 0;                               // routes wait for answers up to this nonce; 0: they do not
 };
 
 }  // namespace weft::xds

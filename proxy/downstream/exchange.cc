@@ -345,10 +345,8 @@ void Exchange::start_attempt() {
     request_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
   }
   routing::rewrite_host_automatically(request_, *route_, pick.host->hostname);
-  address_text_ = net::to_string(pick.host->address);
-  hostname_text_ = pick.host->hostname;
-  info_.upstream_host = address_text_;
-  info_.upstream_host_name = hostname_text_;
+  info_.upstream_host = pick.host->state->address;  // endpoints_ keeps both
+  info_.upstream_host_name = pick.host->hostname;
   info_.upstream_connect_begin = loop_.now();
   body_sent_ = 0;
   request_sent_ = false;
@@ -361,8 +359,7 @@ void Exchange::on_attempt_ready() {
   info_.upstream_ready = info_.upstream_request_begin = loop_.now();
   info_.upstream_connection_id = attempt_.connection_id();
   info_.upstream_protocol = to_string(attempt_.protocol());
-  local_text_ = net::to_string(attempt_.local_address());
-  info_.upstream_local_address = local_text_;
+  info_.upstream_local_address = attempt_.local_address();
   const bool end = request_filtered_end_ && body_.empty() && !has_request_trailers_;
   request_sent_ = end;
   attempt_.mark_sent();

@@ -153,7 +153,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   std::shared_ptr<upstream::Budget> retry_budget_;
   std::vector<const upstream::HostState*> tried_;
   routing::Timeouts timeouts_;
-  std::string address_text_, local_text_, client_text_, failure_text_, details_text_, hostname_text_;
+  std::string client_text_, failure_text_, details_text_;
 
   // Filters: in the arena, in the plan's order; those from `made_` on do not exist.
   const filters::ChainPlan* plan_ = nullptr;

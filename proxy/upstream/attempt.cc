@@ -23,12 +23,10 @@ AttemptEnd end_of(http::ResetReason reason) {
 }  // namespace
 
 void Attempt::start(std::shared_ptr<Cluster> cluster, const Host& host, http::Protocol protocol, Priority priority) {
-  address_ = host.address;
-  hostname_ = host.hostname;
   host_state_ = host.state;
   protocol_ = protocol;
   priority_ = priority;
-  local_address_ = {};
+  local_address_.clear();
   connection_id_ = 0;
   request_sent_ = false;
   observe::Cells& stats = cluster->stats();
@@ -77,7 +75,7 @@ void Attempt::finish(bool success) {
 void Attempt::on_stream(http::Stream& stream, ClientConnection& connection) {
   pool_ = nullptr;
   stream_ = &stream;
-  local_address_ = connection.local_address();
+  local_address_ = connection.local_text();
   connection_id_ = connection.id();
   protocol_ = connection.protocol();
   events_.on_attempt_ready();

@@ -58,9 +58,8 @@ class Attempt final : public http::StreamReceiver, private PoolWaiter {
   http::Stream* stream() { return stream_; }
   Cluster& cluster() { return *cluster_; }
   const std::shared_ptr<HostState>& host_state() const { return host_state_; }
-  const net::Endpoint& address() const { return address_; }
-  std::string_view hostname() const { return hostname_; }
-  const net::Endpoint& local_address() const { return local_address_; }
+  // Of the connection that it got; valid until the next start().
+  std::string_view local_address() const { return local_address_; }
   uint64_t connection_id() const { return connection_id_; }
   http::Protocol protocol() const { return protocol_; }
   bool request_sent() const { return request_sent_; }       // something of it may have reached the host
@@ -89,8 +88,7 @@ class Attempt final : public http::StreamReceiver, private PoolWaiter {
   std::shared_ptr<HostState> host_state_;
   HostPool* pool_ = nullptr;                                // while waiting
   http::Stream* stream_ = nullptr;
-  net::Endpoint address_, local_address_;
-  std::string hostname_;
+  std::string local_address_;
   uint64_t connection_id_ = 0;
   http::Protocol protocol_ = http::Protocol::kHttp11;
   Priority priority_ = Priority::kDefault;

@@ -26,6 +26,7 @@ ClientConnection::ClientConnection(HostPool& pool, std::unique_ptr<net::Stream> 
       pool_(pool),
       codec_(make_codec(*this, pool, protocol)),
       opened_(std::chrono::steady_clock::now()),
+      local_text_(net::to_string(local_address())),
       id_(next_id.fetch_add(1, std::memory_order_relaxed)) {
   observe::Cells& stats = pool.cluster().stats();
   stats.add(ClusterStat::kUpstreamCxTotal);

@@ -6,11 +6,13 @@ namespace weft::upstream {
 
 std::shared_ptr<HostState> HostStates::get(const std::string& cluster, const net::Endpoint& address) {
   // A cluster's name may hold any byte, an address' text holds no newline.
-  std::string key = net::to_string(address) + '\n' + cluster;
+  std::string text = net::to_string(address);
+  std::string key = text + '\n' + cluster;
   std::lock_guard lock(mutex_);
   std::weak_ptr<HostState>& slot = states_[std::move(key)];
   if (std::shared_ptr<HostState> known = slot.lock()) return known;
   auto state = std::make_shared<HostState>();
+  state->address = std::move(text);
   slot = state;
   if (states_.size() >= sweep_at_) {
     sweep_locked();

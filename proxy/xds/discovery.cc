@@ -381,24 +381,13 @@ class Discovery::Impl final : public AdsEvents {
       }
     }
     ready.removed_endpoints = built.removed_endpoints;
-    for (const auto& [name, table] : built.routes) {
-      ready.routes.emplace_back(name, table);
-      static_waits_.erase("routes " + name);
-      wait_no_more("routes " + name);
-      for (auto at = warming_listeners_.begin(); at != warming_listeners_.end();) {
-        if (config::rds_name(*at->second) != name) {
-          ++at;
-          continue;
-        }
-        wait_no_more("listener " + at->first);
-        ready.listeners.push_back(at->second);
-        at = warming_listeners_.erase(at);
-      }
-    }
+    for (const auto& [name, table] : built.routes) warming_routes_[name] = table;
+    for (const std::string& name : built.removed_routes) warming_routes_.erase(name);
+    release_routes(ready);
     ready.removed_routes = built.removed_routes;
     for (const auto& listener : built.listeners) {
       const std::string rds(config::rds_name(*listener));
-      if (rds.empty() || values_.routes.contains(rds)) {
+      if (rds.empty() || (values_.routes.contains(rds) && !warming_routes_.contains(rds))) {
         warming_listeners_.erase(listener->name);
         wait_no_more("listener " + listener->name);
         ready.listeners.push_back(listener);
@@ -422,12 +411,39 @@ class Discovery::Impl final : public AdsEvents {
     mark_warming();
   }
 
+  // Routes wait for the clusters that they name and that still warm: a route to a cluster that is not there yet would fail
+  // requests that the routes before it served.
+  void release_routes(Update& ready) {
+    for (auto at = warming_routes_.begin(); at != warming_routes_.end();) {
+      const std::vector<std::string> clusters = at->second->clusters();
+      if (std::any_of(clusters.begin(), clusters.end(), [&](const std::string& name) { return warming_clusters_.contains(name); })) {
+        ++at;
+        continue;
+      }
+      const std::string name = at->first;
+      ready.routes.emplace_back(name, at->second);
+      at = warming_routes_.erase(at);
+      static_waits_.erase("routes " + name);
+      wait_no_more("routes " + name);
+      for (auto listener = warming_listeners_.begin(); listener != warming_listeners_.end();) {
+        if (config::rds_name(*listener->second) != name) {
+          ++listener;
+          continue;
+        }
+        wait_no_more("listener " + listener->first);
+        ready.listeners.push_back(listener->second);
+        listener = warming_listeners_.erase(listener);
+      }
+    }
+  }
+
   void activate_cluster(const std::string& name) {
     auto found = warming_clusters_.find(name);
     if (found == warming_clusters_.end()) return;
     Update ready;
     ready.clusters.push_back(found->second);
     warming_clusters_.erase(found);
+    release_routes(ready);
     deliver(std::move(ready));
     mark_warming();
     complete_if_first();
@@ -509,6 +525,7 @@ class Discovery::Impl final : public AdsEvents {
     std::erase_if(held, [&](const auto& entry) {
       if (names.contains(entry.first) || (type == ResourceType::kEndpoints && from_path(entry.first))) return false;
       states_.erase({type, entry.first});
+      if (type == ResourceType::kRoute) warming_routes_.erase(entry.first);
       (type == ResourceType::kEndpoints ? values_.endpoint_hashes : values_.route_hashes).erase(entry.first);
       if (ads_) ads_->forget(type, entry.first);
       return true;
@@ -552,6 +569,7 @@ class Discovery::Impl final : public AdsEvents {
   std::map<std::pair<ResourceType, std::string>, ResourceState> states_;
   std::map<std::string, std::shared_ptr<const upstream::ClusterConfig>> warming_clusters_;
   std::map<std::string, std::shared_ptr<const config::Listener>> warming_listeners_;
+  std::map<std::string, std::shared_ptr<const routing::RouteTable>> warming_routes_;
   std::map<std::string, std::unique_ptr<Deadline>> deadlines_;
   std::set<std::string> static_waits_;
   First clusters_first_, listeners_first_;

@@ -128,7 +128,8 @@ TEST(FieldCheck, NamesARefusedExtension) {
   cluster.mutable_transport_socket()->set_name("envoy.transport_sockets.tls");
   cluster.mutable_transport_socket()->mutable_typed_config()->PackFrom(envoy::extensions::transport_sockets::tls::v3::UpstreamTlsContext());
   EXPECT_EQ(complaints(cluster),
-            "transport_socket.typed_config: extension envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext is not supported here by this version; "
+            "transport_socket.typed_config: extension \"envoy.transport_sockets.tls\" "
+            "(envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext) is not supported here by this version; "
             "supported: envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer\n");
 }
 
@@ -138,7 +139,7 @@ TEST(FieldCheck, AnExtensionInTheWrongPlaceIsRefused) {
   manager.set_stat_prefix("p");
   cluster.mutable_transport_socket()->set_name("x");
   cluster.mutable_transport_socket()->mutable_typed_config()->PackFrom(manager);
-  EXPECT_NE(complaints(cluster).find("HttpConnectionManager is not supported here"), std::string::npos);
+  EXPECT_NE(complaints(cluster).find("HttpConnectionManager) is not supported here"), std::string::npos);
 }
 
 TEST(FieldCheck, AppliesEnvoysRules) {
