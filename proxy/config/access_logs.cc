@@ -31,7 +31,7 @@ JsonTemplate json_template(const google::protobuf::Struct& from) {
   to.kind = JsonTemplate::Kind::kObject;
   std::map<std::string, const google::protobuf::Value*> ordered;
   for (const auto& [key, value] : from.fields()) ordered.emplace(key, &value);
-  for (const auto& [key, value] : ordered) to.members.emplace_back(key, json_template(*value));
+  for (const auto& [key, value] : ordered) to.members.push_back({key, json_template(*value)});
   return to;
 }
 
@@ -53,7 +53,7 @@ JsonTemplate json_template(const google::protobuf::Value& from) {
     case google::protobuf::Value::kStructValue: return json_template(from.struct_value());
     case google::protobuf::Value::kListValue:
       to.kind = JsonTemplate::Kind::kList;
-      for (const auto& item : from.list_value().values()) to.members.emplace_back(std::string(), json_template(item));
+      for (const auto& item : from.list_value().values()) to.members.push_back({{}, json_template(item)});
       break;
     default: break;
   }

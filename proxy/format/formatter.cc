@@ -61,19 +61,19 @@ Result<std::unique_ptr<Formatter::Node>> Formatter::build(const JsonTemplate& va
     case JsonTemplate::Kind::kList: {
       bool object = value.kind == JsonTemplate::Kind::kObject;
       node->kind = object ? Node::Kind::kObject : Node::Kind::kList;
-      std::vector<const std::pair<std::string, JsonTemplate>*> members;
+      std::vector<const JsonTemplate::Member*> members;
       for (const auto& member : value.members) members.push_back(&member);
-      if (object && options.sort_keys) std::stable_sort(members.begin(), members.end(), [](auto* a, auto* b) { return a->first < b->first; });
+      if (object && options.sort_keys) std::stable_sort(members.begin(), members.end(), [](auto* a, auto* b) { return a->name < b->name; });
       for (size_t i = 0; i < members.size(); ++i) {
         std::string key, at = path;
         if (object) {
-          append_json_string(key, members[i]->first);
+          append_json_string(key, members[i]->name);
           key += ':';
-          at += (at.empty() ? "" : ".") + members[i]->first;
+          at += (at.empty() ? "" : ".") + members[i]->name;
         } else {
           at += "[" + std::to_string(i) + "]";
         }
-        auto child = build(members[i]->second, options, at);
+        auto child = build(members[i]->value, options, at);
         if (!child) return child.error();
         node->members.emplace_back(std::move(key), std::move(*child));
       }

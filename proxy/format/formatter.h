@@ -13,7 +13,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace weft::format {
@@ -33,8 +32,13 @@ struct JsonTemplate {
   Kind kind = Kind::kNull;
   bool flag = false;
   double number = 0;
-  std::string format;                                          // a kFormat: text with operators
-  std::vector<std::pair<std::string, JsonTemplate>> members;   // a kObject's; a kList's without names
+  std::string format;           // a kFormat: text with operators
+  struct Member;
+  std::vector<Member> members;  // a kObject's; a kList's without names
+};
+struct JsonTemplate::Member {
+  std::string name;
+  JsonTemplate value;
 };
 
 class Formatter {

@@ -257,15 +257,17 @@ class Resilience(unittest.TestCase):
     def test_least_request_avoids_the_busy(self):
         release = threading.Event()
         self.addCleanup(release.set)
-        for upstream in self.upstreams:
-            upstream.on("/least/held", Reply(hold=release))
-        held = [Connection(self.proxy.address()) for _ in range(8)]
-        for connection in held:
+        busy, *others = self.upstreams
+        busy.on("/least/held", Reply(hold=release))
+        for upstream in others:
+            upstream.on("/least/held", Reply())
+        for sent in range(180):
+            connection = Connection(self.proxy.address())
             self.addCleanup(connection.close)
             connection.send(message("GET", "/least/held"))
-        wait_for(lambda: sum(upstream.count("/least/held") for upstream in self.upstreams) == 8, "eight held")
-        busy = {upstream.name: upstream.count("/least/held") for upstream in self.upstreams}
-        self.assertLessEqual(max(busy.values()) - min(busy.values()), 4, busy)
+            wait_for(lambda: sum(upstream.count("/least/held") for upstream in self.upstreams) > sent, "the request")
+        # Two random choices both fall on the busy one in a ninth of all cases; without a look at the load it gets a third.
+        self.assertLess(busy.count("/least/held"), 40)
 
     def test_split_by_weight(self):
         counts = self.counts("/split", 400)
