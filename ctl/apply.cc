@@ -47,8 +47,14 @@ int wait_for_proxies(uint64_t revision, const Options& options, Server& server, 
   if (answer->status == 200) {
     char seconds[32];
     snprintf(seconds, sizeof seconds, "%.2f", number_at(answer->body, "seconds"));
-    const std::string count = whole_at(answer->body, "proxies");
-    console.say(count == "0" ? "no proxy is connected" : "accepted by " + count + (count == "1" ? " proxy" : " proxies") + " after " + seconds + " s");
+    const std::string count = whole_at(answer->body, "affected"), all = whole_at(answer->body, "proxies");
+    if (all == "0") {
+      console.say("no proxy is connected");
+    } else if (count == "0") {
+      console.say("none of the proxies is affected");
+    } else {
+      console.say("accepted by " + count + (count == "1" ? " affected proxy" : " affected proxies") + " after " + seconds + " s");
+    }
     return kOk;
   }
   const int code = server.complain(*answer);

@@ -73,7 +73,7 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
   CLI::App* apply = command(app, "apply", "create or change objects, all or none");
   files(apply)->required();
   apply->add_flag("--dry-run", options.dry_run, "say what would change, and change nothing");
-  apply->add_flag("--wait", options.wait, "wait until every connected proxy has accepted");
+  apply->add_flag("--wait", options.wait, "wait until every affected proxy has accepted");
   apply->add_option("--timeout", timeout, "of --wait (default 30s)")->type_name("DURATION");
   output(apply, {"json", "name"});
 

@@ -4,6 +4,10 @@
 
 #include <boost/asio/basic_waitable_timer.hpp>
 
+#include <algorithm>
+#include <optional>
+#include <set>
+
 namespace weft::api {
 namespace {
 
@@ -104,16 +108,21 @@ Task<Reply> Api::wait(Request request) {
     co_return error_reply(400, "bad_request", "timeout: found \"" + text.substr(0, 100) + "\", expected a duration such as 10s, at most 10m");
 
   // Asks again and again: a wait is rare and short, and so no thread is held and nothing must wake this one.
+  // Who is no longer behind does not come back: what is sent to it later is not of this revision.
   const auto start = std::chrono::steady_clock::now();
+  std::optional<std::set<std::string>> left;
   Timer timer(co_await asio::this_coro::executor);
   for (;;) {
     const auto passed = std::chrono::steady_clock::now() - start;
-    const std::vector<ProxyStatus> behind = services_.acks.behind(revision);
-    bool nack = false;
-    for (const ProxyStatus& proxy : behind)
-      for (const ProxyStatus::Type& type : proxy.types) nack = nack || (type.rejected && type.nack.revision >= revision);
+    std::vector<ProxyStatus> behind = services_.acks.behind(revision);
+    std::erase_if(behind, [&](const ProxyStatus& proxy) { return left && !left->contains(proxy.node->id); });
+    left.emplace();
+    for (const ProxyStatus& proxy : behind) left->insert(proxy.node->id);
+    const bool nack = std::any_of(behind.begin(), behind.end(), [&](const ProxyStatus& proxy) { return proxy.refuses(revision); });
     if (behind.empty() || nack || closing_ || passed >= *timeout) {
-      json::object answer{{"revision", revision}, {"acked", behind.empty()}, {"proxies", services_.acks.size()}};
+      const std::vector<ProxyStatus> all = services_.acks.proxies();
+      const auto affected = std::count_if(all.begin(), all.end(), [&](const ProxyStatus& proxy) { return proxy.concerned(revision); });
+      json::object answer{{"revision", revision}, {"acked", behind.empty()}, {"proxies", all.size()}, {"affected", affected}};
       answer["seconds"] = std::chrono::duration<double>(passed).count();
       json::array laggards;
       std::string names;

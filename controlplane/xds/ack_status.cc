@@ -4,6 +4,14 @@
 
 namespace weft::xds {
 
+bool ProxyStatus::refuses(uint64_t revision) const {
+  return std::any_of(types.begin(), types.end(), [&](const Type& type) { return type.rejected && type.nack.revision >= revision; });
+}
+
+bool ProxyStatus::behind(uint64_t revision) const {
+  return acked_revision < revision && concerned(revision) && (answered_revision < revision || refuses(revision));
+}
+
 std::string ProxyStatus::refusals() const {
   std::string text;
   for (ResourceType type : kMakeOrder) {
@@ -41,9 +49,11 @@ size_t AckStatus::size() const {
 }
 
 std::vector<ProxyStatus> AckStatus::behind_locked(uint64_t revision) const {
+  std::map<std::string_view, const ProxyStatus*> newest;
+  for (const auto& [stream, status] : streams_) newest[status.node->id] = &status;
   std::vector<ProxyStatus> behind;
-  for (const auto& [stream, status] : streams_) {
-    if (status.acked_revision < revision) behind.push_back(status);
+  for (const auto& [id, status] : newest) {
+    if (status->behind(revision)) behind.push_back(*status);
   }
   return behind;
 }
@@ -56,15 +66,8 @@ std::vector<ProxyStatus> AckStatus::behind(uint64_t revision) const {
 std::vector<ProxyStatus> AckStatus::wait(uint64_t revision, std::chrono::milliseconds timeout) const {
   std::unique_lock lock(mutex_);
   auto over = [&] {
-    bool all = true;
-    for (const auto& [stream, status] : streams_) {
-      if (status.acked_revision >= revision) continue;
-      all = false;
-      for (const ProxyStatus::Type& type : status.types) {
-        if (type.rejected && type.nack.revision >= revision) return true;
-      }
-    }
-    return all;
+    const std::vector<ProxyStatus> behind = behind_locked(revision);
+    return behind.empty() || std::any_of(behind.begin(), behind.end(), [&](const ProxyStatus& status) { return status.refuses(revision); });
   };
   changed_.wait_for(lock, timeout, over);
   return behind_locked(revision);
@@ -90,8 +93,13 @@ void AckStatus::update(StreamId stream, const Session& session, std::optional<Re
   ProxyStatus& status = at->second;
   if (status.snapshot != session.snapshot()) status.snapshot = session.snapshot();
   status.sent_revision = session.sent_revision();
-  bool news = status.acked_revision != session.acked_revision();
+  const uint64_t considered = session.snapshot() ? session.snapshot()->revision : 0;
+  bool news = status.acked_revision != session.acked_revision() || status.answered_revision != session.answered_revision() ||
+              status.considered_revision != considered;
   status.acked_revision = session.acked_revision();
+  status.answered_revision = session.answered_revision();
+  status.considered_revision = considered;
+  status.touched_revision = session.touched_revision();
   for (ResourceType type : kMakeOrder) {
     ProxyStatus::Type& t = status.types[index_of(type)];
     static_cast<Session::TypeStatus&>(t) = session.status(type);

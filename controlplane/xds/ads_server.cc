@@ -10,6 +10,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <mutex>
 #include <set>
 
@@ -18,6 +19,7 @@ namespace {
 
 using grpc::ByteBuffer;
 using Clock = std::chrono::steady_clock;
+using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 using Ads = envoy::service::discovery::v3::AggregatedDiscoveryService;
 using RawService = Ads::WithRawCallbackMethod_StreamAggregatedResources<Ads::WithRawCallbackMethod_DeltaAggregatedResources<Ads::Service>>;
 
@@ -30,7 +32,8 @@ class AdsServer::Core : public std::enable_shared_from_this<Core>, public RawSer
   class Stream;
   Core(AdsServerOptions options, Executor executor, std::shared_ptr<NameTable> names, ProxyObserver& observer,
        observe::PrometheusRegistry& registry)
-      : options(std::move(options)), executor(executor), names(std::move(names)), observer(observer), registry(registry) {}
+      : options(std::move(options)), executor(executor), names(std::move(names)), observer(observer), registry(registry),
+        watch_timer(executor) {}
 
   grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* StreamAggregatedResources(grpc::CallbackServerContext* context) override {
     return accept(context, Session::Protocol::kSotw);
@@ -39,6 +42,9 @@ class AdsServer::Core : public std::enable_shared_from_this<Core>, public RawSer
     return accept(context, Session::Protocol::kDelta);
   }
   grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* accept(grpc::CallbackServerContext* context, Session::Protocol protocol);
+
+  // Lets go of the proxies that take nothing. Now and then for all, since nearly every write is done at once.
+  void watch_writes();
 
   void count_streams() { registry.set("pilot_xds", {{"version", options.version}}, static_cast<double>(streams.size())); }
 
@@ -49,6 +55,7 @@ class AdsServer::Core : public std::enable_shared_from_this<Core>, public RawSer
   observe::PrometheusRegistry& registry;
   AckStatus status;
   std::unordered_map<StreamId, std::shared_ptr<Stream>> streams;   // the push thread's; those with a node
+  Timer watch_timer;
   std::mutex mutex;                     // for the three below
   std::unordered_map<StreamId, std::weak_ptr<Stream>> accepted;    // all, so that the bound holds and shutting down ends them
   StreamId next_id = 0;
@@ -62,7 +69,7 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
  public:
   Stream(std::shared_ptr<Core> core, StreamId id, std::string peer, Session::Protocol protocol)
       : core_(std::move(core)), id_(id), peer_(std::move(peer)), session_(core_->names, protocol, core_->options.session),
-        timer_(core_->executor), send_timer_(core_->executor) {}
+        removal_timer_(core_->executor), route_timer_(core_->executor) {}
 
   void begin() {
     self_ = shared_from_this();
@@ -77,7 +84,15 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
     post([request = std::move(request)](Stream& s) mutable { s.on_request(std::move(request)); });
   }
   void OnWriteDone(bool ok) override {
-    post([ok](Stream& s) { s.on_written(ok); });
+    if (!ok) return post([](Stream& s) { s.end(grpc::Status::CANCELLED); });
+    core_->registry.observe("pilot_xds_send_time", {}, seconds_since(write_began_));
+    if (write_converges_) core_->registry.observe("pilot_proxy_convergence_time", {}, seconds_since(write_since_));
+    if (write_.exchange(Write::kNone) == Write::kAndMore) {
+      post([](Stream& s) {
+        s.pump();
+        s.note_status();
+      });
+    }
   }
   void OnCancel() override {
     post([](Stream& s) { s.end(grpc::Status::CANCELLED); });
@@ -97,14 +112,16 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
     converged_ = false;
     session_.set_snapshot(std::move(snapshot), changed);
     pump();
-    core_->status.update(id_, session_, std::nullopt);
+    note_status();
   }
+
+  bool hangs(Clock::time_point now) const { return write_ != Write::kNone && now - write_began_ > core_->options.send_timeout; }
 
   void end(grpc::Status status) {
     if (finished_) return;
     finished_ = true;
-    timer_.cancel();
-    send_timer_.cancel();
+    removal_timer_.cancel();
+    route_timer_.cancel();
     if (node_) {
       for (ResourceType type : kMakeOrder) core_->registry.drop(reject_name(type), {{"node", node_->id}});
       core_->streams.erase(id_);
@@ -189,67 +206,65 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
     end(grpc::Status(code, text));
   }
 
-  void on_written(bool ok) {
-    writing_ = false;
-    send_timer_.cancel();
-    if (finished_) return;
-    if (!ok) return end(grpc::Status::CANCELLED);
-    core_->registry.observe("pilot_xds_send_time", {}, seconds_since(write_began_));
-    pump();
-    core_->status.update(id_, session_, std::nullopt);
-  }
+  void note_status() { core_->status.update(id_, session_, std::nullopt); }
 
-  // Sends the next response if none is under way.
+  // Sends the next response if none is under way; else when that one is written.
   void pump() {
-    if (finished_ || writing_) return;
+    if (finished_) return;
+    if (Write under_way = Write::kOne; write_.compare_exchange_strong(under_way, Write::kAndMore) || under_way != Write::kNone) return;
     const bool wait_with_removals = core_->options.removal_delay.count() > 0;
     std::optional<Outgoing> response = session_.next(!wait_with_removals || removals_ripe_);
     if (!response) {
-      removals_ripe_ = false;
-      if (session_.removals_due()) ripen_removals();
-      if (!converged_ && session_.snapshot() && session_.sent_revision() == session_.snapshot()->revision) {
-        converged_ = true;
-        core_->registry.observe("pilot_proxy_convergence_time", {}, seconds_since(session_.snapshot()->since));
-      }
+      if (rest()) core_->registry.observe("pilot_proxy_convergence_time", {}, seconds_since(session_.snapshot()->since));
       return;
     }
     outgoing_ = encode_response(*response, session_.protocol());
     core_->registry.add("pilot_xds_pushes", {{"type", short_name(response->type)}});
     core_->registry.observe("pilot_xds_config_size_bytes", {}, static_cast<double>(outgoing_.Length()));
-    writing_ = true;
+    const bool last = !session_.pending() && !session_.next(false);
+    write_converges_ = last && rest();
+    write_since_ = session_.snapshot()->since;
+    write_ = last ? Write::kOne : Write::kAndMore;
     write_began_ = Clock::now();
     StartWrite(&outgoing_);
-    watch_write();
+  }
+
+  // All that may be said now is said. True: so the proxy has been given the newest state, for the first time.
+  bool rest() {
+    removals_ripe_ = false;
+    if (session_.removals_due()) ripen_removals();
+    if (session_.routes_held()) bound_route_delay();
+    if (converged_ || !session_.snapshot() || session_.sent_revision() != session_.snapshot()->revision) return false;
+    return converged_ = true;
+  }
+
+  template <class Timer, class Function>
+  void after(std::chrono::milliseconds delay, Timer& timer, bool& armed, Function function) {
+    if (std::exchange(armed, true)) return;
+    timer.expires_after(delay);
+    timer.async_wait([weak = weak_from_this(), &armed, function](const boost::system::error_code& error) {
+      auto self = weak.lock();                   // `armed` is its member
+      if (!self) return;
+      armed = false;
+      if (error || self->finished_) return;
+      function(*self);
+      self->pump();
+      self->note_status();
+    });
   }
 
   void ripen_removals() {
-    if (ripening_) return;
-    ripening_ = true;
-    timer_.expires_after(core_->options.removal_delay);
-    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-      auto self = weak.lock();
-      if (!self) return;
-      self->ripening_ = false;
-      if (error || self->finished_) return;
-      self->removals_ripe_ = self->session_.removals_due();
-      self->pump();
-      self->core_->status.update(self->id_, self->session_, std::nullopt);
+    after(core_->options.removal_delay, removal_timer_, ripening_, [](Stream& s) { s.removals_ripe_ = s.session_.removals_due(); });
+  }
+
+  // A client that answers for its clusters late, or never, shall have its routes all the same.
+  void bound_route_delay() {
+    after(core_->options.route_delay, route_timer_, bounding_, [](Stream& s) {
+      if (s.session_.routes_held()) s.session_.release_routes();
     });
   }
 
-  // Armed only when the transport did not take the response at once: most writes are done before the next turn of the loop.
-  void watch_write() {
-    asio::post(core_->executor, [weak = weak_from_this(), began = write_began_] {
-      auto self = weak.lock();
-      if (!self || !self->writing_ || self->write_began_ != began || self->finished_) return;
-      self->send_timer_.expires_at(began + self->core_->options.send_timeout);
-      self->send_timer_.async_wait([weak, began](const boost::system::error_code& error) {
-        auto self = weak.lock();
-        if (error || !self || !self->writing_ || self->write_began_ != began) return;
-        self->end(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "the client takes no responses"));
-      });
-    });
-  }
+  enum class Write : unsigned char { kNone, kOne, kAndMore };
 
   std::shared_ptr<Core> core_;
   const StreamId id_;
@@ -261,10 +276,27 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
   std::shared_ptr<const model::Node> node_;
   std::set<std::string> unknown_types_;
   std::array<bool, kTypeCount> rejected_{};
-  bool writing_ = false, finished_ = false, converged_ = true, removals_ripe_ = false, ripening_ = false;
-  Clock::time_point write_began_{};
-  asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer_, send_timer_;
+  // The push thread sets these before a write; OnWriteDone reads them and sets `write_` back.
+  std::atomic<Write> write_{Write::kNone};
+  bool write_converges_ = false;
+  Clock::time_point write_began_{}, write_since_{};
+  bool finished_ = false, converged_ = true, removals_ripe_ = false, ripening_ = false, bounding_ = false;
+  Timer removal_timer_, route_timer_;
 };
+
+void AdsServer::Core::watch_writes() {
+  watch_timer.expires_after(std::max(options.send_timeout / 4, std::chrono::milliseconds(10)));
+  watch_timer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    auto core = weak.lock();
+    if (error || !core) return;
+    std::vector<std::shared_ptr<Stream>> hanging;
+    for (const auto& [id, stream] : core->streams) {
+      if (stream->hangs(Clock::now())) hanging.push_back(stream);
+    }
+    for (const auto& stream : hanging) stream->end(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "the client takes no responses"));
+    core->watch_writes();
+  });
+}
 
 grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* AdsServer::Core::accept(grpc::CallbackServerContext* context, Session::Protocol protocol) {
   class Refusal : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer> {
@@ -309,10 +341,12 @@ Result<std::unique_ptr<AdsServer>> AdsServer::start(AdsServerOptions options, Ex
   if (!core->server || core->port == 0) {
     return Error{Error::Kind::kSystem, "xds: cannot listen on " + core->options.address + ": the address is in use or not ours"};
   }
+  core->watch_writes();
   return std::unique_ptr<AdsServer>(new AdsServer(std::move(core)));
 }
 
 AdsServer::~AdsServer() {
+  core_->watch_timer.cancel();
   if (auto* health = core_->server->GetHealthCheckService()) health->SetServingStatus(false);
   std::vector<std::shared_ptr<Core::Stream>> open;
   {

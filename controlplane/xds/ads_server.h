@@ -2,7 +2,8 @@
 //
 // gRPC's own threads do nothing but decode a request and post it; everything else happens on the thread of `executor`, the push
 // thread, where each stream's Session lives. A stream has at most one write under way; what changes meanwhile is merged into the next
-// one, so a slow proxy costs one response of memory and holds nobody up.
+// one, so a slow proxy costs one response of memory and holds nobody up. A finished write wakes the push thread only when there is more
+// to say to that proxy: most changes are one response.
 #pragma once
 #include "common/base/task.h"
 #include "common/observe/prometheus_registry.h"
@@ -16,6 +17,7 @@ struct AdsServerOptions {
   size_t max_streams = 20'000;
   int max_request_bytes = 4 << 20;
   std::chrono::milliseconds removal_delay{300};        // after the last route was accepted: time to let listeners warm
+  std::chrono::milliseconds route_delay{5'000};        // changed routes wait no longer for answers about clusters
   std::chrono::milliseconds send_timeout{60'000};      // a proxy that takes nothing for so long is let go
   SessionOptions session;
 };

@@ -226,6 +226,7 @@ bool Session::answer(TypeState& s, std::string_view nonce_text, const std::optio
   if (bad != std::errc() || end != nonce_text.data() + nonce_text.size()) return false;
   auto at = std::find_if(s.in_flight.begin(), s.in_flight.end(), [&](const InFlight& r) { return r.nonce == nonce; });
   if (at == s.in_flight.end()) return false;
+  s.answers = true;
 
   if (!error) {
     s.acked_revision = at->revision;
@@ -233,13 +234,14 @@ bool Session::answer(TypeState& s, std::string_view nonce_text, const std::optio
       if (Entry* entry = find(s, id)) set_rejected(s, *entry, false);
     }
   } else {
-    s.nack = {*error, at->revision, s.nack.count + 1};
-    // A NACK names the bad resources, the others were taken. One that names none refuses them all.
+    // A NACK names the bad resources, the others were taken. One that names none refuses them all. A complete set is refused again
+    // and again for one that was bad before: that is not this response's fault.
+    const auto names = [&](NameId id) { return error->find(names_->text(id)) != std::string::npos; };
     std::vector<NameId> named;
-    for (NameId id : at->ids) {
-      if (error->find(names_->text(id)) != std::string::npos) named.push_back(id);
-    }
-    for (NameId id : named.empty() ? at->ids : named) {
+    std::copy_if(at->ids.begin(), at->ids.end(), std::back_inserter(named), names);
+    const bool old = named.empty() && std::any_of(s.entries.begin(), s.entries.end(), [&](const Entry& e) { return e.rejected && names(e.id); });
+    s.nack = {*error, old ? s.nack.revision : at->revision, s.nack.count + 1};
+    for (NameId id : old || !named.empty() ? named : at->ids) {
       Entry* entry = find(s, id);
       if (entry != nullptr && entry->version != 0) set_rejected(s, *entry, true);
     }
@@ -251,15 +253,17 @@ bool Session::answer(TypeState& s, std::string_view nonce_text, const std::optio
 }
 
 void Session::advance_marks() {
+  bool refused = false;
   uint64_t oldest = std::numeric_limits<uint64_t>::max();
   for (const TypeState& s : types_) {
-    if (s.rejected_count > 0) return;
+    refused = refused || s.rejected_count > 0;
     if (!s.in_flight.empty()) oldest = std::min(oldest, s.in_flight.front().nonce);
   }
   while (!marks_.empty() && marks_.front().nonce < oldest) {
-    acked_revision_ = marks_.front().revision;
+    answered_revision_ = marks_.front().revision;
     marks_.pop_front();
   }
+  if (!refused) acked_revision_ = answered_revision_;
 }
 
 void Session::mark_sent() {
@@ -273,9 +277,37 @@ void Session::mark_sent() {
   advance_marks();
 }
 
+// Whether the new snapshot has anything for this client that the old one did not.
+bool Session::touches(ResourceType type, const ResourceMap& old, const std::vector<NameId>* changed) const {
+  const TypeState& s = state(type);
+  const ResourceMap& now = snapshot_->map(type);
+  if (!s.requested || &old == &now) return false;
+  const auto asked = [&](NameId id) {
+    auto at = std::lower_bound(s.entries.begin(), s.entries.end(), id, before<Entry>);
+    return s.wildcard || (at != s.entries.end() && at->id == id && at->subscribed);
+  };
+  if (changed != nullptr) return std::any_of(changed->begin(), changed->end(), asked);
+  auto was = old.all().begin();
+  const auto was_end = old.all().end();
+  for (const ResourcePtr& is : now.all()) {
+    for (; was != was_end && (*was)->id < is->id; ++was) {
+      if (asked((*was)->id)) return true;
+    }
+    const bool both = was != was_end && (*was)->id == is->id;
+    if ((!both || (*was)->version != is->version) && asked(is->id)) return true;
+    if (both) ++was;
+  }
+  return std::any_of(was, was_end, [&](const ResourcePtr& gone) { return asked(gone->id); });
+}
+
 void Session::set_snapshot(SnapshotPtr snapshot, const ChangedNames* changed) {
   SnapshotPtr old = std::exchange(snapshot_, std::move(snapshot));
   const size_t cds = index_of(ResourceType::kCluster), eds = index_of(ResourceType::kEndpoint);
+  for (ResourceType type : kMakeOrder) {
+    if (old == nullptr ? state(type).requested : touches(type, old->map(type), changed ? &(*changed)[index_of(type)] : nullptr)) {
+      touched_revision_ = snapshot_->revision;
+    }
+  }
   for (size_t i = 0; i < kTypeCount; ++i) {
     if (old == nullptr) {
       types_[i].check_all = true;
@@ -374,7 +406,8 @@ void Session::visit(ResourceType type, Entry& entry, const ResourcePtr* resource
   walk.sweep = true;
 }
 
-std::optional<Outgoing> Session::next_of(ResourceType type, bool removals) {
+std::optional<Outgoing> Session::next_of(ResourceType type, Scope scope) {
+  const bool removals = scope == Scope::kRemovals;
   TypeState& s = state(type);
   if (!s.requested || s.in_flight.size() >= options_.max_in_flight) return std::nullopt;
   if (s.claimed != 0) check_claim(type);
@@ -384,7 +417,13 @@ std::optional<Outgoing> Session::next_of(ResourceType type, bool removals) {
   const bool sotw = protocol_ == Protocol::kSotw;
   Walk walk;
   bool cut = false;
-  if (s.check_all || removals) {
+  if (scope == Scope::kOwed) {
+    cut = true;                             // all else stays to be compared
+    for (Entry& entry : s.entries) {
+      const ResourcePtr* resource = entry.owed ? map.find(entry.id) : nullptr;
+      if (entry.owed) visit(type, entry, resource, false, walk);
+    }
+  } else if (s.check_all || removals) {
     if (s.wildcard) {
       std::vector<NameId> missing;
       auto entry = s.entries.begin();
@@ -444,6 +483,7 @@ std::optional<Outgoing> Session::next_of(ResourceType type, bool removals) {
   out.nonce = std::to_string(nonce_);
   out.version = sotw ? version_text(s.sum) : std::to_string(snapshot_->revision);
   for (NameId id : walk.changed) names_->acquire(id);
+  touched_revision_ = snapshot_->revision;
   s.in_flight.push_back({nonce_, snapshot_->revision, std::move(walk.changed)});
   return std::move(out);
 }
@@ -468,10 +508,17 @@ bool Session::routes_must_wait() {
   if (route_barrier_ == 0) route_barrier_ = nonce_;
   for (ResourceType type : {ResourceType::kCluster, ResourceType::kEndpoint}) {
     const TypeState& s = state(type);
-    if (std::any_of(s.in_flight.begin(), s.in_flight.end(), [&](const InFlight& one) { return one.nonce <= route_barrier_; })) return true;
+    const auto awaited = [&](const InFlight& one) { return one.nonce <= route_barrier_ && one.nonce > route_answered_; };
+    if (s.answers && std::any_of(s.in_flight.begin(), s.in_flight.end(), awaited)) return true;
   }
   route_barrier_ = 0;
   return false;
+}
+
+bool Session::pending() const {
+  return std::any_of(types_.begin(), types_.end(), [](const TypeState& s) {
+    return s.requested && (s.check_all || !s.check.empty() || s.owe_response || s.removals);
+  });
 }
 
 bool Session::removals_due() const {
@@ -482,11 +529,8 @@ std::optional<Outgoing> Session::next(bool allow_removals) {
   if (snapshot_ == nullptr) return std::nullopt;
   bool all_sent = std::any_of(types_.begin(), types_.end(), [](const TypeState& s) { return s.requested; });
   for (ResourceType type : kMakeOrder) {
-    if (type == ResourceType::kRoute && routes_must_wait()) {
-      all_sent = false;
-      continue;
-    }
-    if (auto out = next_of(type, false)) return out;
+    const bool hold = type == ResourceType::kRoute && routes_must_wait();
+    if (auto out = next_of(type, hold ? Scope::kOwed : Scope::kChanged)) return out;
     const TypeState& s = state(type);
     if (s.requested && (s.check_all || !s.check.empty() || s.owe_response)) all_sent = false;   // too many unanswered
   }
@@ -494,7 +538,7 @@ std::optional<Outgoing> Session::next(bool allow_removals) {
   if (!allow_removals || !removals_due()) return std::nullopt;
   for (ResourceType type : {ResourceType::kCluster, ResourceType::kEndpoint, ResourceType::kRoute}) {
     if (!state(type).removals) continue;
-    if (auto out = next_of(type, true)) return out;
+    if (auto out = next_of(type, Scope::kRemovals)) return out;
   }
   return std::nullopt;
 }

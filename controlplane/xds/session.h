@@ -7,6 +7,10 @@
 // Make before break: clusters, endpoints, listeners, routes as they are added or changed; removals of clusters, endpoints and routes
 // only after the client has accepted the listeners and routes that no longer name them. A refused (NACKed) route keeps its old clusters.
 //
+// Routes that a client runs already change only once it has answered for the clusters and endpoints sent before them: they may name
+// clusters that still warm. A route that the client asks for anew is never held, nor is one held for a type that the client never
+// answers; AdsServer lets them go after a bound.
+//
 // Envoy warms a cluster anew after each change of it and waits for its endpoints again. So the version of an endpoint resource, as a
 // stream sees it, has the version of its cluster mixed in: a changed cluster makes its endpoints be sent again, on a reconnect too.
 #pragma once
@@ -75,15 +79,24 @@ class Session {
 
   // The next response, or nothing. Removals come out only when `allow_removals`.
   std::optional<Outgoing> next(bool allow_removals = true);
+  // Whether next() has anything to compare or to say.
+  bool pending() const;
   // Removals wait, and nothing else of ours stands before them.
   bool removals_due() const;
+  // Changed routes wait for answers about clusters; the second ends that.
+  bool routes_held() const { return route_barrier_ != 0; }
+  void release_routes() { route_barrier_ = 0, route_answered_ = nonce_; }
 
   Protocol protocol() const { return protocol_; }
   const SnapshotPtr& snapshot() const { return snapshot_; }
   // The last snapshot up to which everything has been handed out.
-  uint64_t sent_revision() const { return marks_.empty() ? acked_revision_ : marks_.back().revision; }
+  uint64_t sent_revision() const { return marks_.empty() ? answered_revision_ : marks_.back().revision; }
   // Everything up to this revision has been accepted.
   uint64_t acked_revision() const { return acked_revision_; }
+  // Everything up to this revision has been accepted or refused.
+  uint64_t answered_revision() const { return answered_revision_; }
+  // The last snapshot that had something new of what the client asked for.
+  uint64_t touched_revision() const { return touched_revision_; }
   struct TypeStatus {
     bool requested = false;
     bool rejected = false;                                   // something of this type is refused now
@@ -118,6 +131,7 @@ class Session {
     std::deque<InFlight> in_flight;
     size_t rejected_count = 0;
     uint64_t last_nonce = 0, acked_revision = 0;
+    bool answers = false;                                    // the client has ever answered for this type
     uint64_t names_hash = 0;                                 // SotW: of the last request's names, which nearly every ACK repeats
     Nack nack;
   };
@@ -140,10 +154,12 @@ class Session {
   void advance_marks();
   void mark_sent();
   void check_claim(ResourceType type);
-  std::optional<Outgoing> next_of(ResourceType type, bool removals);
+  enum class Scope : unsigned char { kChanged, kRemovals, kOwed };
+  std::optional<Outgoing> next_of(ResourceType type, Scope scope);
   void visit(ResourceType type, Entry& entry, const ResourcePtr* resource, bool removals, Walk& walk);
   bool routes_settled() const;
   bool routes_must_wait();
+  bool touches(ResourceType type, const ResourceMap& old, const std::vector<NameId>* changed) const;
 
   std::shared_ptr<NameTable> names_;
   Protocol protocol_;
@@ -152,8 +168,9 @@ class Session {
   std::array<TypeState, kTypeCount> types_;
   std::unordered_map<NameId, ResourcePtr> held_back_;        // SotW: clusters gone from the snapshot, kept in responses until removable
   std::deque<Mark> marks_;
-  uint64_t nonce_ = 0, acked_revision_ = 0;
-  uint64_t route_barrier_ = 0;                               // routes wait for answers up to this nonce; 0: they do not
+  uint64_t nonce_ = 0, acked_revision_ = 0, answered_revision_ = 0, touched_revision_ = 0;
+  uint64_t route_barrier_ = 0;                               // changed routes wait for answers up to this nonce; 0: they do not
+  uint64_t route_answered_ = 0;                              // they wait for no nonce up to this one
 };
 
 }  // namespace weft::xds

@@ -100,11 +100,11 @@ TEST_F(CommandTest, ApplyRefusedIsBadInputAndShowsTheFinding) {
 
 TEST_F(CommandTest, ApplyWaitsAndNamesWhoIsBehind) {
   server_.answer("POST /v1/apply", 200, R"({"revision":7,"changed":[],"unchanged":[],"warnings":[]})");
-  server_.answer("GET /v1/wait", 200, R"({"revision":7,"acked":true,"proxies":3,"seconds":0.25,"behind":[]})");
+  server_.answer("GET /v1/wait", 200, R"({"revision":7,"acked":true,"proxies":5,"affected":3,"seconds":0.25,"behind":[]})");
   const std::string path = file("a.yaml", kGood);
   EXPECT_EQ(ask({"apply", "-f", path, "--wait", "--timeout", "3s"}), kOk);
   EXPECT_EQ(server_.asked().back().line, "GET /v1/wait?revision=7&timeout=3000ms");
-  EXPECT_NE(err_.find("accepted by 3 proxies after 0.25 s"), std::string::npos) << err_;
+  EXPECT_NE(err_.find("accepted by 3 affected proxies after 0.25 s"), std::string::npos) << err_;
 
   server_.answer("GET /v1/wait", 504, R"({"error":{"code":"timeout","message":"revision 7 is not accepted yet by n1"},"behind":[{"node":"n1","acked_revision":5,"nack":""}]})");
   EXPECT_EQ(ask({"apply", "-f", path, "--wait"}), kTimedOut);

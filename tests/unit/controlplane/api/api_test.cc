@@ -301,6 +301,16 @@ TEST_F(ApiTest, WaitEndsWhenAllHaveAcceptedOrOneRefuses) {
   Answered refused = ask("GET", "/v1/wait?revision=1&timeout=20s");
   EXPECT_EQ(refused.status, 409);
   EXPECT_EQ(refused.value.at("behind").at(0).at("nack"), "lds: no such thing");
+
+  xds::ProxyStatus elsewhere;             // hangs, and the revision holds nothing for it
+  elsewhere.stream = 1;
+  elsewhere.node = acks_.proxies().front().node;
+  elsewhere.considered_revision = 1;
+  acks_.connected(std::move(elsewhere));
+  Answered unaffected = ask("GET", "/v1/wait?revision=1&timeout=20s");
+  EXPECT_EQ(unaffected.status, 200) << unaffected.body;
+  EXPECT_EQ(unaffected.value.at("affected"), 0);
+  EXPECT_EQ(unaffected.value.at("proxies"), 1);
   EXPECT_EQ(ask("GET", "/v1/wait?revision=7").status, 404);
   EXPECT_EQ(ask("GET", "/v1/wait?revision=x").status, 400);
   EXPECT_EQ(ask("GET", "/v1/wait?timeout=1h").status, 400);

@@ -228,6 +228,92 @@ TEST_F(AdsServerTest, AClientThatNeverReadsHoldsNobodyUp) {
   context.TryCancel();
 }
 
+TEST_F(AdsServerTest, AWaitIsForTheAffectedOnly) {
+  set({{kCds, "a", "1"}, {kEds, "a", "1"}, {kEds, "b", "1"}});
+  grpc::ClientContext hung_context, context;
+  auto hung = stub_->DeltaAggregatedResources(&hung_context);
+  auto request = delta(kEds);
+  request.add_resource_names_subscribe("b");
+  request.mutable_node()->set_id("sidecar~127.0.0.6~hung.default~default.svc.cluster.local");
+  ASSERT_TRUE(hung->Write(request));
+  discovery::DeltaDiscoveryResponse response;
+  ASSERT_TRUE(hung->Read(&response));                          // and never answers
+  auto stream = stub_->DeltaAggregatedResources(&context);
+  ASSERT_TRUE(stream->Write(delta(kCds)));
+  ASSERT_TRUE(stream->Read(&response));
+  discovery::DeltaDiscoveryRequest answer;
+  answer.set_type_url(std::string(type_url(kCds)));
+  answer.set_response_nonce(response.nonce());
+  ASSERT_TRUE(stream->Write(answer));
+  auto behind = server_->status().wait(1, 1ms);
+  ASSERT_FALSE(behind.empty());
+  EXPECT_EQ(behind[0].node->name, "hung");
+
+  set({{kCds, "a", "2"}, {kEds, "a", "2"}, {kEds, "b", "1"}});  // nothing of it is for the hung one
+  ASSERT_TRUE(stream->Read(&response));
+  behind = server_->status().wait(2, 1ms);
+  ASSERT_EQ(behind.size(), 1u);
+  EXPECT_EQ(behind[0].node->name, "app-1");
+  answer.set_response_nonce(response.nonce());
+  ASSERT_TRUE(stream->Write(answer));
+  EXPECT_TRUE(server_->status().wait(2, 10s).empty());
+  EXPECT_EQ(server_->status().find("sidecar~127.0.0.6~hung.default~default.svc.cluster.local")->acked_revision, 0u);
+
+  set({{kCds, "a", "2"}, {kEds, "a", "2"}, {kEds, "b", "2"}});  // this one is
+  behind = server_->status().wait(3, 10ms);
+  ASSERT_EQ(behind.size(), 1u);
+  EXPECT_EQ(behind[0].node->name, "hung");
+  hung_context.TryCancel();
+  context.TryCancel();
+}
+
+TEST_F(AdsServerTest, HeldRoutesAreLetGoAfterABound) {
+  constexpr ResourceType kRds = ResourceType::kRoute;
+  on_loop([&] { server_.reset(); });
+  AdsServerOptions options;
+  options.route_delay = 20ms;
+  start(options);
+  set({{kCds, "a", "1"}, {kRds, "80", "1"}});
+  grpc::ClientContext context;
+  auto stream = stub_->DeltaAggregatedResources(&context);
+  discovery::DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream->Write(delta(kCds)));
+  ASSERT_TRUE(stream->Read(&response));
+  discovery::DeltaDiscoveryRequest answer;
+  answer.set_type_url(std::string(type_url(kCds)));
+  answer.set_response_nonce(response.nonce());
+  ASSERT_TRUE(stream->Write(answer));
+  answer.Clear();
+  answer.set_type_url(std::string(type_url(kRds)));
+  answer.add_resource_names_subscribe("80");
+  ASSERT_TRUE(stream->Write(answer));
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.type_url(), type_url(kRds));
+  set({{kCds, "a", "2"}, {kRds, "80", "2"}});
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.type_url(), type_url(kCds));               // stays unanswered, as if it warmed for ever
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.type_url(), type_url(kRds));
+  context.TryCancel();
+}
+
+TEST_F(AdsServerTest, AClientThatTakesNothingIsLetGo) {
+  on_loop([&] { server_.reset(); });
+  AdsServerOptions options;
+  options.send_timeout = 50ms;
+  start(options);
+  set({{kCds, "a", std::string(3 << 20, 'x')}, {kCds, "b", std::string(3 << 20, 'x')}, {kCds, "c", std::string(3 << 20, 'x')}});
+  grpc::ClientContext context;
+  auto stream = stub_->DeltaAggregatedResources(&context);
+  ASSERT_TRUE(stream->Write(delta(kCds)));
+  EXPECT_TRUE(eventually([&] { return registry_.value("pilot_xds_pushes", {{"type", "cds"}}) > 0; }));
+  EXPECT_TRUE(eventually([&] { return server_->status().size() == 0; }));
+  discovery::DeltaDiscoveryResponse response;
+  while (stream->Read(&response)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
 TEST_F(AdsServerTest, BadRequestsEndTheStreamWithAReason) {
   auto refusal = [&](const discovery::DiscoveryRequest& request) {
     grpc::ClientContext context;

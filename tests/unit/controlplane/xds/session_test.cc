@@ -427,5 +427,129 @@ TEST_F(SessionTest, NamesAreBoundedAndForgotten) {
   EXPECT_EQ(table_->size(), 0u);
 }
 
+TEST_F(SessionTest, ChangedRoutesWaitUntilClustersAreAnsweredForButNotForEver) {
+  for (Protocol protocol : {Protocol::kSotw, Protocol::kDelta}) {
+    Session session(table_, protocol);
+    session.set_snapshot(snapshot({{kCds, "a", "1"}, {kEds, "a", "1"}, {kRds, "80", "a"}, {kRds, "81", "a"}}));
+    subscribe(session, kCds);
+    EXPECT_EQ(step(session), "cds a");
+    subscribe(session, kEds, {"a"});
+    EXPECT_EQ(step(session), "eds a");
+    subscribe(session, kRds, {"80"});
+    EXPECT_EQ(step(session), "rds 80");
+    const Outgoing first_routes = *last_;
+    session.set_snapshot(snapshot({{kCds, "a", "1"}, {kCds, "b", "1"}, {kEds, "a", "1"}, {kRds, "80", "b"}, {kRds, "81", "b"}}));
+    EXPECT_EQ(step(session, false), protocol == Protocol::kDelta ? "cds b" : "cds a b");
+    const Outgoing clusters = *last_;
+    EXPECT_EQ(step(session, false), "") << "the route waits";
+    EXPECT_TRUE(session.routes_held());
+    EXPECT_LT(session.sent_revision(), revision_);
+    last_ = first_routes;
+    subscribe(session, kRds, protocol == Protocol::kDelta ? std::vector<std::string>{"81"} : std::vector<std::string>{"80", "81"});
+    EXPECT_EQ(step(session), "rds 81") << "what is asked for anew does not wait";
+    EXPECT_EQ(step(session, false), "");
+    session.release_routes();
+    EXPECT_EQ(step(session), "rds 80");
+    EXPECT_EQ(step(session), "");
+    EXPECT_EQ(session.sent_revision(), revision_);
+    ack(session, clusters);
+    EXPECT_EQ(session.acked_revision(), revision_);
+  }
+}
+
+TEST_F(SessionTest, RoutesDoNotWaitForAClientThatTakesNoClustersOrNeverAnswersForThem) {
+  Session alone(table_, Protocol::kSotw);
+  alone.set_snapshot(snapshot({{kCds, "a", "1"}, {kRds, "80", "1"}}));
+  subscribe(alone, kRds, {"80"});
+  EXPECT_EQ(step(alone), "rds 80");
+  alone.set_snapshot(snapshot({{kCds, "a", "2"}, {kRds, "80", "2"}}));
+  EXPECT_EQ(step(alone), "rds 80");
+
+  Session mute(table_, Protocol::kDelta);
+  mute.set_snapshot(snapshot({{kCds, "a", "1"}, {kEds, "a", "1"}, {kRds, "80", "1"}}));
+  subscribe(mute, kCds);
+  subscribe(mute, kEds, {"a"});
+  subscribe(mute, kRds, {"80"});
+  EXPECT_EQ(step(mute, false), "cds a");
+  EXPECT_EQ(step(mute, false), "eds a");
+  EXPECT_EQ(step(mute, false), "rds 80");
+  mute.set_snapshot(snapshot({{kCds, "a", "2"}, {kEds, "a", "1"}, {kRds, "80", "2"}}));
+  EXPECT_EQ(step(mute, false), "cds a");
+  EXPECT_EQ(step(mute, false), "eds a");
+  EXPECT_EQ(step(mute, false), "rds 80");
+}
+
+// gRPC's own clients begin at the listener and ask for each thing once they know its name.
+TEST_F(SessionTest, AClientMayAskInItsOwnOrder) {
+  Session session(table_, Protocol::kSotw);
+  session.set_snapshot(snapshot({{kCds, "a", "1"}, {kCds, "b", "1"}, {kEds, "a", "1"}, {kEds, "b", "1"}, {kLds, "l", "80"}, {kRds, "80", "a"}}));
+  subscribe(session, kLds, {"l"});
+  EXPECT_EQ(step(session), "lds l");
+  subscribe(session, kRds, {"80"});
+  EXPECT_EQ(step(session), "rds 80");
+  const Outgoing routes = *last_;
+  subscribe(session, kCds, {"a"});
+  EXPECT_EQ(step(session), "cds a");
+  const Outgoing clusters = *last_;
+  subscribe(session, kEds, {"a"});
+  EXPECT_EQ(step(session), "eds a");
+  const Outgoing endpoints = *last_;
+  session.set_snapshot(snapshot({{kCds, "a", "1"}, {kCds, "b", "1"}, {kEds, "a", "1"}, {kEds, "b", "1"}, {kLds, "l", "80"}, {kRds, "80", "b"}}));
+  last_ = routes;
+  EXPECT_EQ(step(session), "rds 80");
+  last_ = clusters;
+  subscribe(session, kCds, {"b"});
+  EXPECT_EQ(step(session), "cds b");
+  last_ = endpoints;
+  subscribe(session, kEds, {"b"});
+  EXPECT_EQ(step(session), "eds b");
+  EXPECT_EQ(step(session), "");
+  EXPECT_EQ(session.acked_revision(), revision_);
+}
+
+TEST_F(SessionTest, TellsWhichSnapshotsTouchedTheClient) {
+  Session session(table_, Protocol::kDelta);
+  session.set_snapshot(snapshot({{kCds, "a", "1"}, {kEds, "a", "1"}, {kEds, "b", "1"}, {kRds, "80", "1"}}));
+  EXPECT_EQ(session.touched_revision(), 0u) << "it has asked for nothing";
+  subscribe(session, kCds);
+  step(session);
+  subscribe(session, kEds, {"a"});
+  EXPECT_EQ(step(session, false), "eds a");
+  EXPECT_EQ(session.touched_revision(), 1u);
+  session.set_snapshot(snapshot({{kCds, "a", "1"}, {kEds, "a", "1"}, {kEds, "b", "2"}, {kRds, "80", "2"}}));
+  EXPECT_EQ(session.touched_revision(), 1u) << "names and types that it does not ask for";
+  session.set_snapshot(snapshot({{kCds, "a", "1"}, {kEds, "a", "2"}, {kEds, "b", "2"}, {kRds, "80", "2"}}));
+  EXPECT_EQ(session.touched_revision(), 3u);
+  session.set_snapshot(snapshot({{kEds, "a", "2"}, {kEds, "b", "2"}, {kRds, "80", "2"}}));
+  EXPECT_EQ(session.touched_revision(), 4u) << "a removal";
+  auto narrow = snapshot({{kEds, "a", "2"}, {kEds, "b", "3"}, {kRds, "80", "2"}});
+  Session::ChangedNames changed;
+  changed[index_of(kEds)] = {(*narrow->map(kEds).find("b"))->id};
+  session.set_snapshot(narrow, &changed);
+  EXPECT_EQ(session.touched_revision(), 4u);
+  EXPECT_EQ(session.answered_revision(), 0u) << "the endpoints were never answered for";
+}
+
+TEST_F(SessionTest, AnOldRefusalIsNotBlamedOnANewChange) {
+  Session session(table_, Protocol::kSotw);
+  session.set_snapshot(snapshot({{kCds, "good", "1"}}));
+  subscribe(session, kCds);
+  EXPECT_EQ(step(session), "cds good");
+  EXPECT_EQ(step(session), "");
+  session.set_snapshot(snapshot({{kCds, "good", "1"}, {kCds, "bad", "1"}}));
+  step(session, false);
+  ack(session, *last_, "Error adding/updating cluster(s) bad: really");
+  EXPECT_EQ(session.last_nack(kCds).revision, 2u);
+  session.set_snapshot(snapshot({{kCds, "good", "1"}, {kCds, "bad", "1"}, {kCds, "new", "1"}}));
+  EXPECT_EQ(step(session, false), "cds bad good new") << "a complete set holds the bad one again";
+  ack(session, *last_, "Error adding/updating cluster(s) bad: really");
+  EXPECT_EQ(session.last_nack(kCds).revision, 2u);
+  EXPECT_EQ(session.last_nack(kCds).count, 2u);
+  EXPECT_EQ(step(session, false), "");
+  EXPECT_EQ(session.answered_revision(), 3u);
+  EXPECT_EQ(session.acked_revision(), 1u);
+  EXPECT_TRUE(session.status(kCds).rejected);
+}
+
 }  // namespace
 }  // namespace weft::xds
