@@ -333,6 +333,7 @@ Result<std::unique_ptr<AdsServer>> AdsServer::start(AdsServerOptions options, Ex
   builder.SetMaxReceiveMessageSize(core->options.max_request_bytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);      // a port that another process holds is an error
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);      // a ping for each request, to tune a window that small requests never fill
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
