@@ -173,6 +173,45 @@ HistogramSummary Scope::histogram(unsigned metric) const {
   return summary;
 }
 
+HistogramSummary Scope::interval(unsigned metric) const {
+  HistogramSummary summary;
+  std::lock_guard lock(mutex_);
+  for (const Interval& interval : intervals_) {
+    if (interval.metric != metric || interval.window.empty()) continue;
+    summary.bins.resize(Histogram::kBins);
+    for (auto [bin, count] : interval.window) {
+      summary.bins[bin] = count;
+      summary.count += count;
+    }
+    summary.sum = interval.sum;
+  }
+  return summary;
+}
+
+void Scope::turn_intervals() {
+  for (unsigned i = 0; i < shape_.size; ++i) {
+    if (shape_.metrics[i].kind != Kind::kHistogram) continue;
+    const HistogramSummary now = histogram(i);
+    if (now.count == 0) continue;
+    std::lock_guard lock(mutex_);
+    auto at = std::find_if(intervals_.begin(), intervals_.end(), [i](const Interval& interval) { return interval.metric == i; });
+    if (at == intervals_.end()) at = intervals_.insert(at, Interval{.metric = i, .before = {}, .window = {}});
+    SparseBins after, window;
+    auto before = at->before.begin();
+    for (unsigned bin = 0; bin < now.bins.size(); ++bin) {
+      if (now.bins[bin] == 0) continue;
+      after.emplace_back(bin, now.bins[bin]);
+      const bool had = before != at->before.end() && before->first == bin;
+      const uint64_t more = now.bins[bin] - (had ? before++->second : 0);
+      if (more > 0) window.emplace_back(bin, more);
+    }
+    at->sum = now.sum - at->sum_before;
+    at->sum_before = now.sum;
+    at->before = std::move(after);
+    at->window = std::move(window);
+  }
+}
+
 std::vector<std::pair<int, int64_t>> Scope::codes(unsigned metric) const {
   std::vector<std::pair<int, int64_t>> result;
   if (shape_.metrics[metric].kind != Kind::kCodes) return result;
@@ -252,6 +291,10 @@ std::shared_ptr<Scope> Registry::scope(const Shape& shape, std::string prefix, T
     slot = scope;
   }
   return scope;
+}
+
+void Registry::turn_intervals() const {
+  for (const auto& scope : scopes()) scope->turn_intervals();
 }
 
 std::vector<std::shared_ptr<Scope>> Registry::scopes() const {

@@ -117,6 +117,9 @@ struct HistogramSummary {
   uint64_t below(double bound) const;    // how many values are at most `bound` (a bin counts by its lower edge, as in Envoy)
 };
 
+// The bins of a histogram that are not empty.
+using SparseBins = std::vector<std::pair<unsigned, uint64_t>>;
+
 // A named set of metrics, shared by all threads. Dies (and leaves every page) when its last owner lets go.
 class Scope {
  public:
@@ -131,6 +134,10 @@ class Scope {
   const Tags& tags() const { return tags_; }
   int64_t sum(unsigned metric) const;
   HistogramSummary histogram(unsigned metric) const;
+  // What a histogram took in the last closed interval; empty before the first one.
+  HistogramSummary interval(unsigned metric) const;
+  // Closes an interval: what came since the last call becomes interval(). Any one thread.
+  void turn_intervals();
   std::vector<std::pair<int, int64_t>> codes(unsigned metric) const;
   // Whether it was ever written to. A gauge counts as used as soon as any thread has cells here.
   bool used(unsigned metric) const;
@@ -150,6 +157,12 @@ class Scope {
   std::vector<int64_t> baseline_;                  // by metric, empty before the first reset
   std::vector<std::pair<unsigned, std::vector<int64_t>>> code_baselines_;
   std::vector<std::pair<unsigned, std::string>> texts_;
+  struct Interval {
+    unsigned metric = 0;
+    SparseBins before, window;   // up to its end, and within it
+    uint64_t sum_before = 0, sum = 0;
+  };
+  std::vector<Interval> intervals_;
 };
 
 // Every scope of the process. Thread-safe; never on a request's path.
@@ -158,6 +171,7 @@ class Registry {
   explicit Registry(unsigned threads) : threads_(threads) {}
   // A live scope of the same shape and prefix is shared.
   std::shared_ptr<Scope> scope(const Shape& shape, std::string prefix, Tags tags = {});
+  void turn_intervals() const;
   // Live scopes ordered by prefix.
   std::vector<std::shared_ptr<Scope>> scopes() const;
   unsigned threads() const { return threads_; }

@@ -49,6 +49,7 @@ const Shape kLdsShape = make_shape("listener_manager.lds", kSubscriptionStatTabl
 const Shape kRdsShape = make_shape("http.rds", kSubscriptionStatTable);
 const Shape kEdsShape = make_shape("cluster", kSubscriptionStatTable);
 const Shape kRdsReloadShape = make_shape("http.rds", kRdsStatTable);
+const Shape kCdsReloadShape = make_shape("cluster_manager.cds", kRdsStatTable);
 const Shape kControlPlaneShape = make_shape("control_plane", kControlPlaneStatTable);
 const Shape kRuntimeShape = make_shape("runtime", kRuntimeStatTable);
 const Shape kFilesystemShape = make_shape("filesystem", kFilesystemStatTable);
@@ -124,6 +125,7 @@ ScopePtr server_scope(Registry& registry) { return registry.scope(kServerShape, 
 ScopePtr listener_manager_scope(Registry& registry) { return registry.scope(kListenerManagerShape, "listener_manager."); }
 ScopePtr cluster_manager_scope(Registry& registry) { return registry.scope(kClusterManagerShape, "cluster_manager."); }
 ScopePtr cds_scope(Registry& registry) { return registry.scope(kCdsShape, "cluster_manager.cds."); }
+ScopePtr cds_reload_scope(Registry& registry) { return registry.scope(kCdsReloadShape, "cluster_manager.cds."); }
 ScopePtr lds_scope(Registry& registry) { return registry.scope(kLdsShape, "listener_manager.lds."); }
 ScopePtr rds_scope(Registry& registry, std::string_view prefix, std::string_view name) {
   std::string http = stat_name(prefix), route = stat_name(name);
@@ -138,12 +140,5 @@ ScopePtr eds_scope(Registry& registry, std::string_view name) { return cluster_p
 ScopePtr control_plane_scope(Registry& registry) { return registry.scope(kControlPlaneShape, "control_plane."); }
 ScopePtr runtime_scope(Registry& registry) { return registry.scope(kRuntimeShape, "runtime."); }
 ScopePtr filesystem_scope(Registry& registry) { return registry.scope(kFilesystemShape, "filesystem."); }
-
-int64_t version_hash(std::string_view version_info) {
-  if (version_info.empty()) return 0;
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (char c : version_info) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return static_cast<int64_t>(hash >> 1);  // gauges are signed here
-}
 
 }  // namespace weft::observe

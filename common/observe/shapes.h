@@ -150,7 +150,6 @@ extern const Shape kClusterShape;  // "cluster"
 // cluster.<name>.circuit_breakers.<priority>.: only where a threshold has track_remaining.
 #define WEFT_REMAINING_STATS(X) \
   X(kRemainingCx, "remaining_cx", kGauge, false) \
-  X(kRemainingCxPools, "remaining_cx_pools", kGauge, false) \
   X(kRemainingPending, "remaining_pending", kGauge, false) \
   X(kRemainingRetries, "remaining_retries", kGauge, false) \
   X(kRemainingRq, "remaining_rq", kGauge, false)
@@ -402,12 +401,13 @@ extern const Shape kLdsShape;  // "listener_manager.lds"
 extern const Shape kRdsShape;  // "http.rds"
 extern const Shape kEdsShape;  // "cluster"
 
-// http.<stat_prefix>.rds.<name>.: beside its subscription.
+// http.<stat_prefix>.rds.<name>. and cluster_manager.cds.: beside the subscription.
 #define WEFT_RDS_STATS(X) \
   X(kConfigReload, "config_reload", kCounter, false) \
   X(kConfigReloadTimeMs, "config_reload_time_ms", kGauge, false)
 WEFT_STAT_ENUM(RdsStat, WEFT_RDS_STATS)
 extern const Shape kRdsReloadShape;  // "http.rds"
+extern const Shape kCdsReloadShape;  // "cluster_manager.cds"
 
 // control_plane.: the ADS stream.
 #define WEFT_CONTROL_PLANE_STATS(X) \
@@ -469,6 +469,7 @@ ScopePtr server_scope(Registry& registry);
 ScopePtr listener_manager_scope(Registry& registry);
 ScopePtr cluster_manager_scope(Registry& registry);
 ScopePtr cds_scope(Registry& registry);
+ScopePtr cds_reload_scope(Registry& registry);
 ScopePtr lds_scope(Registry& registry);
 ScopePtr rds_scope(Registry& registry, std::string_view stat_prefix, std::string_view route_configuration);
 ScopePtr rds_reload_scope(Registry& registry, std::string_view stat_prefix, std::string_view route_configuration);
@@ -477,7 +478,8 @@ ScopePtr control_plane_scope(Registry& registry);
 ScopePtr runtime_scope(Registry& registry);
 ScopePtr filesystem_scope(Registry& registry);
 
-// The value of the `version` gauge for a version_info text: a stable hash, 0 for "".
+// The value of the `version` gauge for a version_info text, 0 for "": XXH64, so that it equals that of every Envoy on the same
+// version. It fills all 64 bits and is printed unsigned.
 int64_t version_hash(std::string_view version_info);
 
 }  // namespace weft::observe

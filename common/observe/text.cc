@@ -76,7 +76,13 @@ class Selection {
 
 // --- text ---
 
-void append_summary(std::string& out, const HistogramSummary& summary) {
+// Gauges are counts, but for the hash of a version.
+std::string number(const Line& line) {
+  const bool hash = line.kind == Kind::kGauge && line.scope->shape().metrics[line.metric].name == "version";
+  return hash ? std::to_string(static_cast<uint64_t>(line.value)) : std::to_string(line.value);
+}
+
+void append_summary(std::string& out, const HistogramSummary& summary, const HistogramSummary& interval) {
   if (summary.count == 0) return void(out += "No recorded values");
   bool first = true;
   for (double quantile : kQuantiles) {
@@ -84,7 +90,9 @@ void append_summary(std::string& out, const HistogramSummary& summary) {
     first = false;
     out += 'P';
     append_number(out, quantile);
-    out += "(nan,";  // no interval is kept: scrapers make their own
+    out += '(';
+    append_number(out, interval.quantile(quantile / 100));
+    out += ',';
     append_number(out, summary.quantile(quantile / 100));
     out += ')';
   }
@@ -96,33 +104,41 @@ uint64_t bucket(const HistogramSummary& summary, size_t bound, bool cumulative) 
   return cumulative || bound == 0 ? upto : upto - summary.below(default_bounds()[bound - 1]);
 }
 
+void append_bins(std::string& out, const HistogramSummary& summary) {
+  bool first = true;
+  for (unsigned bin = 0; bin < summary.bins.size(); ++bin) {
+    if (summary.bins[bin] == 0) continue;
+    if (!first) out += ", ";
+    first = false;
+    append_brief(out, Histogram::lower_of(bin));
+    out += ',';
+    append_brief(out, Histogram::width_of(bin));
+    out += ':' + std::to_string(summary.bins[bin]);
+  }
+}
+
 void append_histogram(std::string& out, const Line& line, HistogramBuckets mode) {
-  HistogramSummary summary = line.scope->histogram(line.metric);
+  const HistogramSummary summary = line.scope->histogram(line.metric);
+  const HistogramSummary interval = line.scope->interval(line.metric);
   out += line.name;
   if (mode == HistogramBuckets::kDetailed) {
     out += ":\n  totals=";
-    bool first = true;
-    for (unsigned bin = 0; bin < summary.bins.size(); ++bin) {
-      if (summary.bins[bin] == 0) continue;
-      if (!first) out += ", ";
-      first = false;
-      append_brief(out, Histogram::lower_of(bin));
-      out += ',';
-      append_brief(out, Histogram::width_of(bin));
-      out += ':' + std::to_string(summary.bins[bin]);
-    }
-    out += "\n  intervals=\n  summary=";
-    append_summary(out, summary);
-  } else if (mode == HistogramBuckets::kCumulative || mode == HistogramBuckets::kDisjoint) {
+    append_bins(out, summary);
+    out += "\n  intervals=";
+    append_bins(out, interval);
+    out += "\n  summary=";
+    append_summary(out, summary, interval);
+  } else if (summary.count > 0 && (mode == HistogramBuckets::kCumulative || mode == HistogramBuckets::kDisjoint)) {
     out += ':';
+    const bool cumulative = mode == HistogramBuckets::kCumulative;
     for (size_t i = 0; i < default_bounds().size(); ++i) {
       out += " B";
       append_brief(out, default_bounds()[i]);
-      out += "(0," + std::to_string(bucket(summary, i, mode == HistogramBuckets::kCumulative)) + ')';
+      out += '(' + std::to_string(bucket(interval, i, cumulative)) + ',' + std::to_string(bucket(summary, i, cumulative)) + ')';
     }
   } else {
     out += ": ";
-    append_summary(out, summary);
+    append_summary(out, summary, interval);
   }
   out += '\n';
 }
@@ -132,7 +148,7 @@ std::string print_text(const std::vector<Line>& lines, HistogramBuckets mode) {
   for (const Line& line : lines)
     if (line.kind == Kind::kText) out += line.name + ": \"" + line.scope->text(line.metric) + "\"\n";
   for (const Line& line : lines)
-    if (line.kind == Kind::kCounter || line.kind == Kind::kGauge) out += line.name + ": " + std::to_string(line.value) + '\n';
+    if (line.kind == Kind::kCounter || line.kind == Kind::kGauge) out += line.name + ": " + number(line) + '\n';
   for (const Line& line : lines)
     if (line.kind == Kind::kHistogram) append_histogram(out, line, mode);
   return out;
@@ -177,19 +193,35 @@ void append_json(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void append_json_quantiles(std::string& out, const HistogramSummary& summary) {
+void append_json_quantiles(std::string& out, const HistogramSummary& summary, const HistogramSummary& interval) {
   out += '[';
   for (double quantile : kQuantiles) {
     if (quantile != 0) out += ',';
     out += "{\"cumulative\":";
     append_json_number(out, summary.quantile(quantile / 100));
-    out += ",\"interval\":null}";
+    out += ",\"interval\":";
+    append_json_number(out, interval.quantile(quantile / 100));
+    out += '}';
   }
   out += ']';
 }
 
+void append_json_bins(std::string& out, const HistogramSummary& summary) {
+  bool first = true;
+  for (unsigned bin = 0; bin < summary.bins.size(); ++bin) {
+    if (summary.bins[bin] == 0) continue;
+    out += first ? "{\"lower_bound\":" : ",{\"lower_bound\":";
+    first = false;
+    append_json_number(out, Histogram::lower_of(bin));
+    out += ",\"width\":";
+    append_json_number(out, Histogram::width_of(bin));
+    out += ",\"count\":" + std::to_string(summary.bins[bin]) + '}';
+  }
+}
+
 void append_json_histogram(std::string& out, const Line& line, HistogramBuckets mode) {
-  HistogramSummary summary = line.scope->histogram(line.metric);
+  const HistogramSummary summary = line.scope->histogram(line.metric);
+  const HistogramSummary interval = line.scope->interval(line.metric);
   out += "{\"name\":";
   append_json(out, line.name);
   if (mode == HistogramBuckets::kCumulative || mode == HistogramBuckets::kDisjoint) {
@@ -197,26 +229,20 @@ void append_json_histogram(std::string& out, const Line& line, HistogramBuckets 
     for (size_t i = 0; i < default_bounds().size(); ++i) {
       out += i == 0 ? "{\"upper_bound\":" : ",{\"upper_bound\":";
       append_json_number(out, default_bounds()[i]);
-      out += ",\"interval\":0,\"cumulative\":" + std::to_string(bucket(summary, i, mode == HistogramBuckets::kCumulative)) + '}';
+      out += ",\"interval\":" + std::to_string(bucket(interval, i, mode == HistogramBuckets::kCumulative)) +
+             ",\"cumulative\":" + std::to_string(bucket(summary, i, mode == HistogramBuckets::kCumulative)) + '}';
     }
     out += ']';
   } else if (mode == HistogramBuckets::kDetailed) {
     out += ",\"totals\":[";
-    bool first = true;
-    for (unsigned bin = 0; bin < summary.bins.size(); ++bin) {
-      if (summary.bins[bin] == 0) continue;
-      out += first ? "{\"lower_bound\":" : ",{\"lower_bound\":";
-      first = false;
-      append_json_number(out, Histogram::lower_of(bin));
-      out += ",\"width\":";
-      append_json_number(out, Histogram::width_of(bin));
-      out += ",\"count\":" + std::to_string(summary.bins[bin]) + '}';
-    }
-    out += "],\"intervals\":[],\"percentiles\":";
-    append_json_quantiles(out, summary);
+    append_json_bins(out, summary);
+    out += "],\"intervals\":[";
+    append_json_bins(out, interval);
+    out += "],\"percentiles\":";
+    append_json_quantiles(out, summary, interval);
   } else {
     out += ",\"values\":";
-    append_json_quantiles(out, summary);
+    append_json_quantiles(out, summary, interval);
   }
   out += '}';
 }
@@ -234,7 +260,7 @@ std::string print_json(const std::vector<Line>& lines, HistogramBuckets mode) {
     append_json(out, line.name);
     out += ",\"value\":";
     if (line.kind == Kind::kText) append_json(out, line.scope->text(line.metric));
-    else out += std::to_string(line.value);
+    else out += number(line);
     out += '}';
   };
   for (const Line& line : lines)
@@ -306,7 +332,7 @@ std::pair<std::string, std::string> name_and_labels(const Line& line) {
 void append_series(std::string& out, const std::string& name, const Series& series, bool summary_form) {
   const Line& line = *series.line;
   if (line.kind != Kind::kHistogram) {
-    out += name + '{' + series.labels + "} " + std::to_string(line.value) + '\n';
+    out += name + '{' + series.labels + "} " + number(line) + '\n';
     return;
   }
   HistogramSummary summary = line.scope->histogram(line.metric);

@@ -85,12 +85,15 @@ struct Serving {
       state.listener->cells(kControlThread).add(ListenerStat::kDownstreamCxActive);
       state.http->cells(kControlThread).add(HttpStat::kDownstreamCxTotal);
       state.http->cells(kControlThread).add(HttpStat::kDownstreamCxActive);
+      state.http->cells(kControlThread).add(HttpStat::kDownstreamCxHttp1Total);
+      state.http->cells(kControlThread).add(HttpStat::kDownstreamCxHttp1Active);
     }
     ~Entered() {
       state.streams.erase(stream);
       state.listener->cells(kControlThread).sub(ListenerStat::kDownstreamCxActive);
       state.listener->cells(kControlThread).add(ListenerStat::kDownstreamCxDestroy);
       state.http->cells(kControlThread).sub(HttpStat::kDownstreamCxActive);
+      state.http->cells(kControlThread).sub(HttpStat::kDownstreamCxHttp1Active);
       state.http->cells(kControlThread).add(HttpStat::kDownstreamCxDestroy);
     }
   };
@@ -105,6 +108,7 @@ struct Serving {
       parser.header_limit(16 << 10);
       stream->expires_after(state->options.timeout);
       auto [error, n] = co_await http::async_read(*stream, buffer, parser, kAwait);
+      state->http->cells(kControlThread).add(HttpStat::kDownstreamCxRxBytesTotal, static_cast<int64_t>(n));
       if (state->stopped || error == http::error::end_of_stream) break;
       if (error == http::error::body_limit || error == http::error::header_limit || error.category() == make_error_code(http::error::bad_method).category()) {
         Page page{error == http::error::body_limit ? 413 : error == http::error::header_limit ? 431 : 400, error.message() + "\n"};
@@ -146,6 +150,7 @@ struct Serving {
     if (!head_only) response.body() = page.body;
     stream.expires_after(state.options.timeout);
     auto [error, n] = co_await http::async_write(stream, response, kAwait);
+    state.http->cells(kControlThread).add(HttpStat::kDownstreamCxTxBytesTotal, static_cast<int64_t>(n));
     co_return !error;
   }
 

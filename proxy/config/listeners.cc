@@ -1,5 +1,6 @@
 #include "proxy/config/listeners.h"
 
+#include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
@@ -47,6 +48,7 @@ std::shared_ptr<const Listener> build_listener(const listener_v3::Listener& from
   std::replace(to->stat_prefix.begin(), to->stat_prefix.end(), ':', '_');
   if (from.has_per_connection_buffer_limit_bytes() && from.per_connection_buffer_limit_bytes().value() > 0)
     to->buffer_limit = from.per_connection_buffer_limit_bytes().value();
+  to->inbound = from.traffic_direction() == envoy::config::core::v3::INBOUND;
   if (from.has_tcp_backlog_size()) to->backlog = from.tcp_backlog_size().value();
   if (from.filter_chains_size() + (from.has_default_filter_chain() ? 1 : 0) != 1)
     Where(where, "filter_chains").unsupported("one filter chain (or default_filter_chain) is supported by this version, found " +

@@ -46,7 +46,6 @@ struct HttpConnectionManager {
   routing::ForwardedOptions forwarded;      // x-forwarded-*, x-request-id, via, sanitising, path normalisation
   bool proxy_100_continue = false;
   bool always_set_request_id_in_response = false;
-  bool stream_error_on_invalid_http_message = false;
 
   Milliseconds idle_timeout{3'600'000};     // common_http_protocol_options
   Milliseconds max_connection_duration{0};
@@ -86,6 +85,7 @@ struct Listener {
   net::Endpoint address;                    // port 0: the kernel's choice
   uint32_t buffer_limit = 1 << 20;
   uint32_t backlog = 4096;
+  bool inbound = false;                     // traffic_direction INBOUND
   FilterChain chain;
   uint64_t hash = 0;                        // of the resource's bytes: an equal one changes nothing
 };

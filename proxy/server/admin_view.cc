@@ -25,6 +25,9 @@ namespace {
 using admin::ConfigEntry;
 using observe::ServerStat;
 
+// Envoy's stats_flush_interval.
+constexpr std::chrono::seconds kInterval{5};
+
 int health_of(upstream::Health health) {
   switch (health) {
     case upstream::Health::kUnknown:
@@ -213,6 +216,11 @@ std::vector<std::pair<std::string, std::string>> AdminView::runtime() {
 
 void AdminView::refresh_stats() {
   server_.clusters_.refresh_gauges();
+  // Nobody wakes up for the sake of intervals: one ends with the first look after its time.
+  if (const auto now = std::chrono::steady_clock::now(); now - interval_began_ >= kInterval) {
+    interval_began_ = now;
+    server_.metrics_.turn_intervals();
+  }
   observe::Cells& stats = server_.stats_->cells(0);
   stats.set(ServerStat::kUptime, std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - server_.started_).count());
   const struct mallinfo2 heap = mallinfo2();
@@ -223,7 +231,7 @@ void AdminView::refresh_stats() {
   if (statm >> pages >> resident) stats.set(ServerStat::kMemoryPhysicalSize, resident * 4096);
 }
 
-void AdminView::drain_listeners(bool graceful, bool, bool) { server_.drain_listeners(graceful); }
+void AdminView::drain_listeners(bool graceful, bool skip_exit, bool inbound_only) { server_.drain_listeners(graceful, skip_exit, inbound_only); }
 
 void AdminView::fail_health_check(bool fail) {
   server_.health_check_failed_ = fail;

@@ -29,6 +29,7 @@ class AdminView final : public admin::AdminSource {
  private:
   Server& server_;
   std::chrono::system_clock::time_point started_;
+  std::chrono::steady_clock::time_point interval_began_ = std::chrono::steady_clock::now();
   std::unique_ptr<admin::AdminServer> pages_;
 };
 

@@ -117,6 +117,14 @@ void ListenerSet::drain_all() {
   stats_->cells(0).add(ListenerManagerStat::kListenerStopped, static_cast<int64_t>(entries_.size()));
 }
 
+void ListenerSet::drain(DrainScope scope) {
+  for (const auto& [name, entry] : entries_) {
+    if (scope.inbound_only && !entry.config->inbound) continue;
+    for (auto& worker : workers_) worker->post([&w = *worker, name = name, stop = scope.stop] { w.drain_listener(name, stop); });
+    if (scope.stop) stats_->cells(0).add(ListenerManagerStat::kListenerStopped);
+  }
+}
+
 void ListenerSet::note() { stats_->cells(0).set(ListenerManagerStat::kTotalListenersActive, static_cast<int64_t>(entries_.size())); }
 
 }  // namespace weft::server

@@ -29,7 +29,14 @@ class ListenerSet {
     ListenerScopes scopes;
   };
   const std::map<std::string, Entry>& entries() const { return entries_; }
+  // Everything ends, the process too.
   void drain_all();
+  // /drain_listeners: the connections of these listeners end with their next request. Stopped ones take no new connection.
+  struct DrainScope {
+    bool inbound_only = false;
+    bool stop = false;
+  };
+  void drain(DrainScope scope);
 
   ~ListenerSet();
 

@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <limits>
 #include <thread>
 
 namespace weft::server {
@@ -58,6 +59,8 @@ Server::Server(const Flags& flags, const config::Bootstrap& bootstrap, observe::
   observe::Cells& stats = stats_->cells(0);
   stats.set(ServerStat::kConcurrency, flags.concurrency);
   stats.set(ServerStat::kState, 2);  // PRE_INITIALIZING
+  // As Envoy says it where there is no certificate: 0 would ring every alarm.
+  stats.set(ServerStat::kDaysUntilFirstCertExpiring, std::numeric_limits<uint32_t>::max());
 }
 
 Server::~Server() = default;
@@ -154,7 +157,15 @@ void Server::publish(ClusterUpdate update) {
   for (auto& worker : workers_) worker->post([&w = *worker, shared] { w.apply_clusters(*shared); });
 }
 
-void Server::drain_listeners(bool) { listeners_.drain_all(); }
+// As Envoy: at once, or (gracefully) connections first and the ports when --drain-time-s is over, or the ports never (skip_exit).
+void Server::drain_listeners(bool graceful, bool skip_exit, bool inbound_only) {
+  if (!graceful && !skip_exit) return listeners_.drain({inbound_only, true});
+  if (draining_gracefully_) return;
+  draining_gracefully_ = true;
+  graceful_inbound_only_ = inbound_only;
+  listeners_.drain({inbound_only, false});
+  if (!skip_exit) control_.wheel().arm(graceful_drain_, flags_.drain_time);
+}
 
 void Server::begin_shutdown() {
   if (state_ == State::kDraining) return;
@@ -190,6 +201,7 @@ void Server::await_drained() {
 void Server::end() {
   state_ = State::kDraining;
   drain_check_.disarm();
+  graceful_drain_.disarm();
   admin_.reset();
   discovery_.reset();
   control_clusters_.clear();

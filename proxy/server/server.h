@@ -48,7 +48,8 @@ class Server final : private xds::Target {
   void await_drained();
   void end();
   void publish(ClusterUpdate update);
-  void drain_listeners(bool graceful);
+  void drain_listeners(bool graceful, bool skip_exit, bool inbound_only);
+  void on_graceful_drain_over() { listeners_.drain({graceful_inbound_only_, true}); }
 
   const Flags& flags_;
   const config::Bootstrap& bootstrap_;
@@ -66,7 +67,9 @@ class Server final : private xds::Target {
   std::chrono::steady_clock::time_point drain_until_;
   std::atomic<size_t> undrained_{0};
   Timeout<Server, &Server::await_drained> drain_check_{*this};
+  Timeout<Server, &Server::on_graceful_drain_over> graceful_drain_{*this};
   State state_ = State::kPreInitializing;
+  bool draining_gracefully_ = false, graceful_inbound_only_ = false;
   bool health_check_failed_ = false;
   std::atomic<int> exit_code_{0};
 };

@@ -102,6 +102,7 @@ void Worker::accept(const std::string& name, net::Socket socket) {
     kept.connection = std::move(connection);
     connections_.emplace(http, std::move(kept));
     http->begin();
+    if (listening.draining) http->drain_with_next_request();
   } else {
     auto session = std::make_unique<downstream::TcpSession>(*this, listening.tcp, std::move(stream));
     downstream::TcpSession* tcp = kept.tcp = session.get();
@@ -146,6 +147,18 @@ void Worker::remove_listener(const std::string& name, std::chrono::milliseconds 
   loop_.wheel().arm(*farewell, patience);
   std::erase_if(farewells_, [](const auto& old) { return !old->armed(); });
   farewells_.push_back(std::move(farewell));
+}
+
+void Worker::drain_listener(const std::string& name, bool stop) {
+  auto found = listeners_.find(name);
+  if (found == listeners_.end()) return;
+  found->second.draining = true;
+  if (stop && found->second.acceptor) {
+    found->second.acceptor->drain_and_close();
+    found->second.acceptor.reset();
+  }
+  for (auto& [key, kept] : connections_)
+    if (kept.listener == name && kept.http) kept.http->drain_with_next_request();
 }
 
 void Worker::drain() {

@@ -43,6 +43,8 @@ class Worker final : public downstream::ConnectionOwner {
   void rename_listener(const std::string& from, const std::string& to);
   // Takes what is queued, then closes the sockets; connections end with their next request, at the latest after `patience`.
   void remove_listener(const std::string& name, std::chrono::milliseconds patience);
+  // Connections, those to come too, end with their next request; `stop`: no more come. The listener stays known.
+  void drain_listener(const std::string& name, bool stop);
   // Stops accepting (what is queued is taken) and asks every connection to end.
   void drain();
   size_t connections() const { return connections_.size(); }
@@ -53,6 +55,7 @@ class Worker final : public downstream::ConnectionOwner {
     std::shared_ptr<downstream::HttpService> http;   // one of these two
     std::shared_ptr<downstream::TcpService> tcp;
     std::unique_ptr<net::Acceptor> acceptor;
+    bool draining = false;
     std::shared_ptr<std::string> name;               // what the acceptor's callback looks up
   };
   struct Kept {

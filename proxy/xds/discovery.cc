@@ -7,6 +7,7 @@
 #include "proxy/config/values.h"
 #include "proxy/xds/ads_client.h"
 #include "proxy/xds/path_source.h"
+#include "proxy/xds/subscription_stats.h"
 
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
@@ -27,7 +28,6 @@ namespace weft::xds {
 namespace {
 
 using config::Update;
-using observe::SubscriptionStat;
 using std::chrono::milliseconds;
 
 // How long a resource may be waited for.
@@ -68,7 +68,11 @@ class Discovery::Impl final : public AdsEvents {
  public:
   Impl(net::Loop& control, upstream::ClusterTable& clusters, const config::Bootstrap& bootstrap, observe::Registry& metrics,
        telemetry::LogWriter& logs, Target& target)
-      : loop_(control), clusters_(clusters), bootstrap_(bootstrap), metrics_(metrics), target_(target), context_(context_of(bootstrap, metrics, logs)), cds_(observe::cds_scope(metrics)), lds_(observe::lds_scope(metrics)) {}
+      : loop_(control), clusters_(clusters), bootstrap_(bootstrap), metrics_(metrics), target_(target), context_(context_of(bootstrap, metrics, logs)),
+        stats_(metrics), cluster_manager_(observe::cluster_manager_scope(metrics)), listener_manager_(observe::listener_manager_scope(metrics)) {
+    // Asked while building, when nobody changes values_.
+    context_.knows_cluster = [this](std::string_view name) { return values_.clusters.contains(name) || context_.static_cluster(name); };
+  }
 
   ~Impl() {
     stop();
@@ -123,6 +127,7 @@ class Discovery::Impl final : public AdsEvents {
   void begin_source(ResourceType type, const config::ConfigSource& source, First& first) {
     if (source.kind == config::ConfigSource::Kind::kNone) return;
     first.wanted = true;
+    stats_.begin_all(type);
     if (source.kind == config::ConfigSource::Kind::kAds) {
       if (ads_) ads_->subscribe_all(type);
     } else {
@@ -132,7 +137,7 @@ class Discovery::Impl final : public AdsEvents {
       wait_for("first " + std::string(config::type_url(type)), source.initial_fetch_timeout, [this, type, &first] {
         if (first.answered) return;
         log::get(log::Logger::kConfig).warn("no answer about {} yet: going on without", config::type_url(type));
-        scope_of(type).cells(0).add(SubscriptionStat::kInitFetchTimeout);
+        stats_.timed_out(type, "");
         first.answered = true;
         complete_if_first();
       });
@@ -145,7 +150,7 @@ class Discovery::Impl final : public AdsEvents {
         loop_, path, directory, [this, type, path, complete](std::string text) { on_file(type, path, text, complete); },
         [this, type](std::string reason) {
           log::get(log::Logger::kConfig).warn("{}", reason);
-          scope_of(type).cells(0).add(SubscriptionStat::kUpdateFailure);
+          on_file_failed(type);
         });
   }
 
@@ -166,9 +171,8 @@ class Discovery::Impl final : public AdsEvents {
       }
     }
     if (!good) {
-      scope_of(type).cells(0).add(SubscriptionStat::kUpdateFailure);
       log::get(log::Logger::kConfig).warn("{} is refused, what was there stays:\n{}", path, render(problems));
-      return;
+      return on_file_failed(type);
     }
     Response response;
     response.changes.type = type;
@@ -178,11 +182,17 @@ class Discovery::Impl final : public AdsEvents {
     enqueue(std::move(response), path);
   }
 
+  // A file that is not there or cannot be read is as much of an answer as there will be: nobody waits for it.
+  void on_file_failed(ResourceType type) {
+    stats_.failed(type);
+    if (type == ResourceType::kCluster) clusters_first_.answered = true;
+    if (type == ResourceType::kListener) listeners_first_.answered = true;
+    complete_if_first();
+  }
+
   void on_ads_response(Response response) override { enqueue(std::move(response), {}); }
 
-  void on_ads_disconnected(const std::string&) override {
-    for (auto* scope : {cds_.get(), lds_.get()}) scope->cells(0).add(SubscriptionStat::kUpdateFailure);
-  }
+  void on_ads_disconnected(const std::string&) override { stats_.all_failed(); }
 
   // --- building, one response after another, on a thread of its own: streams and timers go on meanwhile ---
 
@@ -193,7 +203,6 @@ class Discovery::Impl final : public AdsEvents {
 
   void enqueue(Response response, std::string path) {
     if (stopped_) return;
-    scope_of(response.changes.type).cells(0).add(SubscriptionStat::kUpdateAttempt);
     queue_.push_back({std::move(response), std::move(path)});
     build_next();
   }
@@ -201,16 +210,17 @@ class Discovery::Impl final : public AdsEvents {
   void build_next() {
     if (building_ || queue_.empty() || stopped_) return;
     building_ = true;
+    const auto began = std::chrono::steady_clock::now();
     auto arrived = std::make_shared<Arrived>(std::move(queue_.front()));
     queue_.pop_front();
     if (arrived->response.complete) add_absent(arrived->response.changes);
     // values_ is not touched by this thread until the build is back.
-    asio::post(builder_, [this, arrived, alive = std::weak_ptr<char>(alive_)] {
+    asio::post(builder_, [this, arrived, began, alive = std::weak_ptr<char>(alive_)] {
       auto built = std::make_shared<config::Built>(config::build(values_, arrived->response.changes, context_));
-      loop_.post([this, arrived, built, alive] {
+      loop_.post([this, arrived, began, built, alive] {
         if (alive.expired()) return;
         building_ = false;
-        if (!stopped_) take(*arrived, *built);
+        if (!stopped_) take(*arrived, *built, began);
         build_next();
       });
     });
@@ -228,7 +238,7 @@ class Discovery::Impl final : public AdsEvents {
     if (changes.type == ResourceType::kListener) absent(values_.listeners);
   }
 
-  void take(const Arrived& arrived, config::Built& built) {
+  void take(const Arrived& arrived, config::Built& built, std::chrono::steady_clock::time_point began) {
     const Response& response = arrived.response;
     const ResourceType type = response.changes.type;
     // A listener whose port cannot be had is as wrong as one that cannot be read.
@@ -245,16 +255,18 @@ class Discovery::Impl final : public AdsEvents {
     note_states(arrived, built, rejected);
     config::apply(built, values_);
 
-    observe::Cells& stats = scope_of(type).cells(0);
-    stats.set(SubscriptionStat::kUpdateTime, std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
     const std::string detail = built.nack_detail();
-    if (detail.empty()) {
-      stats.add(SubscriptionStat::kUpdateSuccess);
-      stats.set(SubscriptionStat::kVersion, observe::version_hash(response.version));
-      scope_of(type).set_text(SubscriptionStat::kVersionText, response.version);
+    if (!detail.empty()) log::get(log::Logger::kConfig).warn("{} rejected: {}", config::type_url(type), detail);
+    const auto took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began);
+    if (type == ResourceType::kCluster || type == ResourceType::kListener) {
+      if (detail.empty()) stats_.accepted(type, "", response.version, took, !built.update.empty());
+      else stats_.rejected(type, "");
     } else {
-      stats.add(SubscriptionStat::kUpdateRejected);
-      log::get(log::Logger::kConfig).warn("{} rejected: {}", config::type_url(type), detail);
+      for (const config::RawResource& resource : response.changes.resources) {
+        const std::string name = name_of(resource);
+        if (rejected.contains(name)) stats_.rejected(type, name);
+        else stats_.accepted(type, name, response.version, took, std::find(built.accepted.begin(), built.accepted.end(), name) != built.accepted.end());
+      }
     }
     if (arrived.path.empty() && ads_) detail.empty() ? ads_->ack(response) : ads_->nack(response, detail, rejected);
 
@@ -306,14 +318,20 @@ class Discovery::Impl final : public AdsEvents {
     if (!cluster.eds_over_ads) add_path(ResourceType::kEndpoints, cluster.eds_path, {}, false);
     if (!values_.endpoints.contains(cluster.eds_name())) {
       static_waits_.insert("endpoints " + cluster.eds_name());
-      wait_for("endpoints " + cluster.eds_name(), cluster.eds_fetch_timeout, [this, name = cluster.eds_name()] { give_up_static("endpoints " + name); });
+      wait_for("endpoints " + cluster.eds_name(), cluster.eds_fetch_timeout, [this, name = cluster.eds_name()] {
+        stats_.timed_out(ResourceType::kEndpoints, name);
+        give_up_static("endpoints " + name);
+      });
     }
   }
   void note_rds(const config::Listener& listener) {
     const std::string name(config::rds_name(listener));
     if (name.empty()) return;
     static_waits_.insert("routes " + name);
-    wait_for("routes " + name, rds_patience(listener), [this, name] { give_up_static("routes " + name); });
+    wait_for("routes " + name, rds_patience(listener), [this, name] {
+      stats_.timed_out(ResourceType::kRoute, name);
+      give_up_static("routes " + name);
+    });
   }
   void give_up_static(const std::string& what) {
     static_waits_.erase(what);
@@ -357,6 +375,7 @@ class Discovery::Impl final : public AdsEvents {
       warming_clusters_[cluster->name] = cluster;
       wait_for("cluster " + cluster->name, cluster->eds_fetch_timeout, [this, name = cluster->name] {
         log::get(log::Logger::kUpstream).warn("cluster {}: no endpoints in time, going on without", name);
+        if (auto found = warming_clusters_.find(name); found != warming_clusters_.end()) stats_.timed_out(ResourceType::kEndpoints, found->second->eds_name());
         activate_cluster(name);
       });
     }
@@ -396,6 +415,7 @@ class Discovery::Impl final : public AdsEvents {
       warming_listeners_[listener->name] = listener;
       wait_for("listener " + listener->name, rds_patience(*listener), [this, name = listener->name] {
         log::get(log::Logger::kConfig).warn("listener {}: no routes in time, going on without", name);
+        if (auto found = warming_listeners_.find(name); found != warming_listeners_.end()) stats_.timed_out(ResourceType::kRoute, config::rds_name(*found->second));
         activate_listener(name);
       });
     }
@@ -461,6 +481,8 @@ class Discovery::Impl final : public AdsEvents {
   }
 
   void mark_warming() {
+    cluster_manager_->cells(0).set(observe::ClusterManagerStat::kWarmingClusters, static_cast<int64_t>(warming_clusters_.size()));
+    listener_manager_->cells(0).set(observe::ListenerManagerStat::kTotalListenersWarming, static_cast<int64_t>(warming_listeners_.size()));
     for (auto& [key, state] : states_) {
       state.warming = (key.first == ResourceType::kCluster && warming_clusters_.contains(key.second)) ||
                       (key.first == ResourceType::kListener && warming_listeners_.contains(key.second));
@@ -499,22 +521,31 @@ class Discovery::Impl final : public AdsEvents {
 
   void subscribe_endpoints() {
     std::set<std::string> names;
+    SubscriptionStats::Subscribers subscribers;
     auto collect = [&](const upstream::ClusterConfig& cluster) {
-      if (cluster.discovery == upstream::ClusterConfig::Discovery::kEds && cluster.eds_over_ads) names.insert(cluster.eds_name());
+      if (cluster.discovery != upstream::ClusterConfig::Discovery::kEds) return;
+      subscribers.emplace(cluster.eds_name(), cluster.stat_name());
+      if (cluster.eds_over_ads) names.insert(cluster.eds_name());
     };
     for (const auto& cluster : bootstrap_.statics.clusters) collect(*cluster);
     for (const auto& [name, cluster] : values_.clusters) collect(*cluster);
+    stats_.set(ResourceType::kEndpoints, subscribers);
     drop_unnamed(values_.endpoints, names, ResourceType::kEndpoints);
     if (ads_) ads_->subscribe(ResourceType::kEndpoints, std::move(names));
   }
 
   void subscribe_routes() {
     std::set<std::string> names;
+    SubscriptionStats::Subscribers subscribers;
     auto collect = [&](const config::Listener& listener) {
-      if (auto name = config::rds_name(listener); !name.empty()) names.emplace(name);
+      const std::string name(config::rds_name(listener));
+      if (name.empty()) return;
+      names.insert(name);
+      subscribers.emplace(name, std::get<std::shared_ptr<const config::HttpConnectionManager>>(listener.chain.terminal)->stat_prefix);
     };
     for (const auto& listener : bootstrap_.statics.listeners) collect(*listener);
     for (const auto& [name, listener] : values_.listeners) collect(*listener);
+    stats_.set(ResourceType::kRoute, subscribers);
     drop_unnamed(values_.routes, names, ResourceType::kRoute);
     if (ads_) ads_->subscribe(ResourceType::kRoute, std::move(names));
   }
@@ -540,21 +571,14 @@ class Discovery::Impl final : public AdsEvents {
     return false;
   }
 
-  observe::Scope& scope_of(ResourceType type) {
-    if (type == ResourceType::kCluster) return *cds_;
-    if (type == ResourceType::kListener) return *lds_;
-    auto& scope = type == ResourceType::kRoute ? rds_ : eds_;
-    if (!scope) scope = type == ResourceType::kRoute ? observe::rds_scope(metrics_, "ads", "all") : observe::eds_scope(metrics_, "ads");
-    return *scope;
-  }
-
   net::Loop& loop_;
   upstream::ClusterTable& clusters_;
   const config::Bootstrap& bootstrap_;
   observe::Registry& metrics_;
   Target& target_;
-  const config::BuildContext context_;
-  std::shared_ptr<observe::Scope> cds_, lds_, rds_, eds_;
+  config::BuildContext context_;
+  SubscriptionStats stats_;
+  std::shared_ptr<observe::Scope> cluster_manager_, listener_manager_;
   std::function<void()> on_first_complete_;
   std::unique_ptr<AdsClient> ads_;
   std::map<std::string, std::unique_ptr<PathSource>> paths_;

@@ -190,6 +190,29 @@ static_resources:
         self.assertTrue(proxy.program.alive)
         self.assertEqual(200, proxy.admin("/stats").status)
 
+    def test_drain_listeners_gracefully(self):
+        """graceful: connections end first, the port when --drain-time-s is over; skip_exit: the port never; inboundonly: as it says."""
+        for query, inbound_ends, outbound_drains in (("?graceful", True, True), ("?graceful&skip_exit", False, True),
+                                                     ("?graceful&inboundonly", True, False)):
+            world = self.world()
+            plain = world["static_resources"]["listeners"][0]
+            world["static_resources"]["listeners"] = [{**plain, "name": "in", "traffic_direction": "INBOUND"},
+                                                      {**plain, "name": "out", "traffic_direction": "OUTBOUND"}]
+            with self.subTest(query), DataPlane(world, flags=("--drain-time-s", "1", "--drain-strategy", "immediate")) as proxy:
+                inbound, outbound = proxy.address("in"), proxy.address("out")
+                with Connection(inbound) as kept, Connection(outbound) as other:
+                    self.assertEqual([200, 200], [kept.request("GET", "/").status, other.request("GET", "/").status])
+                    self.assertEqual("OK\n", proxy.admin("/drain_listeners" + query, "POST", b"").text)
+                    wait_for(lambda: fetch(inbound, "/").header("connection") == "close", "new connections that are asked to go")
+                    self.assertEqual("close", kept.request("GET", "/").header("connection"))
+                    self.assertEqual("close" if outbound_drains else None, other.request("GET", "/").header("connection"))
+                if inbound_ends:
+                    wait_for(lambda: is_refused(inbound), "no new connection when the drain time is over")
+                    if outbound_drains:
+                        wait_for(lambda: is_refused(outbound), "nor at the other")
+                self.assertEqual(not (inbound_ends and outbound_drains), not is_refused(outbound))
+                self.assertEqual("LIVE\n", proxy.admin("/ready").text)
+
     def test_port_is_free_again_after_kill(self):
         port = free_port()
         proxy = self.start(self.world(("127.0.0.1", port)))

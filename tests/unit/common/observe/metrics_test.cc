@@ -51,6 +51,32 @@ TEST(Histogram, QuantilesAreThoseOfEnvoy) {
   EXPECT_TRUE(std::isnan(scope->histogram(ClusterStat::kUpstreamCxConnectMs).quantile(0.5)));
 }
 
+TEST(Histogram, AnIntervalHoldsWhatCameSinceTheOneBefore) {
+  Registry registry(2);
+  auto scope = cluster_scope(registry, "svc");
+  constexpr unsigned kTime = ClusterStat::kUpstreamRqTime;
+  scope->cells(0).record(kTime, 5);
+  EXPECT_EQ(scope->interval(kTime).count, 0u);
+  registry.turn_intervals();
+  EXPECT_EQ(scope->interval(kTime).count, 1u);
+  scope->cells(1).record(kTime, 5);
+  scope->cells(1).record(kTime, 40);
+  EXPECT_EQ(scope->interval(kTime).count, 1u) << "until the next turn";
+  registry.turn_intervals();
+  EXPECT_EQ(scope->interval(kTime).count, 2u);
+  EXPECT_EQ(scope->interval(kTime).sum, 45u);
+  registry.turn_intervals();
+  EXPECT_EQ(scope->interval(kTime).count, 0u);
+  EXPECT_EQ(scope->histogram(kTime).count, 3u);
+}
+
+TEST(VersionHash, IsXxh64) {
+  EXPECT_EQ(version_hash(""), 0);
+  EXPECT_EQ(static_cast<uint64_t>(version_hash("6d8bd115094a")), 11336135742065817382u);  // as Envoy 1.40 showed it
+  EXPECT_EQ(static_cast<uint64_t>(version_hash("abc")), 0x44BC2CF5AD770999u);
+  EXPECT_EQ(static_cast<uint64_t>(version_hash("Call me Ishmael. Some years ago--never mind how long precisely-")), 0x02A2E85470D6FD96u);
+}
+
 TEST(Scope, SumsThreadsAndForgetsOnReset) {
   Registry registry(3);
   auto scope = cluster_scope(registry, "orders");

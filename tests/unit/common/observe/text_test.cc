@@ -46,6 +46,24 @@ TEST(StatsText, LinesAreThoseOfEnvoy) {
   EXPECT_LT(page.find("http.ingress_http.downstream_rq_4xx"), page.find("cluster.svc.upstream_rq_time:"));
 }
 
+TEST(StatsText, IntervalsStandBeforeTheWhole) {
+  Stats stats;
+  stats.registry.turn_intervals();
+  stats.cluster->cells(1).record(ClusterStat::kUpstreamRqTime, 5);
+  stats.registry.turn_intervals();
+  EXPECT_EQ(stats.page({{"filter", "upstream_rq_time$"}}).rfind("cluster.svc.upstream_rq_time: P0(5.05,5.033333333333333) P25(5.05,", 0), 0u)
+      << stats.page({{"filter", "upstream_rq_time$"}});
+  EXPECT_NE(stats.page({{"filter", "upstream_rq_time$"}, {"histogram_buckets", "cumulative"}}).find("B5(1,2) B10(1,2)"), std::string::npos);
+  EXPECT_NE(stats.page({{"filter", "upstream_rq_time$"}, {"histogram_buckets", "detailed"}}).find("intervals=5,0.1:1\n"), std::string::npos);
+}
+
+TEST(StatsText, AVersionIsUnsigned) {
+  Stats stats;
+  auto cds = cds_scope(stats.registry);
+  cds->cells(0).set(SubscriptionStat::kVersion, version_hash("6d8bd115094a"));
+  EXPECT_EQ(stats.page({{"filter", "cds.version$"}}), "cluster_manager.cds.version: 11336135742065817382\n");
+}
+
 TEST(StatsText, FiltersByNameTypeAndUse) {
   Stats stats;
   EXPECT_EQ(stats.page({{"usedonly", ""}, {"type", "Counters"}}),
