@@ -81,6 +81,17 @@ void ReadBuffer::append(std::string_view text) {
 }
 
 void Output::append(std::string_view text) {
+  // Nearly always: it goes behind what was copied last.
+  if (tail_ && !pieces_.empty() && !text.empty() && text.size() <= tail_->capacity - tail_used_) {
+    char* const at = tail_->data() + tail_used_;
+    if (Slice& last = pieces_.back(); last.data + last.size == at) {
+      std::memcpy(at, text.data(), text.size());
+      last.size += text.size();
+      tail_used_ += static_cast<uint32_t>(text.size());
+      bytes_ += text.size();
+      return;
+    }
+  }
   while (!text.empty()) {
     const size_t want = std::min<size_t>(text.size(), SlabPool::kLarge);
     if (!tail_ || tail_used_ == tail_->capacity) {

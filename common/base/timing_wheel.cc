@@ -1,7 +1,6 @@
 #include "common/base/timing_wheel.h"
 
 #include <algorithm>
-#include <ctime>
 
 namespace weft {
 
@@ -13,7 +12,7 @@ void TimeoutNode::disarm() {
   --wheel_->armed_;
 }
 
-TimingWheel::TimingWheel(Executor executor) : timer_(executor), origin_(std::chrono::steady_clock::now()) {
+TimingWheel::TimingWheel(Executor executor, EventClock& clock) : timer_(executor), clock_(clock), origin_(std::chrono::steady_clock::now()) {
   for (Anchor& anchor : slots_) anchor.previous_ = anchor.next_ = &anchor;
 }
 
@@ -24,12 +23,8 @@ TimingWheel::~TimingWheel() {
   }
 }
 
-// The coarse clock costs a quarter of the fine one and lags by one jiffy at most, which the extra tick in arm() covers.
 uint64_t TimingWheel::now_tick() const {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  const auto since = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec) - origin_.time_since_epoch();
-  return since.count() < 0 ? 0 : static_cast<uint64_t>(since / kTick);
+  return static_cast<uint64_t>((clock_.now() - origin_) / kTick);
 }
 
 void TimingWheel::insert(TimeoutNode& node) {
@@ -41,11 +36,16 @@ void TimingWheel::insert(TimeoutNode& node) {
 }
 
 void TimingWheel::arm(TimeoutNode& node, std::chrono::milliseconds delay) {
-  node.disarm();
   const uint64_t now = now_tick();
   if (!running_) tick_ = now;
-  // One tick for the part of the current one that is over, one for the coarse clock's lag.
-  node.due_ = std::max(now, tick_) + static_cast<uint64_t>((delay + kTick - std::chrono::milliseconds(1)) / kTick) + 1;
+  // One tick for the part of the current one that is over, one for what the event has taken so far.
+  const uint64_t due = std::max(now, tick_) + static_cast<uint64_t>((delay + kTick - std::chrono::milliseconds(1)) / kTick) + 1;
+  if (node.armed() && due >= node.due_) {  // put off: advance() moves it on when it meets it
+    node.due_ = due;
+    return;
+  }
+  node.disarm();
+  node.due_ = due;
   node.wheel_ = this;
   insert(node);
   ++armed_;
@@ -68,6 +68,7 @@ void TimingWheel::schedule() {
 }
 
 void TimingWheel::advance() {
+  clock_.begin_event();
   const uint64_t now = now_tick();
   wake_ = 0;  // handlers may arm freely, the timer is set once at the end
   while (tick_ < now) {
@@ -95,6 +96,7 @@ void TimingWheel::advance() {
   }
   schedule();
   if (after_) after_();
+  clock_.end_event();
 }
 
 }  // namespace weft

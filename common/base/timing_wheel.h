@@ -2,6 +2,7 @@
 // armed. Arming and disarming are a few pointer writes, so every request may have several. Resolution is kTick; a timeout
 // never fires early and fires within three ticks of when it is due.
 #pragma once
+#include "common/base/event_clock.h"
 #include "common/base/task.h"
 
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -43,12 +44,13 @@ class TimingWheel {
   static constexpr std::chrono::milliseconds kTick{10};
   static constexpr unsigned kSlots = 1024;
 
-  explicit TimingWheel(Executor executor);
+  // `clock` is this thread's and outlives the wheel, whose turns are events of it.
+  TimingWheel(Executor executor, EventClock& clock);
   ~TimingWheel();
   TimingWheel(const TimingWheel&) = delete;
   TimingWheel& operator=(const TimingWheel&) = delete;
 
-  // (Re)arms `node` to fire after `delay` (at least one tick).
+  // (Re)arms `node` to fire `delay` (at least one tick) after the present event.
   void arm(TimeoutNode& node, std::chrono::milliseconds delay);
   size_t armed() const { return armed_; }
   // Called after the timeouts of one wake-up have fired.
@@ -65,6 +67,7 @@ class TimingWheel {
   void schedule();
   void advance();
   Timer timer_;
+  EventClock& clock_;
   Anchor slots_[kSlots];
   std::function<void()> after_;
   std::chrono::steady_clock::time_point origin_;

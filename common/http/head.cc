@@ -149,6 +149,32 @@ std::string_view Head::joined(std::string_view name, std::string& scratch) const
   return several ? std::string_view(scratch) : first->value();
 }
 
+namespace {
+
+// memcpy without its call for the sizes that headers have.
+inline char* put(char* to, std::string_view text) {
+  const char* from = text.data();
+  const size_t size = text.size();
+  const auto move = [to, from]<class Word>(Word word, size_t at) {
+    std::memcpy(&word, from + at, sizeof word);
+    std::memcpy(to + at, &word, sizeof word);
+  };
+  if (size > 32) {
+    std::memcpy(to, from, size);
+  } else if (size >= 16) {
+    move(__int128{}, 0), move(__int128{}, size - 16);
+  } else if (size >= 8) {
+    move(uint64_t{}, 0), move(uint64_t{}, size - 8);
+  } else if (size >= 4) {
+    move(uint32_t{}, 0), move(uint32_t{}, size - 4);
+  } else {
+    for (size_t i = 0; i < size; ++i) to[i] = from[i];
+  }
+  return to + size;
+}
+
+}  // namespace
+
 Header Head::make_line(HeaderId id, std::string_view name, std::string_view value, std::string_view more) {
   constexpr size_t kMost = SlabPool::kLarge - 8;
   name = name.substr(0, kMost / 2);
@@ -156,16 +182,10 @@ Header Head::make_line(HeaderId id, std::string_view name, std::string_view valu
   more = more.substr(0, kMost - name.size() - value.size());
   const size_t size = name.size() + value.size() + more.size() + 4;
   char* line = allocate(size);
-  char* at = line;
-  const auto put = [&at](std::string_view text) {
-    if (!text.empty()) std::memcpy(at, text.data(), text.size());
-    at += text.size();
-  };
-  put(name);
-  put(": ");
-  put(value);
-  put(more);
-  put("\r\n");
+  char* at = put(line, name);
+  std::memcpy(at, ": ", 2);
+  at = put(put(at + 2, value), more);
+  std::memcpy(at, "\r\n", 2);
   return {line, static_cast<uint32_t>(name.size() + 2), static_cast<uint32_t>(value.size() + more.size()),
           static_cast<uint32_t>(size), static_cast<uint16_t>(name.size()), id, false};
 }

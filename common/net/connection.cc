@@ -25,6 +25,7 @@ void Connection::wait() {
 }
 
 void Connection::on_readable() {
+  loop_.begin_event();
   waiting_ = false;
   drained_ = false;
   read_some();
@@ -103,6 +104,7 @@ void Connection::flush() {
     if (transfer.state == Transfer::State::kFailed) return fail(transfer.error);
     bytes_sent_ += transfer.bytes;
     out.consume(transfer.bytes);
+    if (lingering_ == Linger::kFlushing && linger_.count() > 0) loop_.wheel().arm(patience_, linger_);
   }
   on_flushed();
   if (closed_ || blocked_ || !output().empty()) return;
@@ -123,6 +125,7 @@ void Connection::flush() {
 }
 
 void Connection::on_writable() {
+  loop_.begin_event();
   blocked_ = false;
   flush();
   loop_.end_event();
@@ -137,6 +140,7 @@ void Connection::close_gently(std::chrono::milliseconds patience) {
   if (closed_ || lingering_ != Linger::kNo) return;
   lingering_ = Linger::kFlushing;
   linger_ = patience;
+  if (patience.count() > 0) loop_.wheel().arm(patience_, patience);
   mark_dirty();
 }
 

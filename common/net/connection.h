@@ -35,7 +35,8 @@ class Connection : public Retirable, protected Ready {
   // an event of their own.
   void resume_reading();
   // Half-closes when output() has left, then waits (discarding what comes) for the peer to end or for `patience`, and reports
-  // on_closed(). A close at once could reset the connection and take our last words from the peer's receive buffer.
+  // on_closed(). A close at once could reset the connection and take our last words from the peer's receive buffer. A peer
+  // that takes nothing of output() for `patience` is given up too (never, if `patience` is 0).
   void close_gently(std::chrono::milliseconds patience);
   bool closing_gently() const { return lingering_ != Linger::kNo; }
 

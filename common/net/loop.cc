@@ -9,7 +9,7 @@
 
 namespace weft::net {
 
-Loop::Loop(unsigned thread) : work_(io_.get_executor()), wheel_(io_.get_executor()), thread_(thread) {
+Loop::Loop(unsigned thread) : work_(io_.get_executor()), wheel_(io_.get_executor(), clock_), thread_(thread) {
   wheel_.after_each_turn([this] { end_event(); });
   if (::getrandom(random_, sizeof random_, 0) != sizeof random_) {
     random_[0] = reinterpret_cast<uintptr_t>(this);
@@ -40,6 +40,7 @@ uint64_t Loop::random() {  // xorshift128+
 
 void Loop::post(std::function<void()> function) {
   asio::post(io_, [this, function = std::move(function)] {
+    begin_event();
     function();
     end_event();
   });
@@ -68,6 +69,7 @@ void Loop::end_event() {
     }
   } while (!dirty_.empty() || !retired_.empty());
   ending_ = false;
+  clock_.end_event();
 }
 
 }  // namespace weft::net

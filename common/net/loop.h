@@ -1,8 +1,9 @@
 // One thread's world: its event loop, memory, timeouts and randomness, and what must happen at the end of each event: the
 // connections that gained output are flushed once, and what has died is destroyed. Every path into a loop (a socket event, a
-// timeout, a posted function) ends with end_event().
+// timeout, a posted function) begins with begin_event() and ends with end_event().
 #pragma once
 #include "common/base/buffer.h"
+#include "common/base/event_clock.h"
 #include "common/base/task.h"
 #include "common/base/timing_wheel.h"
 
@@ -38,7 +39,8 @@ class Loop {
   unsigned thread() const { return thread_; }
   // Fast and not predictable enough for secrets.
   uint64_t random();
-  std::chrono::steady_clock::time_point now() const { return std::chrono::steady_clock::now(); }
+  // When the present event began, or now where there is none.
+  EventClock::Time now() const { return clock_.now(); }
 
   // Runs `function` on this loop's thread, ended by end_event(). Callable from any thread.
   void post(std::function<void()> function);
@@ -48,14 +50,16 @@ class Loop {
   void retire(std::unique_ptr<Retirable> dead) { retired_.push_back(std::move(dead)); }
   // Calls `hook` at the end of every event, for as long as the loop lives.
   void at_event_end(std::function<void()> hook) { hooks_.push_back(std::move(hook)); }
+  void begin_event() { clock_.begin_event(); }
   void end_event();
   // Keeps run() from returning while nothing is going on; released by stop().
   void stop();
 
  private:
-  asio::io_context io_{1};
+  asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // sockets are used by this thread alone and need no locks
   asio::executor_work_guard<Executor> work_;
   SlabPool slabs_;
+  EventClock clock_;
   TimingWheel wheel_;
   unsigned thread_;
   uint64_t random_[2];

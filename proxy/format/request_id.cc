@@ -38,6 +38,20 @@ struct Generator {
   }
 };
 
+// The sixteen hex digits of `bits`, eight at a time: each nibble gets a byte of its own, and those above 9 are lifted to 'a'.
+void write_hex(uint64_t bits, char* out) {
+  const auto spread = [](uint32_t half) {
+    uint64_t x = half;
+    x = ((x << 16) | x) & 0x0000ffff0000ffff;
+    x = ((x << 8) | x) & 0x00ff00ff00ff00ff;
+    x = ((x << 4) | x) & 0x0f0f0f0f0f0f0f0f;
+    const uint64_t letters = ((x + 0x0606060606060606) >> 4) & 0x0101010101010101;
+    return __builtin_bswap64(x + 0x3030303030303030 + letters * ('a' - '9' - 1));
+  };
+  const uint64_t text[2] = {spread(static_cast<uint32_t>(bits >> 32)), spread(static_cast<uint32_t>(bits))};
+  std::memcpy(out, text, sizeof text);
+}
+
 }  // namespace
 
 uint64_t random_bits() {
@@ -46,24 +60,20 @@ uint64_t random_bits() {
 }
 
 Uuid make_uuid() {
-  static constexpr char kDigits[] = "0123456789abcdef";
   uint64_t high = random_bits(), low = random_bits();
   high = (high & ~0xf000ull) | 0x4000;                              // version 4
   low = (low & 0x3fffffffffffffffull) | 0x8000000000000000ull;      // variant 10
+  char digits[32];
+  write_hex(high, digits);
+  write_hex(low, digits + 16);
   Uuid id;
   char* out = id.text.data();
-  auto digits = [&out](uint64_t bits, int from, int to) {
-    for (int shift = from; shift >= to; shift -= 4) *out++ = kDigits[(bits >> shift) & 15];
-  };
-  digits(high, 60, 32);
-  *out++ = '-';
-  digits(high, 28, 16);
-  *out++ = '-';
-  digits(high, 12, 0);
-  *out++ = '-';
-  digits(low, 60, 48);
-  *out++ = '-';
-  digits(low, 44, 0);
+  std::memcpy(out, digits, 8);
+  std::memcpy(out + 9, digits + 8, 4);
+  std::memcpy(out + 14, digits + 12, 4);
+  std::memcpy(out + 19, digits + 16, 4);
+  std::memcpy(out + 24, digits + 20, 12);
+  out[8] = out[13] = out[18] = out[23] = '-';
   return id;
 }
 

@@ -16,7 +16,8 @@ struct Node : TimeoutNode {
 
 TEST(TimingWheel, FiresInOrderAndNeverEarly) {
   asio::io_context io{1};
-  TimingWheel wheel(io.get_executor());
+  EventClock clock;
+  TimingWheel wheel(io.get_executor(), clock);
   std::vector<int> fired;
   Node a, b, c;
   const auto start = std::chrono::steady_clock::now();
@@ -36,7 +37,8 @@ TEST(TimingWheel, FiresInOrderAndNeverEarly) {
 
 TEST(TimingWheel, HandlersMayArmAndDisarmOthersOfTheSameSlot) {
   asio::io_context io{1};
-  TimingWheel wheel(io.get_executor());
+  EventClock clock;
+  TimingWheel wheel(io.get_executor(), clock);
   int fired = 0, again = 0;
   Node a, b, c;
   a.then = [&] { ++fired, b.disarm(), wheel.arm(c, milliseconds(10)); };
@@ -53,7 +55,8 @@ TEST(TimingWheel, HandlersMayArmAndDisarmOthersOfTheSameSlot) {
 
 TEST(TimingWheel, NodeBeyondOneTurnWaits) {
   asio::io_context io{1};
-  TimingWheel wheel(io.get_executor());
+  EventClock clock;
+  TimingWheel wheel(io.get_executor(), clock);
   bool far = false;
   Node near_one, far_one;
   near_one.then = [&] { far_one.disarm(); };
@@ -64,9 +67,33 @@ TEST(TimingWheel, NodeBeyondOneTurnWaits) {
   EXPECT_FALSE(far);
 }
 
+TEST(TimingWheel, ATimeoutThatIsPutOffFiresOnceAndNotEarly) {
+  asio::io_context io{1};
+  EventClock clock;
+  TimingWheel wheel(io.get_executor(), clock);
+  int fired = 0;
+  Node late, early, other;
+  const auto start = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::duration late_took{}, early_took{};
+  late.then = [&] { ++fired, late_took = std::chrono::steady_clock::now() - start; };
+  early.then = [&] { ++fired, early_took = std::chrono::steady_clock::now() - start; };
+  other.then = [&] { wheel.arm(late, milliseconds(80)); };  // from within a turn, too
+  wheel.arm(late, milliseconds(20));
+  wheel.arm(late, milliseconds(60));
+  wheel.arm(other, milliseconds(40));
+  wheel.arm(early, milliseconds(60000));
+  wheel.arm(early, milliseconds(20));
+  io.run();
+  EXPECT_EQ(fired, 2);
+  EXPECT_GE(late_took, milliseconds(120));
+  EXPECT_GE(early_took, milliseconds(20));
+  EXPECT_LT(early_took, late_took);
+}
+
 TEST(TimingWheel, NodesMayDieArmed) {
   asio::io_context io{1};
-  TimingWheel wheel(io.get_executor());
+  EventClock clock;
+  TimingWheel wheel(io.get_executor(), clock);
   { Node gone; wheel.arm(gone, milliseconds(10)); }
   EXPECT_EQ(wheel.armed(), 0u);
   io.run();

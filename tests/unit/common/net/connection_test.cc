@@ -124,6 +124,25 @@ TEST(Connection, UnwantedBytesAreBoundedAndNotLost) {
   EXPECT_LE(most, 70'000u);
 }
 
+// The echo of what a client sends before it half-closes; the client takes nothing of it.
+TEST(Connection, AGentleCloseGivesUpAPeerThatReadsNothing) {
+  Fixture f;
+  asio::io_context io;
+  asio::ip::tcp::socket socket(io);
+  std::thread client([&] {
+    socket.open(asio::ip::tcp::v4());
+    socket.set_option(asio::socket_base::receive_buffer_size(4096));
+    socket.connect(f.sockets.address);
+    boost::system::error_code error;
+    asio::write(socket, asio::buffer(std::string(16'000'000, 'w')), error);
+    socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  });
+  f.loop.run();  // until on_closed()
+  client.join();
+  EXPECT_FALSE(f.echo);
+  EXPECT_EQ(f.loop.slabs().in_use(), 0u);
+}
+
 TEST(Listeners, PortClashIsNamedDespiteReusePort) {
   auto first = open_listeners({asio::ip::address_v4::loopback(), 0}, 2, 16);
   ASSERT_TRUE(first.has_value());

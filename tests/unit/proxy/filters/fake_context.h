@@ -68,7 +68,8 @@ class FakeContext final : public FilterContext {
 
   SlabPool pool;
   boost::asio::io_context io{1};
-  TimingWheel wheel_{io.get_executor()};
+  EventClock clock_;
+  TimingWheel wheel_{io.get_executor(), clock_};
   http::Head request_{pool}, response_{pool};
   routing::Route route_;
   format::RequestInfo info_;
