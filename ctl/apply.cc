@@ -23,10 +23,7 @@ std::string short_name(const json::value& object) { return lower_case(text_at(ob
 
 // "virtualservice/canary created", as kubectl says it.
 void print_changes(const json::value& answer, const Options& options, const Console& console) {
-  if (options.output == "json") {
-    console.data() << pretty(answer);
-    return;
-  }
+  if (print_whole(answer, options.output, console.data())) return;
   const auto print = [&](const json::value& object, const std::string& what) {
     console.data() << short_name(object);
     if (options.output != "name") {
@@ -67,7 +64,7 @@ int wait_for_proxies(uint64_t revision, const Options& options, Server& server, 
 }
 
 int refused(const Answer& answer, const Options& options, Server& server, const Console& console) {
-  if (options.output == "json") console.data() << pretty(answer.body);
+  print_whole(answer.body, options.output, console.data());
   const Diagnostics errors = findings_at(answer.body, "errors");
   Diagnostics findings = findings_at(answer.body, "warnings");
   // A conflict or an absent object is a single finding that repeats the message.

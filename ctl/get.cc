@@ -118,17 +118,15 @@ int get(const Options& options, Server& server, const Console& console) {
 int history(const Options& options, Server& server, const Console& console) {
   const std::optional<json::value> answer = server.get("/v1/history?limit=" + std::to_string(options.limit));
   if (!answer) return server.exit_code();
-  if (options.output == "json") {
-    console.data() << pretty(*answer);
-    return kOk;
-  }
+  if (print_whole(*answer, options.output, console.data())) return kOk;
+  const size_t shown = options.output == "wide" ? SIZE_MAX : 3;
   Table table({"REVISION", "TIME", "CAUSE", "CHANGES"});
   for (const json::value& revision : list_at(*answer, "revisions")) {
     const json::array& changes = list_at(revision, "changes");
     std::string text;
-    for (size_t i = 0; i < changes.size() && i < 3; ++i)
+    for (size_t i = 0; i < changes.size() && i < shown; ++i)
       text += (i ? ", " : "") + lower_case(text_at(changes[i], "kind")) + "/" + text_at(changes[i], "name") + " " + text_at(changes[i], "change");
-    if (changes.size() > 3) text += " and " + std::to_string(changes.size() - 3) + " more";
+    if (changes.size() > shown) text += " and " + std::to_string(changes.size() - shown) + " more";
     table.add({whole_at(revision, "revision"), text_at(revision, "time"), text_at(revision, "cause"), text});
   }
   if (table.empty()) console.say("no revision yet");

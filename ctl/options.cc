@@ -75,7 +75,7 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
   apply->add_flag("--dry-run", options.dry_run, "say what would change, and change nothing");
   apply->add_flag("--wait", options.wait, "wait until every affected proxy has accepted");
   apply->add_option("--timeout", timeout, "of --wait (default 30s)")->type_name("DURATION");
-  output(apply, {"json", "name"});
+  output(apply, {"json", "yaml", "name"});
 
   CLI::App* get = command(app, "get", "show objects");
   get->add_option("KIND", target, "virtualservice, vs, ..., all; or KIND/NAME")->required();
@@ -89,31 +89,31 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
   remove->add_option("NAME", options.name, "of the object");
   name_space(remove);
   files(remove);
-  output(remove, {"json", "name"});
+  output(remove, {"json", "yaml", "name"});
 
   CLI::App* validate = command(app, "validate", "check files; nothing is changed");
   files(validate)->required();
   validate->add_flag("--offline", options.offline, "without a server: the files are all there is");
   validate->add_option("--fail-on", options.fail_on, "exit 79 for findings from this severity on; errors always exit 65")->check(CLI::IsMember({"error", "warning", "info"}));
-  output(validate, {"json"});
+  output(validate, {"json", "yaml"});
 
   CLI::App* status = command(app, "status", "proxies: which revision they run, and what they refuse");
   status->add_option("NAME", options.name, "of one proxy");
-  output(status, {"json", "wide"});
+  output(status, {"json", "yaml", "wide"});
 
   CLI::App* proxy = command(app, "proxy", "look into one proxy");
   proxy->require_subcommand(1);
   CLI::App* config = command(*proxy, "config", "what it was sent, or by URL of its admin page, what it runs");
   config->add_option("TYPE", options.config_type, "clusters, listeners, routes or endpoints")->required()->check(CLI::IsMember({"clusters", "listeners", "routes", "endpoints"}));
   config->add_option("NAME", options.name, "node id, pod, pod.namespace, or http://ADMIN:PORT")->required();
-  output(config, {"table", "json", "yaml"});
+  output(config, {"table", "wide", "json", "yaml"});
 
   CLI::App* history = command(app, "history", "revisions and what caused them");
   history->add_option("--limit", options.limit, "how many, newest first (default 20)")->check(CLI::Range(1, 1000));
-  output(history, {"json"});
+  output(history, {"json", "yaml", "wide"});
 
   CLI::App* version = command(app, "version", "versions of this program, the server and the proxies");
-  output(version, {"json"});
+  output(version, {"json", "yaml"});
 
   // The first word that is neither an option nor an option's value should be a command.
   std::vector<std::string_view> words = {"apply", "get", "delete", "validate", "status", "proxy", "history", "version"};

@@ -193,11 +193,7 @@ int proxy_config(const Options& options, Server& server, const Console& console)
     if (at(*answer, "revision").is_null()) console.warn("nothing was sent to this proxy yet");
   }
 
-  if (options.output == "json") {
-    console.data() << pretty(resources);
-  } else if (options.output == "yaml") {
-    console.data() << yaml_of(resources);
-  } else {
+  if (!print_whole(resources, options.output, console.data())) {
     const Table table = type == "clusters" ? clusters(resources) : type == "listeners" ? listeners(resources) : type == "routes" ? routes(resources) : endpoints(resources);
     if (table.empty()) console.say("no " + type);
     else console.data() << table.text();

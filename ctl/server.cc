@@ -148,4 +148,10 @@ std::string yaml_of(const json::value& value) {
   return text;
 }
 
+bool print_whole(const json::value& value, const std::string& format, std::ostream& out) {
+  if (format == "json") out << pretty(value);
+  if (format == "yaml") out << yaml_of(value);
+  return format == "json" || format == "yaml";
+}
+
 }  // namespace weft::ctl

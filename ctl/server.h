@@ -49,5 +49,7 @@ Diagnostics findings_at(const json::value& object, std::string_view name);
 // For -o json and -o yaml.
 std::string pretty(const json::value& value);
 std::string yaml_of(const json::value& value);
+// Whether `format` is one of those; writes the value if it is.
+bool print_whole(const json::value& value, const std::string& format, std::ostream& out);
 
 }  // namespace weft::ctl

@@ -40,12 +40,9 @@ int status(const Options& options, Server& server, const Console& console) {
     console.error("no proxy " + options.name + " is connected");
     return kFailed;
   }
-  if (options.output == "json") {
-    json::object out = answer->get_object();
-    out["proxies"] = chosen;
-    console.data() << pretty(out);
-    return kOk;
-  }
+  json::object out = answer->get_object();
+  out["proxies"] = chosen;
+  if (print_whole(out, options.output, console.data())) return kOk;
 
   const size_t objects = at(*answer, "objects").is_number() ? static_cast<size_t>(number_at(*answer, "objects")) : 0;
   const size_t proxies = list_at(*answer, "proxies").size();
@@ -80,7 +77,7 @@ int status(const Options& options, Server& server, const Console& console) {
     return kOk;
   }
   // The state stands last, so that colours do not disturb the columns.
-  std::string text = table.text(), out;
+  std::string text = table.text(), lines;
   for (size_t start = 0; start < text.size();) {
     const size_t end = text.find('\n', start);
     std::string line = text.substr(start, end - start);
@@ -90,10 +87,10 @@ int status(const Options& options, Server& server, const Console& console) {
       line = line.substr(0, line.size() - word.size()) + coloured(word, console.colour_data());
       break;
     }
-    out += line + "\n";
+    lines += line + "\n";
     start = end + 1;
   }
-  console.data() << out;
+  console.data() << lines;
   for (const json::value& proxy : chosen) {
     const std::string nack = text_at(proxy, "nack");
     if (!nack.empty()) console.data() << "\n" << text_at(proxy, "name") << "." << text_at(proxy, "namespace") << " refuses: " << nack << "\n";
@@ -102,18 +99,19 @@ int status(const Options& options, Server& server, const Console& console) {
 }
 
 int version(const Options& options, Server& server, const Console& console) {
-  if (options.output != "json") console.data() << "client   weftctl " << kVersion << std::endl;
+  const bool whole = options.output == "json" || options.output == "yaml";
+  if (!whole) console.data() << "client   weftctl " << kVersion << std::endl;
   const std::optional<json::value> answer = server.get("/v1/status");
   if (!answer) {
-    if (options.output == "json") console.data() << pretty(json::object{{"client", kVersion}});
+    print_whole(json::object{{"client", kVersion}}, options.output, console.data());
     return server.exit_code();
   }
   const std::string theirs = text_at(*answer, "version");
   const std::map<std::string, size_t> proxies = software_of(list_at(*answer, "proxies"));
-  if (options.output == "json") {
+  if (whole) {
     json::object counts;
     for (const auto& [software, count] : proxies) counts[software] = count;
-    console.data() << pretty(json::object{{"client", kVersion}, {"server", theirs}, {"proxies", counts}});
+    print_whole(json::object{{"client", kVersion}, {"server", theirs}, {"proxies", counts}}, options.output, console.data());
   } else {
     console.data() << "server   weft-control " << theirs << " at " << server.url().text() << "\n";
     for (const auto& [software, count] : proxies) console.data() << "proxies  " << count << " x " << software << "\n";

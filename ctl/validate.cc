@@ -83,11 +83,8 @@ int validate(const Options& options, Server& server, const Console& console) {
     return static_cast<size_t>(std::count_if(checked.findings.begin(), checked.findings.end(), [&](const Diagnostic& f) { return f.severity == severity; }));
   };
   const size_t errors = count(Severity::kError), warnings = count(Severity::kWarning), infos = count(Severity::kInfo);
-  if (options.output == "json") {
-    console.data() << pretty(json::object{{"valid", errors == 0}, {"objects", checked.objects}, {"findings", json_of(checked.findings)}});
-  } else {
-    console.print(checked.findings);
-  }
+  const json::object whole{{"valid", errors == 0}, {"objects", checked.objects}, {"findings", json_of(checked.findings)}};
+  if (!print_whole(whole, options.output, console.data())) console.print(checked.findings);
   console.data().flush();
   console.say(counted(checked.objects, "good object") + ", " + counted(errors, "error") + ", " + counted(warnings, "warning"));
   if (errors > 0) return kBadInput;
