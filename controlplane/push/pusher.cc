@@ -69,16 +69,14 @@ void Pusher::start_push(Clock::time_point first) {
   const bool whole = std::exchange(next_is_whole_, false);
   const model::Changes changes = std::exchange(next_changes_, {});
   std::optional<std::vector<xds::NameId>> names = snapshots_.set_view(std::move(next_view_), whole ? nullptr : &changes, first);
+  registry_.observe("pilot_pushcontext_init_seconds", {}, seconds_since(start));
 
   PendingPush pending;
   pending.queued = start;
   pending.everything = !names;
   if (names) pending.changed[index_of(xds::ResourceType::kEndpoint)] = std::move(*names);
   for (const auto& [stream, proxy] : proxies_) queue_.add(stream, pending);
-  if (whole || !changes.endpoints_only()) {
-    count_world();
-    count_due_ = true;
-  }
+  if (whole || !changes.endpoints_only()) count_due_ = true;
   registry_.observe("pilot_xds_push_time", {}, seconds_since(start));
   drain();
 }
@@ -133,26 +131,6 @@ const std::vector<translate::Conflict>* Pusher::conflicts(std::string_view node_
     if (proxy.node->id == node_id) return &proxy.conflicts;
   }
   return nullptr;
-}
-
-void Pusher::count_world() {
-  const model::View& view = *snapshots_.view();
-  size_t empty = 0, rules = 0, duplicates = 0;
-  for (const model::ServiceInfo* service : view.services()) {
-    for (const model::ServicePort& port : service->ports) empty += view.endpoints(*service, port.number).empty() ? 1 : 0;
-  }
-  std::set<std::string> hosts;
-  for (const model::ResourcePtr& resource : view.resources()) {
-    const auto* rule = resource->as<model::VirtualService>();
-    if (rule == nullptr) continue;
-    ++rules;
-    if (std::find(rule->gateways.begin(), rule->gateways.end(), model::kMesh) == rule->gateways.end()) continue;
-    for (const std::string& host : rule->hosts) duplicates += hosts.insert(host).second ? 0 : 1;
-  }
-  registry_.set("pilot_services", {}, static_cast<double>(view.services().size()));
-  registry_.set("pilot_virt_services", {}, static_cast<double>(rules));
-  registry_.set("pilot_eds_no_instances", {}, static_cast<double>(empty));
-  registry_.set("pilot_vservice_dup_domain", {}, static_cast<double>(duplicates));
 }
 
 void Pusher::count_conflicts() {

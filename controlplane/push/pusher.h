@@ -40,7 +40,6 @@ class Pusher : public xds::ProxyObserver {
   void start_push(std::chrono::steady_clock::time_point first);
   void drain();
   void push(xds::StreamId stream, const PendingPush& pending);
-  void count_world();
   void count_conflicts();
 
   const PushOptions options_;

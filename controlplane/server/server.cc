@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "controlplane/api/api.h"
 #include "controlplane/push/pusher.h"
+#include "controlplane/push/world_metrics.h"
 #include "controlplane/server/config_watch.h"
 #include "controlplane/xds/metrics.h"
 
@@ -45,7 +46,13 @@ void count_changes(observe::PrometheusRegistry& registry, const model::View& vie
   for (const model::Key& key : changes.keys) {
     const model::Resource* resource = view.find(key);
     const std::string_view event = resource == nullptr ? "delete" : resource->created == view.revision() ? "add" : "update";
-    registry.add("pilot_k8s_cfg_events", {{"type", key.kind}, {"event", event}});
+    // istiod's names: what comes from Kubernetes itself is the registry's, in the plural.
+    if (key.kind == "Service" || key.kind == "Pod" || key.kind == "Endpoints" || key.kind == "EndpointSlice") {
+      const bool plural = key.kind == "Service" || key.kind == "Pod";
+      registry.add("pilot_k8s_reg_events", {{"type", plural ? key.kind + "s" : key.kind}, {"event", event}});
+    } else {
+      registry.add("pilot_k8s_cfg_events", {{"type", key.kind}, {"event", event}});
+    }
   }
 }
 
@@ -85,7 +92,9 @@ struct Server::Parts {
 
 Status Server::Parts::start(const Options& options) {
   xds::declare_metrics(registry, kVersion);
-  registry.declare_counter("pilot_k8s_cfg_events", "Objects added, updated and deleted, by kind.");
+  push::declare_world_metrics(registry);
+  registry.declare_counter("pilot_k8s_cfg_events", "Istio's objects added, updated and deleted, by kind.");
+  registry.declare_counter("pilot_k8s_reg_events", "Kubernetes' objects added, updated and deleted, by kind.");
   auto names = std::make_shared<xds::NameTable>();
   push::PushOptions push_options;
   push_options.quiet = options.debounce_after;
@@ -95,6 +104,7 @@ Status Server::Parts::start(const Options& options) {
   auto opened = store::Store::open(options.store, [this](auto view, const model::Changes& changes) { on_revision(std::move(view), changes); });
   if (!opened) return opened.error();
   store = std::move(*opened);
+  registry.on_scrape([this](observe::PrometheusRegistry& to) { push::count_world(*store->view(), to); });
   for (const Diagnostic& finding : store->refused()) logger().warn("{}", render_short(finding));
   if (!options.config_dir.empty()) {
     watch = std::make_unique<ConfigWatch>(options.config_dir, *store);

@@ -293,6 +293,7 @@ void AdsServer::Core::watch_writes() {
     for (const auto& [id, stream] : core->streams) {
       if (stream->hangs(Clock::now())) hanging.push_back(stream);
     }
+    if (!hanging.empty()) core->registry.add("pilot_xds_write_timeout", {}, static_cast<double>(hanging.size()));
     for (const auto& stream : hanging) stream->end(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "the client takes no responses"));
     core->watch_writes();
   });

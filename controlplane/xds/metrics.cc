@@ -1,5 +1,7 @@
 #include "controlplane/xds/metrics.h"
 
+#include "controlplane/xds/resource_type.h"
+
 #include <unistd.h>
 
 #include <chrono>
@@ -58,17 +60,15 @@ void declare_metrics(PrometheusRegistry& r, std::string_view version) {
   r.declare_histogram("pilot_xds_send_time", "Seconds until the transport took a response.", {.01, .1, 1, 3, 5, 10, 20, 30});
   r.declare_histogram("pilot_xds_config_size_bytes", "Sizes of responses.", {1, 10000, 1000000, 4000000, 10000000, 40000000});
   r.declare_counter("pilot_xds_expired_nonce", "Requests with a nonce that is not the newest.");
-  r.declare_gauge("pilot_services", "Services known.");
-  r.declare_gauge("pilot_virt_services", "VirtualServices known.");
+  r.declare_counter("pilot_xds_write_timeout", "Proxies let go because they took no responses.");
+  r.declare_histogram("pilot_pushcontext_init_seconds", "Seconds to take a new view of the world.", push_seconds);
   r.declare_histogram("pilot_debounce_time", "Seconds from the first change of a push to its start.", push_seconds);
   r.declare_counter("pilot_push_triggers", "What asked for pushes.");
   r.declare_counter("pilot_inbound_updates", "Changes received, by type.");
-  r.declare_gauge("pilot_eds_no_instances", "Clusters without endpoints.");
   r.declare_gauge("pilot_conflict_inbound_listener", "Inbound ports that several services claim.");
   r.declare_gauge("pilot_conflict_outbound_listener_http_over_current_tcp", "Outbound ports where an HTTP service stands over a TCP one.");
   r.declare_gauge("pilot_conflict_outbound_listener_tcp_over_current_http", "Outbound ports where a TCP service gives way to HTTP.");
   r.declare_gauge("pilot_conflict_outbound_listener_tcp_over_current_tcp", "Outbound ports that several TCP services claim.");
-  r.declare_gauge("pilot_vservice_dup_domain", "VirtualService hosts that another one has already.");
   r.declare_gauge("pilot_info", "The program's version.");
   r.declare_gauge("istiod_uptime_seconds", "Seconds since the start.");
   r.declare_counter("process_cpu_seconds_total", "Processor seconds used.");
@@ -79,6 +79,12 @@ void declare_metrics(PrometheusRegistry& r, std::string_view version) {
 
   r.set("pilot_info", {{"version", version}}, 1);
   r.set("pilot_xds", {{"version", version}}, 0);
+  // A rate needs a zero to start from.
+  for (std::string_view counter : {"pilot_total_xds_internal_errors", "pilot_xds_expired_nonce", "pilot_xds_write_timeout"}) r.add(counter, {}, 0);
+  for (ResourceType type : kMakeOrder) {
+    r.add("pilot_xds_pushes", {{"type", short_name(type)}}, 0);
+    r.add("pilot_total_xds_rejects", {{"type", short_name(type)}}, 0);
+  }
   r.on_scrape([start = std::chrono::steady_clock::now()](PrometheusRegistry& registry) {
     registry.set("istiod_uptime_seconds", {}, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     collect_process(registry);

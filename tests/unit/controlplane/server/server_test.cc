@@ -101,7 +101,11 @@ TEST_F(ServerTest, ServesWhatTheDirectoryHoldsFromTheFirstAnswerOn) {
   ASSERT_TRUE(server);
   EXPECT_NE(get(server->http_address(), "/ready").find("\"revision\":1"), std::string::npos);
   EXPECT_NE(get(server->http_address(), "/v1/resources?kind=Service").find("\"name\":\"a\""), std::string::npos);
-  EXPECT_NE(get(server->http_address(), "/metrics").find("pilot_k8s_cfg_events{"), std::string::npos);
+  const std::string metrics = get(server->http_address(), "/metrics");
+  for (const char* line : {"pilot_k8s_reg_events{type=\"Services\",event=\"add\"} 1", "\npilot_services 1\n", "\npilot_virt_services 0\n",
+                           "\npilot_eds_no_instances 1\n", "\npilot_xds_write_timeout 0\n"}) {
+    EXPECT_NE(metrics.find(line), std::string::npos) << line;
+  }
   std::ifstream told(options_.address_path);
   std::string text((std::istreambuf_iterator<char>(told)), {});
   EXPECT_EQ(text, "{\"xds\":\"" + server->xds_address() + "\",\"http\":\"" + server->http_address() + "\"}\n");
