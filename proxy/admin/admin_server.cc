@@ -36,6 +36,11 @@ std::string http_date() {
   return {text, strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &broken)};
 }
 
+std::string text_of(const Tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
+}
+
 }  // namespace
 
 struct AdminServer::State {
@@ -122,11 +127,13 @@ struct Serving {
         co_await write(*state, *stream, refusal, 11, false, false);
         break;
       }
+      const auto began = std::chrono::steady_clock::now();
       PageRequest request = parse_target(std::string(message.method_string()), std::string(message.target()));
       if (message[http::field::content_type] == "application/x-www-form-urlencoded") parse_parameters(message.body(), request);
       Page page = answer(state->context, request);
       bool keep = message.keep_alive();
       bool sent = co_await write(*state, *stream, page, message.version(), keep, message.method() == http::verb::head);
+      note(*state, *stream, message, page, began);
       if (page.after) page.after();
       if (!sent || !keep || state->stopped) break;
     }
@@ -152,6 +159,27 @@ struct Serving {
     auto [error, n] = co_await http::async_write(stream, response, kAwait);
     state.http->cells(kControlThread).add(HttpStat::kDownstreamCxTxBytesTotal, static_cast<int64_t>(n));
     co_return !error;
+  }
+
+  template <class S>
+  static void note(S& state, Stream& stream, const http::request<http::string_body>& message, const Page& page, std::chrono::steady_clock::time_point began) {
+    ServedRequest served;
+    const beast::string_view method = message.method_string(), target = message.target();
+    served.method = {method.data(), method.size()};
+    served.target = {target.data(), target.size()};
+    served.protocol = message.version() >= 11 ? "HTTP/1.1" : "HTTP/1.0";
+    for (const auto& field : message) {
+      const beast::string_view name = field.name_string(), value = field.value();
+      served.headers.emplace_back(std::string_view(name.data(), name.size()), std::string_view(value.data(), value.size()));
+    }
+    beast::error_code ignored;
+    served.client = text_of(stream.socket().remote_endpoint(ignored));
+    served.local = text_of(stream.socket().local_endpoint(ignored));
+    served.status = page.status;
+    served.body_received = message.body().size();
+    served.body_sent = message.method() == http::verb::head ? 0 : page.body.size();
+    served.began = began;
+    state.context.source.note_request(served);
   }
 
   template <class S>
@@ -189,8 +217,7 @@ Status AdminServer::listen() {
     return Error{Error::Kind::kSystem, where + ": " + error.message()};
   }
   Tcp::endpoint local = state.acceptor.local_endpoint(error);
-  std::string text = local.address().to_string();
-  state.bound = (local.address().is_v6() ? "[" + text + "]" : text) + ":" + std::to_string(local.port());
+  state.bound = text_of(local);
   spawn(state.acceptor.get_executor(), "admin accept", Serving::accept(state_));
   return {};
 }

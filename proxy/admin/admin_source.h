@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -76,8 +77,19 @@ struct ServerView {
   std::string options_bytes;        // envoy.admin.v3.CommandLineOptions
 };
 
+// An admin request that was answered, for the admin's access log.
+struct ServedRequest {
+  std::string_view method, target, protocol;                            // "GET", "/stats?usedonly", "HTTP/1.1"
+  std::vector<std::pair<std::string_view, std::string_view>> headers;
+  std::string client, local;                                            // addresses
+  int status = 0;
+  uint64_t body_received = 0, body_sent = 0;
+  std::chrono::steady_clock::time_point began;
+};
+
 class AdminSource {
  public:
+  virtual void note_request(const ServedRequest&) {}
   virtual ServerView server() = 0;
   virtual std::vector<ClusterView> clusters() = 0;
   virtual std::vector<ListenerView> listeners() = 0;

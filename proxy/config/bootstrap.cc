@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
@@ -73,16 +74,21 @@ class Loader {
     link_extension_types();
     read();
     if (!has_errors(findings_)) {
-      const bool clean = unwrap() && check_fields(proto_, {}, findings_);
-      if (clean) override_node();
-      if (clean) build();
+      const bool unwrapped = unwrap();
+      if (unwrapped) check_fields(proto_, {}, findings_);
+      override_node();
+      // Builders see nothing that was refused, yet tell what they find in all the rest.
+      if (unwrapped) build();
     } else {
-      // What did fit is looked at too, so that every unsupported field is told at once. Rules that a broken text cannot keep
-      // ("is required") would only repeat what is wrong already.
+      // What did fit is looked at too, so that everything is told at once; but for what the broken text itself brought about
+      // (the value that did not fit "is required").
       Diagnostics more;
       if (unwrap()) check_fields(proto_, {}, more);
+      const Diagnostics of_text = findings_;
       for (Diagnostic& finding : more)
-        if (finding.code == kUnsupportedCode) findings_.push_back(std::move(finding));
+        if (finding.code == kUnsupportedCode || !touched(of_text, finding.field)) findings_.push_back(std::move(finding));
+      override_node();
+      build();
     }
     for (Diagnostic& finding : findings_) locate_in_text(finding);
     const bool failed = has_errors(findings_);
@@ -95,6 +101,16 @@ class Loader {
   }
 
  private:
+  // Whether something at, above or below this field was found wrong.
+  static bool touched(const Diagnostics& findings, std::string_view field) {
+    auto within = [](std::string_view inner, std::string_view outer) {
+      return inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[');
+    };
+    return std::any_of(findings.begin(), findings.end(), [&](const Diagnostic& finding) {
+      return finding.severity == Severity::kError && (finding.field.empty() || within(finding.field, field) || within(field, finding.field));
+    });
+  }
+
   // --- text ---
   void read() {
     if (sources_.path.empty() && sources_.inline_yaml.empty()) {
@@ -204,12 +220,23 @@ class Loader {
     context.local_node = proto_.node().id();
     const Where statics(root, "static_resources");
     const auto& resources = proto_.static_resources();
-    for (int i = 0; i < resources.clusters_size(); ++i) cluster(resources.clusters(i), Where(statics, "clusters", i));
+    // Findings of fields come before those of values: what has some is not built.
+    const Diagnostics of_fields = findings_;
+    const auto sound = [&](const char* list, int i) {
+      return !touched(of_fields, "static_resources." + std::string(list) + "[" + std::to_string(i) + "]");
+    };
+    for (int i = 0; i < resources.clusters_size(); ++i) {
+      const auto& one = resources.clusters(i);
+      const Where at(statics, "clusters", i);
+      if (!one.name().empty() && !clusters_.emplace(one.name(), nullptr).second) Where(at, "name").fail("duplicate cluster \"" + one.name() + "\"");
+      else if (sound("clusters", i)) cluster(one, at);
+    }
     // Routes may name clusters that only CDS will bring.
     if (!proto_.dynamic_resources().has_cds_config()) context.knows_cluster = [this](std::string_view name) { return clusters_.contains(std::string(name)); };
-    for (int i = 0; i < resources.listeners_size(); ++i) listener(resources.listeners(i), context, Where(statics, "listeners", i));
-    if (proto_.has_dynamic_resources()) dynamic(Where(root, "dynamic_resources"));
-    if (proto_.has_admin()) admin(context, Where(root, "admin"));
+    for (int i = 0; i < resources.listeners_size(); ++i)
+      if (sound("listeners", i)) listener(resources.listeners(i), context, Where(statics, "listeners", i));
+    if (proto_.has_dynamic_resources() && !touched(of_fields, "dynamic_resources")) dynamic(Where(root, "dynamic_resources"));
+    if (proto_.has_admin() && !touched(of_fields, "admin")) admin(context, Where(root, "admin"));
     out_->bytes = proto_.SerializeAsString();
   }
 
@@ -234,7 +261,6 @@ class Loader {
   }
 
   void cluster(const envoy::config::cluster::v3::Cluster& from, const Where& where) {
-    if (!clusters_.emplace(from.name(), nullptr).second) return Where(where, "name").fail("duplicate cluster \"" + from.name() + "\"");
     auto built = build_cluster(from, hash_of(from), out_->runtime, where);
     if (!built) return;
     clusters_[from.name()] = built;
@@ -259,6 +285,9 @@ class Loader {
       if (!set) return;
       const Where at(where, field);
       if (auto taken = config_source(source, at)) to = std::move(*taken);
+      std::error_code ignored;
+      if (to.kind == ConfigSource::Kind::kPath && !std::filesystem::exists(to.path, ignored))
+        at.fail("path must refer to an existing file: \"" + to.path + "\" does not exist");
       if (to.kind == ConfigSource::Kind::kAds && !from.has_ads_config()) at.fail("uses ads, but dynamic_resources.ads_config is not set");
     };
     read(from.has_lds_config(), from.lds_config(), "lds_config", out_->lds);

@@ -1,8 +1,11 @@
 #include "proxy/server/admin_view.h"
 
 #include "common/base/log.h"
+#include "common/http/head.h"
 #include "common/observe/shapes.h"
+#include "proxy/format/request_info.h"
 #include "proxy/server/server.h"
+#include "proxy/telemetry/access_log.h"
 #include "proxy/telemetry/log_file.h"
 
 #include "envoy/admin/v3/server_info.pb.h"
@@ -88,6 +91,35 @@ Status AdminView::start() {
   std::ofstream(draft) << pages_->address();
   if (std::rename(draft.c_str(), path.c_str()) != 0) return system_error("cannot write --admin-address-path " + path, errno);
   return {};
+}
+
+// The admin's access log.
+void AdminView::note_request(const admin::ServedRequest& served) {
+  const auto& logs = server_.bootstrap_.admin->access_logs;
+  if (logs.empty()) return;
+  http::Head head(server_.control_.slabs());
+  head.set_method(served.method);
+  head.set_path(served.target);
+  for (const auto& [name, value] : served.headers) {
+    std::string lower_case(name);
+    for (char& c : lower_case) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    if (lower_case == "host") head.set_authority(value);
+    else head.add(lower_case, value);
+  }
+  format::RequestInfo info;
+  info.end = info.response_end = std::chrono::steady_clock::now();
+  info.start = served.began;
+  info.start_time = std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(info.end - served.began);
+  info.protocol = served.protocol;
+  info.bytes_received = served.body_received;
+  info.bytes_sent = served.body_sent;
+  info.response_code = served.status;
+  info.response_code_details = "admin_filter_response";
+  info.log_type = format::AccessLogType::kDownstreamEnd;
+  info.downstream_local_address = info.downstream_direct_local_address = served.local;
+  info.downstream_remote_address = info.downstream_direct_remote_address = served.client;
+  info.request = &head;
+  for (const auto& log : logs) log->log(server_.control_.thread(), info);
 }
 
 admin::ServerView AdminView::server() {

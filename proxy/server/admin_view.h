@@ -14,6 +14,7 @@ class AdminView final : public admin::AdminSource {
   // Opens the admin's port and writes --admin-address-path.
   Status start();
 
+  void note_request(const admin::ServedRequest& served) override;
   admin::ServerView server() override;
   std::vector<admin::ClusterView> clusters() override;
   std::vector<admin::ListenerView> listeners() override;

@@ -25,7 +25,7 @@ ParsedFlags parse_flags(int argc, const char* const* argv) {
   app.add_option("-c,--config-path", flags.sources.path, "the bootstrap file (Envoy v3, YAML or JSON)");
   app.add_option("--config-yaml", flags.sources.inline_yaml, "bootstrap text, merged over the file");
   app.add_option("--mode", mode, "serve, or validate: load everything, open nothing")->check(CLI::IsMember({"serve", "validate", "init_only"}));
-  app.add_option("--concurrency", flags.concurrency, "worker threads (default: one per core)");
+  auto* concurrency = app.add_option("--concurrency", flags.concurrency, "worker threads (default: one per core)");
   app.add_option("-l,--log-level", flags.log_level, "trace, debug, info, warning, error, critical or off");
   app.add_option("--component-log-level", flags.component_log_level, "levels by logger: pool:debug,router:trace");
   app.add_option("--log-format", flags.log_format, "spdlog pattern");
@@ -41,7 +41,9 @@ ParsedFlags parse_flags(int argc, const char* const* argv) {
   const char* const none = "Envoy's; has no meaning here";
   for (const char* name : {"--base-id", "--restart-epoch", "--parent-shutdown-time-s", "--file-flush-interval-msec", "--file-flush-min-size-kb"})
     app.add_option(name, ignored_number, none);
-  for (const char* name : {"--base-id-path", "--drain-strategy", "--local-address-ip-version", "--disable-extensions", "--socket-path", "--socket-mode", "--stats-tag"})
+  app.add_option("--drain-strategy", ignored, "gradual or immediate: connections are asked to go with their next answer either way")
+      ->check(CLI::IsMember({"gradual", "immediate"}));
+  for (const char* name : {"--base-id-path", "--local-address-ip-version", "--disable-extensions", "--socket-path", "--socket-mode", "--stats-tag"})
     app.add_option(name, ignored, none);
   for (const char* name : {"--disable-hot-restart", "--use-dynamic-base-id", "--reject-unknown-dynamic-fields", "--ignore-unknown-dynamic-fields",
                            "--skip-hot-restart-on-no-parent", "--skip-hot-restart-parent-stats", "--skip-deprecated-logs", "--enable-mutex-tracing",
@@ -67,6 +69,7 @@ ParsedFlags parse_flags(int argc, const char* const* argv) {
     return parsed;
   }
   flags.mode = mode == "serve" ? Flags::Mode::kServe : Flags::Mode::kValidate;
+  if (concurrency->count() > 0 && flags.concurrency == 0) flags.concurrency = 1;  // as Envoy
   if (flags.concurrency == 0) flags.concurrency = std::max(1u, std::thread::hardware_concurrency());
   flags.drain_time = std::chrono::seconds(drain_s);
   flags.shutdown_grace = std::chrono::seconds(grace_s);

@@ -46,11 +46,19 @@ void ClientConnection::account() {
   observe::Cells& stats = pool_.cluster().stats();
   stats.sub(ClusterStat::kUpstreamCxActive);
   stats.add(ClusterStat::kUpstreamCxDestroy);
-  stats.add(ClusterStat::kUpstreamCxRxBytesTotal, static_cast<int64_t>(bytes_received()));
-  stats.add(ClusterStat::kUpstreamCxTxBytesTotal, static_cast<int64_t>(bytes_sent()));
+  count_bytes();
   const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - opened_);
   stats.record(ClusterStat::kUpstreamCxLengthMs, static_cast<uint64_t>(age.count()));
   pool_.state().active_connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// At the end of every stream, since a connection may live for days; the head of the next one is counted with it.
+void ClientConnection::count_bytes() {
+  observe::Cells& stats = pool_.cluster().stats();
+  stats.add(ClusterStat::kUpstreamCxRxBytesTotal, static_cast<int64_t>(bytes_received() - counted_in_));
+  stats.add(ClusterStat::kUpstreamCxTxBytesTotal, static_cast<int64_t>(bytes_sent() - counted_out_));
+  counted_in_ = bytes_received();
+  counted_out_ = bytes_sent();
 }
 
 void ClientConnection::begin() {
@@ -99,6 +107,7 @@ http::StreamReceiver& ClientConnection::on_new_stream(http::Stream&) { std::abor
 
 void ClientConnection::on_stream_over() {
   if (gone_) return;
+  count_bytes();
   if (idle()) {
     if (retiring_ || codec_->wants_close()) return gone(false);
     const auto patience = pool_.cluster().config().idle_timeout;

@@ -50,6 +50,7 @@ class ClientConnection final : public net::Connection, private http::CodecEvents
   void on_old();
   void gone(bool by_peer);
   void account();
+  void count_bytes();
   HostPool& pool_;
   std::unique_ptr<http::ClientCodec> codec_;
   Timeout<ClientConnection, &ClientConnection::on_idle> idle_{*this};
@@ -57,6 +58,7 @@ class ClientConnection final : public net::Connection, private http::CodecEvents
   std::chrono::steady_clock::time_point opened_;
   const std::string local_text_;
   uint64_t id_;
+  uint64_t counted_in_ = 0, counted_out_ = 0;  // bytes that the stats have
   uint32_t requests_ = 0;
   bool retiring_ = false, gone_ = false;
 };

@@ -1,8 +1,10 @@
 """The admin listener: pages, formats, and changes by POST only."""
 import json
+import os
+import tempfile
 import unittest
 
-from meshtest.bootstrap import bootstrap, cluster, hcm, listener, route, routes
+from meshtest.bootstrap import bootstrap, cluster, hcm, listener, route, routes, socket_address
 from meshtest.data_plane import DataPlane, weft_only
 from meshtest.raw_http import Connection, fetch
 from meshtest.upstream import Reply, Upstream
@@ -121,6 +123,21 @@ class Admin(unittest.TestCase):
     def test_reset_counters(self):
         fetch(self.proxy.address(), "/")
         self.assertEqual("OK\n", self.proxy.admin("/reset_counters", "POST", b"").text)
+
+    def test_access_log_of_admin_requests(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "admin.log")
+            log = {"name": "file", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": path,
+                "log_format": {"text_format_source": {"inline_string":
+                    "%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %REQ(X-WHO)% %BYTES_SENT%\n"}}}}
+            with DataPlane(bootstrap([], [], admin={"address": socket_address(("127.0.0.1", 0)), "access_log": [log]})) as proxy:
+                answer = fetch(proxy.admin_address, "/ready?x=1", headers=[("x-who", "me")])
+
+                def lines():
+                    with open(path, encoding="utf-8") as file:
+                        return [line for line in file.read().splitlines() if "x=1" in line]
+                self.assertEqual([f"GET /ready?x=1 HTTP/1.1 200 admin_filter_response me {len(answer.body)}"], wait_for(lines, "a line"))
 
     @weft_only("the admin page itself is part of the bar")
     def test_admin_survives_nonsense(self):

@@ -163,6 +163,23 @@ TEST(Bootstrap, ListsEveryProblemWithLineAndCaret) {
   EXPECT_EQ(result.problems[2].field, "overload_manager");
 }
 
+TEST(Bootstrap, ProblemsOfTextFieldsAndValuesComeTogether) {
+  const std::string all = refusal(
+      "static_resources:\n"
+      "  clusters:\n"
+      "  - name: a\n"
+      "    no_such_field: 1\n"                              // of the text
+      "  - name: b\n"
+      "    lb_policy: MAGLEV\n"                             // of a field
+      "  - name: c\n"
+      "    load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: localhost, port_value: 1}}}}]}]}\n"  // of a value
+      "  - name: a\n"
+      "dynamic_resources: {cds_config: {path_config_source: {path: /no/such/file}}}\n");
+  for (const char* what : {"no_such_field", "MAGLEV", "malformed IP address: \"localhost\"", "duplicate cluster \"a\"", "\"/no/such/file\" does not exist"})
+    EXPECT_NE(all.find(what), std::string::npos) << what << " in\n" << all;
+  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 5) << all;
+}
+
 TEST(Bootstrap, RefusesWhatCannotWork) {
   EXPECT_NE(refusal("static_resources: {secrets: [{name: s}]}").find("static_resources.secrets: envoy.config.bootstrap.v3.Bootstrap.StaticResources.secrets (s) is not supported"),
             std::string::npos);
