@@ -131,9 +131,15 @@ class Codec {
   // The close must be a TCP reset: what was sent must not pass for a whole message (an answer that only the end of the
   // connection delimits was cut).
   virtual bool wants_reset() const { return false; }
-  // Stop taking new streams: HTTP/2 GOAWAY, HTTP/1 `connection: close` on the next answer; idle connections want to close at once.
+  // Stop taking new streams. HTTP/1: `connection: close` on the next answer; an idle connection wants to close at once. An
+  // HTTP/2 server asks for no more by a first GOAWAY, serves what is on its way, and says the final one when the client has
+  // answered a PING, or at the second call of drain(), which whoever owns the clock makes in case it never does.
   virtual void drain() = 0;
   virtual size_t active_streams() const = 0;
+  // Streams that are over for their receivers but not for the peer, which does not take what was said. Who has a clock calls
+  // drop_stalled() now and then: those that have not moved since the last call are reset.
+  virtual size_t lingering_streams() const { return 0; }
+  virtual void drop_stalled() {}
   virtual Protocol protocol() const = 0;
 
  protected:

@@ -54,7 +54,6 @@ class ManagerBuilder {
       case core::HttpProtocolOptions::DROP_HEADER: to_->underscore_headers = HttpConnectionManager::UnderscoreHeaders::kDropHeader; break;
       default: break;
     }
-    to_->stream_error_on_invalid_http_message = from_.stream_error_on_invalid_http_message().value();
     to_->proxy_100_continue = from_.proxy_100_continue();
   }
 
@@ -155,7 +154,6 @@ class ManagerBuilder {
       case From::UNESCAPE_AND_FORWARD: to.path.escaped_slashes = routing::EscapedSlashes::kUnescapeAndForward; break;
       default: break;
     }
-    if (to_->routes) to.internal_only_headers = to_->routes->options().internal_only_headers;
   }
 
   void address_range(int index) {

@@ -127,7 +127,9 @@ bool Exchange::admit() {
   http::remove_hop_by_hop(request_);
   const net::Endpoint& peer = connection_->peer_address();
   routing::Client client{peer.address(), peer.port(), connection_->local_address().port(), false};
-  const routing::Forwarded forwarded = routing::mutate_request(request_, config.forwarded, client);
+  // One table for the whole request: filters and the log keep views into it.
+  table_ = service_->routes->table;
+  const routing::Forwarded forwarded = routing::mutate_request(request_, config.forwarded, client, internal_only_headers());
   info_.request_id = request_.value(HeaderId::kXRequestId);
   if (forwarded.client != peer.address()) {
     client_text_ = net::to_string({forwarded.client, forwarded.client_port});
@@ -168,6 +170,11 @@ void Exchange::refuse_upgrade() {
   answer(403, "", "upgrade_failed");
 }
 
+std::span<const std::string> Exchange::internal_only_headers() const {
+  if (!table_) return {};
+  return table_->options().internal_only_headers;
+}
+
 // common_http_protocol_options.headers_with_underscores_action.
 bool Exchange::check_underscores() {
   using Action = config::HttpConnectionManager::UnderscoreHeaders;
@@ -187,8 +194,6 @@ bool Exchange::check_underscores() {
 }
 
 void Exchange::match_route() {
-  // One table for the whole request: filters and the log keep views into it.
-  if (!table_) table_ = service_->routes->table;
   info_.route_name = {};
   route_ = table_ ? table_->match(request_, loop_.random()) : nullptr;
   weighted_ = nullptr;
@@ -356,6 +361,7 @@ void Exchange::start_attempt() {
 }
 
 void Exchange::on_attempt_ready() {
+  arm_try_idle();
   info_.upstream_ready = info_.upstream_request_begin = loop_.now();
   info_.upstream_connection_id = attempt_.connection_id();
   info_.upstream_protocol = to_string(attempt_.protocol());
@@ -487,6 +493,7 @@ void Exchange::note_upstream_code(int status) {
 
 void Exchange::on_attempt_head(bool end) {
   arm_idle();
+  arm_try_idle();
   info_.upstream_response_begin = loop_.now();
   try_timeout_.disarm();
   response_ended_ = end;
@@ -533,7 +540,11 @@ void Exchange::note_not_retried(const upstream::RetryDecision& decision) {
   }
 }
 
-void Exchange::schedule_retry(const upstream::RetryDecision& decision) {
+void Exchange::schedule_retry(const upstream::RetryDecision& decision, bool after_timeout) {
+  try_idle_timeout_.disarm();
+  if (route_->virtual_host && route_->virtual_host->include_is_timeout_retry_header) {
+    request_.set("x-envoy-is-timeout-retry", after_timeout ? "true" : "false");
+  }
   cluster_->stats().add(ClusterStat::kUpstreamRqRetry);
   cluster_->stats().add(ClusterStat::kUpstreamRqRetryBackoffExponential);
   response_.clear();
@@ -609,6 +620,7 @@ void Exchange::send_response_head() {
 
 void Exchange::on_attempt_body(Slice slice, bool end) {
   arm_idle();
+  arm_try_idle();
   response_ended_ = end;
   if (end) info_.upstream_response_end = loop_.now();
   if (response_waits_) {
@@ -671,6 +683,7 @@ void Exchange::end_response() {
   route_timeout_.disarm();
   idle_timeout_.disarm();
   stream_timeout_.disarm();
+  try_idle_timeout_.disarm();
   if (!local_ && cluster_ && !upstream_counted_) {
     upstream_counted_ = true;
     cluster_->stats().record(ClusterStat::kUpstreamRqTime, elapsed_ms(info_.request_end == Clock::time_point{} ? info_.start : info_.request_end, info_.response_end));
@@ -694,6 +707,7 @@ void Exchange::reply(filters::LocalReply reply) {
   attempt_.cancel();
   if (retry_timer_) retry_timer_->cancel();
   try_timeout_.disarm();
+  try_idle_timeout_.disarm();
   request_waits_ = response_waits_ = false;
   held_response_.clear();
   held_request_.clear();
@@ -734,6 +748,7 @@ void Exchange::on_attempt_failed(AttemptEnd how, std::string_view detail) {
   info_.upstream_transport_failure_reason = how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout ? std::string_view(failure_text_) : std::string_view();
   const EndText text = text_of(how, attempt_.request_sent());
   try_timeout_.disarm();
+  try_idle_timeout_.disarm();
   if (phase_ == Phase::kAnswering) {
     // Some of the answer is out: only a cut can say that the rest is missing.
     info_.flags.set(text.flag);
@@ -849,7 +864,7 @@ void Exchange::record() {
 void Exchange::disarm_all() {
   for (TimeoutNode* node : {static_cast<TimeoutNode*>(&idle_timeout_), static_cast<TimeoutNode*>(&request_timeout_),
                             static_cast<TimeoutNode*>(&stream_timeout_), static_cast<TimeoutNode*>(&route_timeout_),
-                            static_cast<TimeoutNode*>(&try_timeout_)}) {
+                            static_cast<TimeoutNode*>(&try_timeout_), static_cast<TimeoutNode*>(&try_idle_timeout_)}) {
     node->disarm();
   }
   if (retry_timer_) retry_timer_->cancel();
@@ -945,18 +960,40 @@ void Exchange::on_route_timeout() {
 }
 
 void Exchange::on_per_try_timeout() {
-  if (phase_ != Phase::kForwarding || !attempt_.active()) return;
-  cluster_->stats().add(ClusterStat::kUpstreamRqPerTryTimeout);
+  if (phase_ == Phase::kForwarding && attempt_.active()) give_up_try(ClusterStat::kUpstreamRqPerTryTimeout, "upstream_per_try_timeout");
+}
+
+// per_try_idle_timeout: an attempt that neither ends nor moves.
+void Exchange::arm_try_idle() {
+  if (timeouts_.per_try_idle.count() > 0) loop_.wheel().arm(try_idle_timeout_, timeouts_.per_try_idle);
+}
+
+void Exchange::on_per_try_idle() {
+  if (!attempt_.active()) return;
+  if (phase_ == Phase::kForwarding) return give_up_try(ClusterStat::kUpstreamRqPerTryIdleTimeout, "upstream_per_try_idle_timeout");
+  if (!response_head_sent_) return;  // a response filter waits, not the upstream
+  cluster_->stats().add(ClusterStat::kUpstreamRqPerTryIdleTimeout);
+  upstream::HostState::count(attempt_.host_state()->timeouts);
+  info_.flags.set(ResponseFlag::kUpstreamRequestTimeout);
+  info_.response_code_details = "upstream_per_try_idle_timeout";
+  abandon();
+}
+
+// Another try if the policy grants one, else the answer is ours.
+void Exchange::give_up_try(unsigned counter, std::string_view details) {
+  cluster_->stats().add(counter);
   upstream::HostState::count(attempt_.host_state()->timeouts);
   cluster_->report(attempt_.host_state(), {upstream::HostResult::Kind::kTimeout});
   attempt_.cancel();
+  try_timeout_.disarm();
+  try_idle_timeout_.disarm();
   if (retry_ && keep_body_) {
     const upstream::RetryDecision decision = retry_->decide_on_failure(upstream::AttemptFailure::kPerTryTimeout, true, loop_.random());
-    if (decision.retry()) return schedule_retry(decision);
+    if (decision.retry()) return schedule_retry(decision, true);
     note_not_retried(decision);
   }
   note_upstream_code(504);
-  fail(504, "upstream request timeout", "upstream_per_try_timeout", ResponseFlag::kUpstreamRequestTimeout);
+  fail(504, "upstream request timeout", details, ResponseFlag::kUpstreamRequestTimeout);
 }
 
 }  // namespace weft::downstream

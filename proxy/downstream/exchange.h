@@ -18,6 +18,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,6 +92,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
 
   // The request's way.
   bool admit();
+  std::span<const std::string> internal_only_headers() const;
   void match_route();
   void make_filters();
   void destroy_filters();
@@ -103,7 +105,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void end_request();
   // The answer's way.
   bool retry_on_head();
-  void schedule_retry(const upstream::RetryDecision& decision);
+  void schedule_retry(const upstream::RetryDecision& decision, bool after_timeout = false);
   void note_not_retried(const upstream::RetryDecision& decision);
   void begin_response(bool end);
   void run_response_filters(size_t from);
@@ -128,6 +130,9 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void on_stream_too_long();
   void on_route_timeout();
   void on_per_try_timeout();
+  void on_per_try_idle();
+  void arm_try_idle();
+  void give_up_try(unsigned counter, std::string_view details);
   void on_retry_due();
   void arm_route_timeout();
   void find_cluster();
@@ -189,6 +194,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   Timeout<Exchange, &Exchange::on_stream_too_long> stream_timeout_{*this};
   Timeout<Exchange, &Exchange::on_route_timeout> route_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_timeout> try_timeout_{*this};
+  Timeout<Exchange, &Exchange::on_per_try_idle> try_idle_timeout_{*this};
   std::unique_ptr<net::Alarm> retry_timer_;   // made at the first retry
 };
 

@@ -67,7 +67,7 @@ HttpConnection::~HttpConnection() {
   opened_with_->listener.record(ListenerStat::kDownstreamCxLengthMs, static_cast<uint64_t>(age.count()));
   opened_with_->listener.sub(ListenerStat::kDownstreamCxActive);
   opened_with_->listener.add(ListenerStat::kDownstreamCxDestroy);
-  if (codec_) http.sub(codec_->protocol() == http::Protocol::kHttp2 ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
+  if (codec_) http.sub(http2_ ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
 }
 
 void HttpConnection::begin() {
@@ -75,24 +75,22 @@ void HttpConnection::begin() {
   if (config.codec != Codec::kAuto) choose_codec();
   if (config.idle_timeout.count() > 0) loop().wheel().arm(idle_, config.idle_timeout);
   if (config.max_connection_duration.count() > 0) loop().wheel().arm(age_, config.max_connection_duration);
-  draining_ = service_->environment.draining;
   start();
 }
 
 // False: the first bytes cannot tell yet.
 bool HttpConnection::choose_codec() {
   const config::HttpConnectionManager& config = *service_->config;
-  bool http2 = config.codec == Codec::kHttp2;
+  http2_ = config.codec == Codec::kHttp2;
   if (config.codec == Codec::kAuto) {
     const std::optional<bool> told = http::is_http2_preface(in_.view());
     if (!told) return false;
-    http2 = *told;
+    http2_ = *told;
   }
-  codec_ = http2 ? http::make_http2_server(*this, config.http2, loop().slabs()) : http::make_http1_server(*this, config.http1, loop().slabs());
+  codec_ = http2_ ? http::make_http2_server(*this, config.http2, loop().slabs()) : http::make_http1_server(*this, config.http1, loop().slabs());
   observe::Cells& http = opened_with_->http;
-  http.add(http2 ? HttpStat::kDownstreamCxHttp2Total : HttpStat::kDownstreamCxHttp1Total);
-  http.add(http2 ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
-  if (draining_) codec_->drain();
+  http.add(http2_ ? HttpStat::kDownstreamCxHttp2Total : HttpStat::kDownstreamCxHttp1Total);
+  http.add(http2_ ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
   return true;
 }
 
@@ -107,7 +105,29 @@ void HttpConnection::on_bytes() {
 void HttpConnection::on_flushed() {
   if (!codec_) return;
   codec_->on_flushed();
-  if (!over_) close_if_done();
+  if (over_) return;
+  if (http2_ || !codec_->output().empty()) watch_flush();
+  close_if_done();
+}
+
+// Once all exchanges are over nothing else notices a client that takes no byte of its answers: stream_idle_timeout bounds how
+// long they wait for it (Envoy's flush timeout).
+void HttpConnection::watch_flush() {
+  const auto patience = service_->config->stream_idle_timeout;
+  if (stalled_.armed() || patience.count() == 0 || (codec_->output().empty() && codec_->lingering_streams() == 0)) return;
+  sent_before_ = bytes_sent();
+  loop().wheel().arm(stalled_, patience);
+}
+
+void HttpConnection::on_stalled() {
+  if (over_) return;
+  if (codec_->active_streams() == 0 && bytes_sent() == sent_before_ && !codec_->output().empty()) {
+    service_->http.add(HttpStat::kDownstreamCxDestroyLocal);
+    close(true);
+    return over();
+  }
+  codec_->drop_stalled();
+  watch_flush();
 }
 
 void HttpConnection::close_if_done() {
@@ -150,6 +170,8 @@ void HttpConnection::over() {
   idle_.disarm();
   age_.disarm();
   slow_head_.disarm();
+  farewell_.disarm();
+  stalled_.disarm();
   if (codec_) codec_->on_connection_lost();
   // What the codec no longer knows of: an exchange whose stream had ended for it.
   while (!exchanges_.empty()) exchanges_.back()->on_reset(http::ResetReason::kConnectionClosed, "downstream_remote_disconnect");
@@ -192,9 +214,23 @@ void HttpConnection::on_stream_over() {
 
 void HttpConnection::drain() {
   if (draining_) return;
+  if (!codec_) {
+    // It has just come, or was opened in advance: a moment to say what it wants.
+    constexpr std::chrono::seconds kMoment{1};
+    drain_with_next_ = true;
+    loop().wheel().arm(idle_, kMoment);
+    return;
+  }
   draining_ = true;
-  if (!codec_) return;
   service_->http.add(HttpStat::kDownstreamCxDrainClose);
+  codec_->drain();
+  if (http2_) loop().wheel().arm(farewell_, service_->config->drain_timeout);
+  mark_dirty();
+  close_if_done();
+}
+
+// The client has not answered the first GOAWAY: the final one goes without.
+void HttpConnection::on_drain_timeout() {
   codec_->drain();
   mark_dirty();
   close_if_done();

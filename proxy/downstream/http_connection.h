@@ -58,11 +58,14 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   void on_going_away() override {}
 
   bool choose_codec();
+  void watch_flush();
   void close_if_done();
   void over();
   void on_idle();
   void on_old();
   void on_slow_head();
+  void on_drain_timeout();
+  void on_stalled();
   ConnectionOwner& owner_;
   std::shared_ptr<HttpService> service_;
   const std::shared_ptr<HttpService> opened_with_;  // whose connection counters it moves
@@ -74,8 +77,13 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   Timeout<HttpConnection, &HttpConnection::on_idle> idle_{*this};
   Timeout<HttpConnection, &HttpConnection::on_old> age_{*this};
   Timeout<HttpConnection, &HttpConnection::on_slow_head> slow_head_{*this};
+  Timeout<HttpConnection, &HttpConnection::on_drain_timeout> farewell_{*this};
+  // Answers that are complete for us wait for a client that may never read them.
+  Timeout<HttpConnection, &HttpConnection::on_stalled> stalled_{*this};
+  uint64_t sent_before_ = 0;  // bytes_sent() when stalled_ was armed
   uint64_t id_;
   uint32_t requests_ = 0;
+  bool http2_ = false;
   bool draining_ = false, drain_with_next_ = false, over_ = false, protocol_error_ = false;
 };
 

@@ -33,9 +33,9 @@ constexpr HeaderId kInternalOnly[] = {
     HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs, HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse, HeaderId::kXEnvoyExpectedRqTimeoutMs,
     HeaderId::kXEnvoyIpTags, HeaderId::kXEnvoyHedgeOnPerTryTimeout};
 
-void remove_internal(http::Head& request, const ForwardedOptions& options, bool edge) {
+void remove_internal(http::Head& request, std::span<const std::string> internal_only, bool edge) {
   // Most requests carry none of them: one pass over what there is instead of twenty look-ups by name.
-  bool any = !options.internal_only_headers.empty();
+  bool any = !internal_only.empty();
   for (const http::Header& header : request.headers()) any = any || (!header.removed && header.name().starts_with("x-envoy-"));
   if (!any) return;
   if (edge) {
@@ -48,7 +48,7 @@ void remove_internal(http::Head& request, const ForwardedOptions& options, bool 
   for (HeaderId id : kInternalOnly) request.remove(id);
   request.remove("x-envoy-force-trace");
   request.remove("x-envoy-original-url");
-  for (const std::string& name : options.internal_only_headers) request.remove(name);
+  for (const std::string& name : internal_only) request.remove(name);
 }
 
 void add_user_agent(http::Head& request, const ForwardedOptions& options) {
@@ -129,7 +129,7 @@ void strip_trailing_host_dot(http::Head& request) {
   request.set_authority(host);
 }
 
-Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client) {
+Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client, std::span<const std::string> internal_only) {
   Forwarded result;
   if (options.strip_trailing_host_dot) strip_trailing_host_dot(request);
   strip_host_port(request, options.host_port, client.local_port);
@@ -173,7 +173,7 @@ Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, c
   if (result.internal) {
     request.set(HeaderId::kXEnvoyInternal, "true");
   } else {
-    remove_internal(request, options, edge);
+    remove_internal(request, internal_only, edge);
   }
   if (options.add_user_agent) add_user_agent(request, options);
   if (!options.via.empty()) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +44,6 @@ struct ForwardedOptions {
   HostPort host_port = HostPort::kKeep;
   bool strip_trailing_host_dot = false;
   PathOptions path;
-  std::vector<std::string> internal_only_headers; // of the route configuration, in lower case
 };
 
 struct Client {
@@ -60,8 +60,9 @@ struct Forwarded {
   PathVerdict path = PathVerdict::kAccept;
 };
 
-// Changes the head as Envoy's connection manager does.
-Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client);
+// Changes the head as Envoy's connection manager does. `internal_only`: headers that the route configuration lets nobody bring
+// along from outside, in lower case.
+Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client, std::span<const std::string> internal_only = {});
 
 // The pieces.
 bool is_internal(const Address& address, const ForwardedOptions& options);

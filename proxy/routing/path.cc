@@ -1,5 +1,7 @@
 // The path part follows Chromium's canonicaliser, which Envoy uses: unreserved characters are unescaped, characters that may
-// not stand in a path are escaped, all other escapes stay as they are, dot segments (escaped ones too) are resolved.
+// not stand in a path are escaped, all other escapes stay as they are, dot segments (escaped ones too) are resolved, and so are
+// those with parameters ("..;x"), which servlet containers take for plain ones. A percent sign without two hex digits is
+// refused: what a rule sees and what a lenient upstream decodes would be two paths.
 #include "proxy/routing/path.h"
 
 #include "common/http/head.h"
@@ -61,6 +63,7 @@ std::optional<std::string> canonical(std::string_view path) {
         if (first == 0) break;
         size_t second = dot(path, i + first);
         size_t end = i + first + second;
+        if (end < path.size() && path[end] == ';') end = std::min(path.find('/', end), path.size());
         if (!ends_segment(path, end)) break;
         if (second != 0) drop_segment(out);
         i = end < path.size() ? end + 1 : end;
@@ -68,14 +71,14 @@ std::optional<std::string> canonical(std::string_view path) {
       continue;
     }
     int value = escaped(path, i);
-    if (value == 0 || c == '\0') return std::nullopt;
+    if (value == 0 || c == '\0' || (c == '%' && value < 0)) return std::nullopt;
     if (value > 0 && unreserved(value)) {
       out += static_cast<char>(value);
       i += 3;
     } else if (value > 0) {
       out.append(path, i, 3);
       i += 3;
-    } else if (c != '%' && must_escape(static_cast<unsigned char>(c))) {
+    } else if (must_escape(static_cast<unsigned char>(c))) {
       out += '%';
       out += kDigits[static_cast<unsigned char>(c) >> 4];
       out += kDigits[static_cast<unsigned char>(c) & 15];

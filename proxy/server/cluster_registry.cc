@@ -28,6 +28,10 @@ void ClusterRegistry::apply(const config::Update& change) {
     Entry& entry = entries_[config->name];
     stats.add(entry.shared ? ClusterManagerStat::kClusterModified : ClusterManagerStat::kClusterAdded);
     entry.shared = share(config, entry.shared.get());
+    for (size_t i = 0; i < 2; ++i) {
+      if (!config->thresholds[i].track_remaining) entry.remaining[i] = nullptr;
+      else entry.remaining[i] = observe::remaining_scope(metrics_, config->stat_name(), i == static_cast<size_t>(Priority::kHigh));
+    }
     std::shared_ptr<const upstream::EndpointSet> resource = config->endpoints;
     if (config->discovery == upstream::ClusterConfig::Discovery::kEds) {
       auto found = resources_.find(config->eds_name());
@@ -152,6 +156,15 @@ void ClusterRegistry::refresh_gauges() {
       stats.set(level.pending, budget.pending(level.priority).open());
       stats.set(level.rq, budget.requests(level.priority).open());
       stats.set(level.retry, budget.retry_open(level.priority));
+      if (const auto& scope = entry.remaining[static_cast<size_t>(level.priority)]) {
+        using observe::RemainingStat;
+        observe::Cells& remaining = scope->cells(0);
+        const uint64_t retries = budget.retries(level.priority), max_retries = budget.max_retries(level.priority);
+        remaining.set(RemainingStat::kRemainingCx, static_cast<int64_t>(budget.connections(level.priority).remaining()));
+        remaining.set(RemainingStat::kRemainingPending, static_cast<int64_t>(budget.pending(level.priority).remaining()));
+        remaining.set(RemainingStat::kRemainingRq, static_cast<int64_t>(budget.requests(level.priority).remaining()));
+        remaining.set(RemainingStat::kRemainingRetries, static_cast<int64_t>(retries >= max_retries ? 0 : max_retries - retries));
+      }
     }
     if (const upstream::OutlierDetector* outlier = entry.shared->outlier.get()) {
       const upstream::OutlierCounters& counted = outlier->counters();

@@ -29,6 +29,7 @@ class ClusterRegistry {
   struct Entry {
     std::shared_ptr<const upstream::SharedCluster> shared;
     std::shared_ptr<const upstream::EndpointSet> endpoints;
+    std::shared_ptr<observe::Scope> remaining[2];  // by priority, where track_remaining is set
   };
   const std::map<std::string, Entry>& entries() const { return entries_; }
   bool has(const std::string& name) const { return entries_.contains(name); }

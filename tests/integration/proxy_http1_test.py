@@ -5,6 +5,7 @@ import unittest
 
 from meshtest.bootstrap import bootstrap, cluster, hcm, listener, route, routes
 from meshtest.data_plane import DataPlane
+from meshtest.process import resident
 from meshtest.raw_http import Closed, Connection, chunked, fetch, message
 from meshtest.upstream import Reply, Upstream
 from meshtest.wait import holds_for, wait_for
@@ -198,15 +199,6 @@ class Http1(unittest.TestCase):
         seen = connection.read_response().json()
         self.assertEqual("abc", seen["body"])
         self.assertFalse({"content-length", "host"} & {name for name, _ in seen["trailers"]})
-
-
-def resident(pid):
-    """Bytes of memory that a process holds now, without files."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        for line in file:
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-    raise LookupError(pid)
 
 
 if __name__ == "__main__":

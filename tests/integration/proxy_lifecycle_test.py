@@ -10,6 +10,7 @@ import unittest
 
 from meshtest.bootstrap import bootstrap, cluster, hcm, listener, route, routes, socket_address
 from meshtest.data_plane import DataPlane, ROOT, data_plane_program, free_port, validate, weft_only
+from meshtest.h2peer import FrameClient
 from meshtest.process import Program, run
 from meshtest.raw_http import Closed, Connection, fetch, is_refused, message
 from meshtest.upstream import Reply, Upstream
@@ -153,6 +154,28 @@ static_resources:
         for connection in held:
             answer = connection.read_response()
             self.assertEqual((200, b"whole", "close"), (answer.status, answer.body, answer.header("connection")))
+        self.assertEqual(0, proxy.program.wait())
+
+    @weft_only("Envoy ends at once")
+    def test_sigterm_loses_no_request_of_http2(self):
+        """The first GOAWAY takes no stream back: what a client sends before it has seen it is answered."""
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.upstream.on("/h2-held", Reply(hold=release, body=b"whole"))
+        proxy = self.start()
+        address = proxy.address()
+        with FrameClient(address) as client:
+            client.get(1, "/h2-held")
+            wait_for(lambda: self.upstream.count("/h2-held"), "the request at the upstream")
+            proxy.program.signal(signal.SIGTERM)
+            self.assertEqual(0x7fffffff, int.from_bytes(client.next(client.GOAWAY)[3][:4], "big"))
+            client.get(3, "/late")
+            self.assertEqual(3, client.next(client.HEADERS)[2])
+            client.send(client.PING, 1, 0, client.pings[0])
+            self.assertEqual(3, int.from_bytes(client.next(client.GOAWAY)[3][:4], "big"))
+            release.set()
+            self.assertEqual(1, client.next(client.HEADERS)[2])
+            self.assertEqual(b"whole", client.next(client.DATA)[3])
         self.assertEqual(0, proxy.program.wait())
 
     @weft_only("Envoy ends at once")

@@ -65,6 +65,7 @@ class Resilience(unittest.TestCase):
         table = [
             route("/timeout", "a", action={"timeout": "0.2s"}),
             route("/per-try", "a", action={"timeout": "10s", **retry("5xx", 2, per_try_timeout="0.2s")}),
+            route("/per-idle", "a", action={"timeout": "10s", **retry("5xx", 1, per_try_idle_timeout="0.2s")}),
             route("/retry-5xx", "a", action=retry("5xx", 2)),
             route("/retry-reset", "a", action=retry("reset", 1)),
             route("/retry-connect", "half-dead", action=retry(
@@ -77,7 +78,7 @@ class Resilience(unittest.TestCase):
         clusters.append(cluster("b-alone", cls.b.address))
         percent = {"numerator": 30, "denominator": "HUNDRED"}
         cls.proxy = DataPlane(bootstrap([
-            listener(hcm(routes(*table))),
+            listener(hcm(routes(*table, include_is_timeout_retry_header=True))),
             listener(hcm(routes(route("/", "a")), [fault(abort={"http_status": 418, "percentage": percent})]), name="faulty"),
             listener(hcm(routes(route("/", "a")), [fault(delay={"fixed_delay": "0.3s", "percentage": {"numerator": 100}},
                                                          headers=[{"name": "x-slow", "present_match": True}])]), name="slow"),
@@ -126,6 +127,21 @@ class Resilience(unittest.TestCase):
         self.a.on("/per-try", Reply(hold=release), Reply(body=b"second"))
         self.assertEqual(b"second", self.get("/per-try").body)
         self.assertGreaterEqual(self.proxy.stat("cluster.a.upstream_rq_per_try_timeout"), 1)
+
+    def test_per_try_idle_timeout(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.a.on("/per-idle", Reply(hold=release), Reply(body=b"second"))
+        self.assertEqual(b"second", self.get("/per-idle").body)
+        first, second = self.a.requests("/per-idle", complete=False)
+        self.assertEqual((None, "true"), (first.header("x-envoy-is-timeout-retry"), second.header("x-envoy-is-timeout-retry")))
+        self.a.on("/per-idle/body", Reply(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"))
+        with Connection(self.proxy.address()) as connection:
+            connection.send(message("GET", "/per-idle/body"))
+            self.assertEqual(200, connection.read_head().status)
+            self.assertEqual(b"half", connection.reader.exactly(4))
+            self.assertTrue(connection.is_closed(5), "cut when it moves no more")
+        self.assertEqual(2, self.proxy.stat("cluster.a.upstream_rq_per_try_idle_timeout"))
 
     # -- retries
 
@@ -186,6 +202,23 @@ class Resilience(unittest.TestCase):
             self.assertEqual(200, held.read_response().status)
         self.assertEqual(200, self.get("/one-request/other").status)
         self.assertEqual(1, self.proxy.stat("cluster.one-request.upstream_rq_active_overflow"))
+
+    def test_what_remains_of_the_limits_is_told(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.a.on("/limited/kept", Reply(hold=release))
+
+        def remaining():
+            return {name: self.proxy.stat(f"cluster.limited.circuit_breakers.default.remaining_{name}")
+                    for name in ("rq", "pending", "retries")}
+        wait_for(lambda: remaining() == {"rq": 100, "pending": 1, "retries": 1}, "nothing in use")
+        with Connection(self.proxy.address()) as connection:
+            connection.send(message("GET", "/limited/kept"))
+            wait_for(lambda: remaining()["rq"] == 99, "one in use")
+            self.assertNotIn("remaining", self.proxy.admin("/stats?filter=cluster.a.circuit_breakers").text)
+            release.set()
+            connection.read_response()
+        wait_for(lambda: remaining()["rq"] == 100, "given back")
 
     def test_overflow_of_connections_and_waiting_requests(self):
         release = threading.Event()

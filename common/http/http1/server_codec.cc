@@ -19,7 +19,7 @@ class ServerCodec final : public Codec, private Stream {
   bool on_peer_ended() override;
   void on_connection_lost() override;
   void on_flushed() override;
-  bool wants_bytes() const override { return !closing_down() && !paused_ && !(active_ && request_over_); }
+  bool wants_bytes() const override { return !closing_down() && !paused_ && !(active_ && request_over_) && (active_ || !crowded()); }
   bool wants_close() const override { return !active_ && (last_ || draining_ || (peer_ended_ && !held_back_)); }
   bool wants_reset() const override { return truncated_; }
   void drain() override { draining_ = true; }
@@ -40,6 +40,8 @@ class ServerCodec final : public Codec, private Stream {
   uint64_t wire_bytes_sent() const override { return writer_.bytes(); }
 
   bool closing_down() const { return (last_ && !active_) || invalid_; }
+  // A client that pipelines requests and reads no answers gets no further ones.
+  bool crowded() const { return output_.size() >= options_.buffer.high; }
   void begin_stream();
   void invalid(const Fault& fault);
   void sent(bool whole, bool end);
@@ -89,6 +91,10 @@ Status ServerCodec::receive(ReadBuffer& in) {
     }
     if (!active_) {
       if (draining_) break;
+      if (crowded()) {
+        held_back_ = !in.empty();
+        break;
+      }
       const bool sound = parser_.skip_blank_lines(in);
       if (in.empty() || (sound && *in.begin() == '\r' && in.size() == 1)) break;
       begin_stream();
@@ -229,6 +235,7 @@ void ServerCodec::on_connection_lost() {
 }
 
 void ServerCodec::on_flushed() {
+  if (!active_ && held_back_ && !closing_down() && output_.size() <= options_.buffer.low) return events_.on_readable_again();
   if (!above_high_ || output_.size() > options_.buffer.low) return;
   above_high_ = false;
   if (active_ && !answer_over_) receiver_->on_drained();

@@ -21,6 +21,8 @@ constexpr size_t kOutputMark = 256 << 10;
 // A header block may decode to this many times its limit before the whole connection is given up.
 constexpr uint64_t kDecodeFactor = 16;
 constexpr int kInterimAnswers = 64;
+// Marks our own PING: its answer says that the client has seen the GOAWAY before it.
+constexpr uint8_t kDrainPing[8] = {'w', 'e', 'f', 't', 'b', 'y', 'e', '.'};
 
 class Http2Codec;
 
@@ -52,6 +54,7 @@ struct Http2Stream final : Stream {
   size_t owed = 0;           // received while paused: window to give back
   std::vector<std::pair<std::string, std::string>> trailers;  // wait for the body to leave
   uint64_t bytes_received = 0, bytes_sent = 0;
+  std::optional<uint64_t> sent_before;  // bytes_sent when drop_stalled() last came by
   int interim = 0;
   bool head_over = false;       // the final head was handed over
   bool remote_over = false;     // the receiver was told the end
@@ -82,6 +85,8 @@ class Http2Codec final : public ClientCodec {
   bool wants_close() const override;
   void drain() override;
   size_t active_streams() const override { return active_; }
+  size_t lingering_streams() const override { return dead_ ? 0 : known_ - active_; }
+  void drop_stalled() override;
   Protocol protocol() const override { return Protocol::kHttp2; }
   size_t available_streams() const override;
   Stream& open(StreamReceiver& receiver) override;
@@ -131,6 +136,7 @@ class Http2Codec final : public ClientCodec {
   void lose(Http2Stream& stream, ResetReason reason, std::string_view details);
   void lose_all(ResetReason reason, std::string_view details);
   void flood(std::string_view what);
+  void say_goodbye();
   void submit_reset(int32_t id, uint32_t code) { nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code); }
   void build_lines(const Head& head, bool request);
   void push(std::string_view name, std::string_view value);
@@ -156,7 +162,9 @@ class Http2Codec final : public ClientCodec {
   bool dirty_ = false;
   bool dead_ = false;      // nothing more is read or written
   bool failed_ = false;    // a connection error: GOAWAY is said
-  bool going_away_ = false, draining_ = false, drain_sent_ = false, over_told_ = false;
+  bool going_away_ = false, over_told_ = false;
+  enum class Drain : uint8_t { kNo, kNoticed, kFinal } drain_ = Drain::kNo;
+  int32_t last_taken_ = 0;  // with Drain::kFinal: what our GOAWAY says
   const char* flood_ = nullptr;
 };
 
@@ -292,6 +300,11 @@ int Http2Codec::on_begin_headers(const nghttp2_frame& frame) {
   if (frame.hd.type != NGHTTP2_HEADERS) return 0;
   Http2Stream* stream = find(frame.hd.stream_id);
   if (server_ && frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+    // Its GOAWAY has not left yet, but will say that this one was not taken: then nobody may see it.
+    if (drain_ == Drain::kFinal && frame.hd.stream_id > last_taken_) {
+      submit_reset(frame.hd.stream_id, NGHTTP2_REFUSED_STREAM);
+      return 0;
+    }
     stream = &make_stream(nullptr);
     stream->number = frame.hd.stream_id;
     guard_.stream_opened();
@@ -345,6 +358,11 @@ int Http2Codec::frame_received(nghttp2_session*, const nghttp2_frame* frame, voi
       break;
     case NGHTTP2_WINDOW_UPDATE:
       if (!codec.guard_.window_update_received()) codec.flood("http2.window_update_flood");
+      break;
+    case NGHTTP2_PING:
+      if (frame->hd.flags & NGHTTP2_FLAG_ACK && std::equal(std::begin(kDrainPing), std::end(kDrainPing), frame->ping.opaque_data)) {
+        codec.say_goodbye();
+      }
       break;
     case NGHTTP2_GOAWAY:
       codec.going_away_ = true;
@@ -507,7 +525,7 @@ void Http2Stream::reset(ResetReason reason) { codec.reset(*this, reason); }
 void Http2Stream::resume() { codec.resume(*this); }
 
 size_t Http2Codec::available_streams() const {
-  if (dead_ || failed_ || going_away_ || draining_ || !nghttp2_session_check_request_allowed(session_)) return 0;
+  if (dead_ || failed_ || going_away_ || drain_ != Drain::kNo || !nghttp2_session_check_request_allowed(session_)) return 0;
   const uint32_t theirs = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   const size_t most = std::min({theirs, options_.max_concurrent_streams, uint32_t{0x7fffffff}});
   return most > known_ ? most - known_ : 0;
@@ -644,18 +662,44 @@ void Http2Codec::resume(Http2Stream& stream) {
   nghttp2_session_consume_stream(session_, stream.number, std::exchange(stream.owed, 0));
 }
 
+// RFC 9113 6.8: first a GOAWAY that only asks for no new streams; once the client must have seen it (it has answered the PING
+// behind it, or the owner is tired of waiting) the one that says which streams were taken. What came in between is served.
 void Http2Codec::drain() {
-  draining_ = true;
-  if (dead_ || drain_sent_) return;
-  drain_sent_ = true;
+  if (dead_ || drain_ == Drain::kFinal) return;
   Entry entry(*this);
   dirty_ = true;
-  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR, nullptr, 0);
+  if (!server_ || drain_ == Drain::kNoticed) return say_goodbye();
+  drain_ = Drain::kNoticed;
+  nghttp2_submit_shutdown_notice(session_);
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kDrainPing);
+}
+
+void Http2Codec::say_goodbye() {
+  if (drain_ == Drain::kFinal) return;
+  drain_ = Drain::kFinal;
+  dirty_ = true;
+  last_taken_ = nghttp2_session_get_last_proc_stream_id(session_);
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last_taken_, NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
 bool Http2Codec::wants_close() const {
   if (dead_ || failed_) return true;
-  return (going_away_ || draining_) && known_ == 0;
+  return (going_away_ || drain_ == Drain::kFinal) && known_ == 0;
+}
+
+void Http2Codec::drop_stalled() {
+  if (dead_) return;
+  Entry entry(*this);
+  for (Http2Stream* stream = streams_; stream; stream = stream->next) {
+    if (stream->receiver || stream->closed) continue;
+    if (stream->sent_before == stream->bytes_sent) {
+      dirty_ = true;
+      stream->slices.clear();
+      stream->first = stream->pending = 0;
+      submit_reset(stream->number, NGHTTP2_CANCEL);
+    }
+    stream->sent_before = stream->bytes_sent;
+  }
 }
 
 // --- bytes out ---

@@ -7,19 +7,32 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+import h2.settings
 
 from .raw_http import Response, TIMEOUT
 
 
-class Http2Client:
-    """One connection. `request` is a whole exchange; `open` and `wait` let many streams run at once."""
+def begin(protocol, window=None):
+    """The connection preface; with `window`, that much for each stream and for the connection."""
+    if window:
+        client = protocol.config.client_side
+        protocol.local_settings = h2.settings.Settings(client, {**protocol.local_settings, h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
+    protocol.initiate_connection()
+    if window:
+        protocol.increment_flow_control_window(window - 65535)
 
-    def __init__(self, address, timeout=TIMEOUT, source=None):
+
+class Http2Client:
+    """One connection. `request` is a whole exchange; `open` and `wait` let many streams run at once. `window` is granted for
+    each stream and for the connection at once; with `acknowledges` off no window is given back for what was received."""
+
+    def __init__(self, address, timeout=TIMEOUT, source=None, window=None, acknowledges=True):
         self._socket = socket.create_connection(address, timeout, (source, 0) if source else None)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.protocol = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=True, header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False))
-        self.protocol.initiate_connection()
+        begin(self.protocol, window)
+        self._acknowledges = acknowledges
         self._answers, self._done, self.resets = {}, set(), {}
         self.goaway = None
         self._flush()
@@ -44,6 +57,12 @@ class Http2Client:
         if stream not in self._done:
             raise ConnectionResetError(f"GOAWAY {self.goaway!r}")
         return self._answers[stream]
+
+    def wait_reset(self, stream):
+        """The code with which the peer resets a stream."""
+        while stream not in self.resets:
+            self._receive()
+        return self.resets[stream]
 
     def request(self, method, path, headers=(), body=None, authority="main.test"):
         return self.wait(self.open(method, path, headers, body, authority))
@@ -80,7 +99,8 @@ class Http2Client:
             answer.headers = [(name, value) for name, value in fields if not name.startswith(":")]
         elif isinstance(event, h2.events.DataReceived):
             self._answers[event.stream_id].body += event.data
-            self.protocol.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if self._acknowledges:
+                self.protocol.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.TrailersReceived):
             self._answers[event.stream_id].trailers = list(event.headers)
         elif isinstance(event, h2.events.StreamEnded):
@@ -89,6 +109,57 @@ class Http2Client:
             self.resets[event.stream_id] = event.error_code
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.goaway = (event.error_code, event.last_stream_id)
+
+    def close(self):
+        self._socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class FrameClient:
+    """HTTP/2 frame by frame, for what python3-h2 takes for the end of a connection, such as the first GOAWAY of two."""
+    DATA, HEADERS, SETTINGS, PING, GOAWAY = 0, 1, 4, 6, 7
+
+    def __init__(self, address, timeout=TIMEOUT):
+        self._socket = socket.create_connection(address, timeout)
+        self._buffer, self.pings = b"", []
+        self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        self.send(self.SETTINGS, 0, 0)
+
+    def send(self, kind, flags, stream, payload=b""):
+        self._socket.sendall(len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload)
+
+    def get(self, stream, path, authority="main.test"):
+        """A GET whose head is one frame: literal fields, no Huffman."""
+        fields = ((":method", "GET"), (":scheme", "http"), (":path", path), (":authority", authority))
+        block = b"".join(bytes((0, len(name))) + name.encode() + bytes((len(value),)) + value.encode() for name, value in fields)
+        self.send(self.HEADERS, 5, stream, block)
+
+    def next(self, *kinds):
+        """The next frame of one of these kinds: (kind, flags, stream, payload); SETTINGS are acknowledged on the way."""
+        while True:
+            head = self._exactly(9)
+            kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+            payload = self._exactly(int.from_bytes(head[:3], "big"))
+            if kind == self.SETTINGS and not flags & 1:
+                self.send(self.SETTINGS, 1, 0)
+            if kind == self.PING and not flags & 1:
+                self.pings.append(payload)
+            if kind in kinds:
+                return kind, flags, stream, payload
+
+    def _exactly(self, count):
+        while len(self._buffer) < count:
+            piece = self._socket.recv(65536)
+            if not piece:
+                raise ConnectionResetError("the peer closed the HTTP/2 connection")
+            self._buffer += piece
+        piece, self._buffer = self._buffer[:count], self._buffer[count:]
+        return piece
 
     def close(self):
         self._socket.close()

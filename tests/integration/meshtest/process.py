@@ -91,6 +91,15 @@ class Program:
         self.stop()
 
 
+def resident(pid):
+    """Bytes of memory that a process holds now, without files."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    raise LookupError(pid)
+
+
 def run(arguments, deadline=30.0, env=None):
     """Runs a short command to its end: (exit code, output of both streams)."""
     environment = dict(os.environ)

@@ -21,6 +21,20 @@ def wait_for(condition, what, deadline=DEADLINE, pause=0.02):
         time.sleep(pause)
 
 
+def steady(measure, what, duration=0.5, deadline=DEADLINE, pause=0.05):
+    """What `measure` gives once it has not changed for a while."""
+    end = time.monotonic() + deadline
+    last, since = measure(), time.monotonic()
+    while time.monotonic() - since < duration:
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {deadline:g} s in vain until {what}; last seen: {last!r}")
+        time.sleep(pause)
+        now = measure()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 def holds_for(condition, what, duration=0.3, pause=0.02):
     """Asserts that `condition` stays true for a while: for what must not happen, where no event can tell."""
     end = time.monotonic() + duration

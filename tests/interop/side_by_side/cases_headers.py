@@ -94,6 +94,12 @@ case("normalize-above-root", get("/../../etc/passwd"), listener="edge")
 case("normalize-escaped-slash-refused", get("/a%2Fb"), listener="edge")
 case("normalize-escaped-backslash-refused", get("/a%5cb"), listener="edge")
 case("normalize-backslash", get("/a\\b\\..\\c"), listener="edge")
+case("normalize-dots-with-parameters", get("/a/..;x=1/b/.;/c"), listener="edge")
+case("normalize-escaped-dots-with-parameters", get("/a/%2e%2e;x/c"), listener="edge")
+case("normalize-half-escape", get("/a%zz/b"), listener="edge")
+case("normalize-half-escape-in-query", get("/a?b=%zz"), listener="edge")
+case("normalize-escaped-nul", get("/a%00b"), listener="edge")
+case("path-half-escape", get("/a%zz/b%"))
 case("normalize-semicolon", get("/a;v=1/../b;x"), listener="edge")
 
 # -- asked and transformed

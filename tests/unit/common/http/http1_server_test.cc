@@ -248,6 +248,31 @@ TEST(Http1Server, DrainClosesAfterTheAnswer) {
   EXPECT_TRUE(idle->wants_close());
 }
 
+// A client that pipelines and reads nothing is asked to wait, not remembered without bound.
+TEST(Http1Server, AnswersThatNobodyReadsHoldTheNextRequestsBack) {
+  SlabPool pool;
+  Events events(pool);
+  events.at_new = [&](Recorder& stream) { stream.at_head = [&] { answer(stream, pool, 200, std::string(1000, 'x')); }; };
+  Http1Options options;
+  options.buffer = {10000, 5000};
+  auto codec = make_http1_server(events, options, pool);
+  ReadBuffer in(pool);
+  for (int i = 0; i < 100; ++i) in.append("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+  ASSERT_TRUE(codec->receive(in));
+  EXPECT_LT(events.streams.size(), 12u);
+  EXPECT_FALSE(codec->wants_bytes());
+  EXPECT_FALSE(in.empty());
+  take_output(*codec, 1000);
+  EXPECT_FALSE(events.readable);
+  while (!in.empty()) {
+    take_output(*codec);
+    ASSERT_TRUE(std::exchange(events.readable, false));
+    ASSERT_TRUE(codec->receive(in));
+  }
+  EXPECT_EQ(events.streams.size(), 100u);
+  EXPECT_TRUE(codec->wants_bytes() || !codec->output().empty());
+}
+
 struct Malformed {
   const char* name;
   std::string bytes;

@@ -38,7 +38,11 @@ class Http2Frames : public testing::Test {
       const uint32_t stream = byte(5) << 24 | byte(6) << 16 | byte(7) << 8 | byte(8);
       const auto code = [&](size_t at) { return byte(at) << 24 | byte(at + 1) << 16 | byte(at + 2) << 8 | byte(at + 3); };
       if (byte(3) == kRstStream) seen += "rst " + std::to_string(stream) + " " + std::to_string(code(9)) + "\n";
-      if (byte(3) == kGoAway) seen += "goaway " + std::to_string(code(13)) + "\n";
+      if (byte(3) == kGoAway) {
+        seen += "goaway " + std::to_string(code(13)) + "\n";
+        last_taken = static_cast<uint32_t>(code(9));
+      }
+      if (byte(3) == kPing && !(byte(4) & 1)) ping = out.substr(9, 8);
       if (byte(3) == kHeaders) seen += "headers " + std::to_string(stream) + (byte(4) & kEndStream ? " end" : "") + "\n";
       if (byte(3) == kData) seen += "data " + std::to_string(stream) + " " + std::to_string(size) + (byte(4) & kEndStream ? " end" : "") + "\n";
       out.erase(0, 9 + size);
@@ -55,7 +59,8 @@ class Http2Frames : public testing::Test {
   Events events;
   ReadBuffer in;
   std::unique_ptr<Codec> codec;
-  std::string out, seen;
+  std::string out, seen, ping;
+  uint32_t last_taken = 0;  // of the last GOAWAY
 };
 
 TEST_F(Http2Frames, ARequestBecomesAHead) {
@@ -262,6 +267,64 @@ TEST_F(Http2Frames, AStalledWindowHoldsTheSender) {
   stream.stream->reset(ResetReason::kLocal);
   collect();
   EXPECT_TRUE(seen.ends_with("rst 1 2\n")) << seen;
+}
+
+// RFC 9113 6.8: a request that was on its way when the server began to drain is answered, and the client learns which it was.
+TEST_F(Http2Frames, ADrainServesWhatIsOnItsWay) {
+  ASSERT_TRUE(feed(start() + get(1, request())));
+  codec->drain();
+  collect();
+  EXPECT_EQ(last_taken, 0x7fffffffu);
+  EXPECT_FALSE(codec->wants_close());
+  answer(*events.streams[0], pool, 200);
+  collect();
+  EXPECT_FALSE(codec->wants_close()) << "idle, but the client may have sent one more";
+  ASSERT_TRUE(feed(get(3, request("/late"))));
+  ASSERT_EQ(events.streams.size(), 2u);
+  EXPECT_TRUE(feed(frame(kPing, 1, 0, "whatever")));
+  EXPECT_EQ(last_taken, 0x7fffffffu);
+  feed(frame(kPing, 1, 0, ping));
+  EXPECT_EQ(last_taken, 3u);
+  EXPECT_FALSE(codec->wants_close());
+  answer(*events.streams[1], pool, 200);
+  collect();
+  EXPECT_TRUE(codec->wants_close());
+}
+
+TEST_F(Http2Frames, ADrainThatTheClientIgnoresEndsAtTheSecondCall) {
+  ASSERT_TRUE(feed(start() + get(1, request())));
+  answer(*events.streams[0], pool, 200);
+  codec->drain();
+  collect();
+  EXPECT_FALSE(codec->wants_close());
+  codec->drain();
+  // The final GOAWAY waits in the codec or the socket: what comes now was refused by it, and nobody may see it.
+  feed(get(3, request("/late")), false);
+  EXPECT_EQ(events.streams.size(), 1u);
+  collect();
+  EXPECT_EQ(last_taken, 1u);
+  EXPECT_TRUE(codec->wants_close());
+}
+
+// A client that grants no window holds answers in the codec long after the exchange is over.
+TEST_F(Http2Frames, AnAnswerThatNobodyTakesIsDropped) {
+  ASSERT_TRUE(feed(start() + frame(kSettings, 0, 0, number(4, 2) + number(0, 4)) + get(1, request()) + get(3, request())));
+  const size_t before = pool.in_use();
+  answer(*events.streams[0], pool, 200, std::string(30000, 'x'));
+  answer(*events.streams[1], pool, 200, std::string(30000, 'y'));
+  EXPECT_EQ(codec->active_streams(), 0u);
+  EXPECT_EQ(codec->lingering_streams(), 2u);
+  codec->drop_stalled();
+  ASSERT_TRUE(feed(frame(kWindowUpdate, 0, 3, number(5, 4))));
+  seen.clear();
+  codec->drop_stalled();
+  collect();
+  EXPECT_EQ(seen, "rst 1 8\n") << "the other one has moved since";
+  EXPECT_EQ(codec->lingering_streams(), 1u);
+  codec->drop_stalled();
+  collect();
+  EXPECT_EQ(codec->lingering_streams(), 0u);
+  EXPECT_LE(pool.in_use(), before);
 }
 
 TEST_F(Http2Frames, TrailersCannotCarryFraming) {

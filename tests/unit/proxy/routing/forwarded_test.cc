@@ -42,8 +42,8 @@ std::set<std::string> names(const http::Head& head) {
 TEST(Forwarded, TakesAnOutsidersWordsAwayAtTheEdge) {  // (envoy)
   TestHead request("/", kLies);
   ForwardedOptions options = edge_options();
-  options.internal_only_headers = {"x-secret"};
-  Forwarded result = mutate_request(request, options, loopback());
+  const std::string internal_only[] = {"x-secret"};
+  Forwarded result = mutate_request(request, options, loopback(), internal_only);
   EXPECT_FALSE(result.internal);
   EXPECT_EQ(names(request), (std::set<std::string>{"x-forwarded-for", "x-forwarded-proto", "x-request-id", "x-envoy-external-address"}));
   EXPECT_EQ(request["x-forwarded-for"], "192.0.2.2");
