@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -364,10 +366,12 @@ bool parse(std::string_view text, const std::string& file, std::vector<Document>
 
 bool parse_file(const std::string& path, std::vector<Document>& documents, Diagnostic& problem, const Limits& limits) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) {
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(path, ignored);  // opens all the same, and reads as nothing
+  if (!in || folder) {
     problem = {};
     problem.code = "WEFT0002";
-    problem.message = system_error("cannot read", errno).detail;
+    problem.message = system_error("cannot read", folder ? EISDIR : errno).detail;
     problem.file = path;
     return false;
   }

@@ -192,7 +192,12 @@ class Discovery::Impl final : public AdsEvents {
 
   void on_ads_response(Response response) override { enqueue(std::move(response), {}); }
 
-  void on_ads_disconnected(const std::string&) override { stats_.all_failed(); }
+  void on_ads_disconnected(const std::string&) override {
+    if (bootstrap_.cds.kind == config::ConfigSource::Kind::kAds) stats_.failed(ResourceType::kCluster);
+    if (bootstrap_.lds.kind == config::ConfigSource::Kind::kAds) stats_.failed(ResourceType::kListener);
+    stats_.failed(ResourceType::kEndpoints);
+    stats_.failed(ResourceType::kRoute);
+  }
 
   // --- building, one response after another, on a thread of its own: streams and timers go on meanwhile ---
 

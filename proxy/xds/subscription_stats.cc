@@ -83,8 +83,4 @@ void SubscriptionStats::failed(ResourceType type) {
   }
 }
 
-void SubscriptionStats::all_failed() {
-  for (ResourceType type : {ResourceType::kCluster, ResourceType::kEndpoints, ResourceType::kListener, ResourceType::kRoute}) failed(type);
-}
-
 }  // namespace weft::xds

@@ -35,7 +35,6 @@ class SubscriptionStats {
   void timed_out(ResourceType type, std::string_view name);
   // The source could not be had: its stream broke, its file cannot be read.
   void failed(ResourceType type);
-  void all_failed();
 
  private:
   struct Subscription {

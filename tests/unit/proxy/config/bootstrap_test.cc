@@ -163,6 +163,14 @@ TEST(Bootstrap, ListsEveryProblemWithLineAndCaret) {
   EXPECT_EQ(result.problems[2].field, "overload_manager");
 }
 
+TEST(Bootstrap, AFolderIsNoFile) {
+  BootstrapSources sources;
+  sources.path = testing::TempDir();
+  Diagnostics problems;
+  EXPECT_EQ(load_bootstrap(sources, problems), nullptr);
+  EXPECT_NE(render(problems).find("cannot read: Is a directory"), std::string::npos) << render(problems);
+}
+
 TEST(Bootstrap, ProblemsOfTextFieldsAndValuesComeTogether) {
   const std::string all = refusal(
       "static_resources:\n"

@@ -47,7 +47,8 @@ TEST_F(SubscriptionStatsTest, WhatIsGoneIsShownNoMore) {
 TEST_F(SubscriptionStatsTest, FailuresRejectionsAndTimeoutsAreAttemptsToo) {
   stats.begin_all(ResourceType::kCluster);
   stats.set(ResourceType::kEndpoints, {{"a", "a"}});
-  stats.all_failed();
+  stats.failed(ResourceType::kCluster);
+  stats.failed(ResourceType::kEndpoints);
   stats.rejected(ResourceType::kCluster, "");
   stats.timed_out(ResourceType::kEndpoints, "a");
   EXPECT_EQ(shown("cds.(update_(attempt|failure|rejected|success)|config_reload$)"),
