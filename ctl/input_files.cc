@@ -1,5 +1,7 @@
 #include "ctl/input_files.h"
 
+#include "common/base/utf8.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
@@ -59,6 +61,12 @@ Result<NamedTexts> read_files(const std::vector<std::string>& names, bool recurs
     for (const std::string& path : *found) {
       if (Status read = read_one(path, texts); !read) return read.error();
     }
+  }
+  for (const auto& [name, text] : texts) {
+    const size_t bad = find_invalid_utf8(text);
+    if (bad == std::string::npos) continue;
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n');
+    return invalid(name + ":" + std::to_string(line) + ": found a byte that is no UTF-8, which YAML and JSON are written in");
   }
   return texts;
 }

@@ -1,5 +1,6 @@
 #include "ctl/server.h"
 
+#include "common/base/utf8.h"
 #include "common/base/yaml.h"
 #include "ctl/exit_code.h"
 
@@ -132,7 +133,7 @@ Diagnostics findings_at(const json::value& object, std::string_view name) {
 std::string pretty(const json::value& value) {
   std::string out;
   write_pretty(value, "", out);
-  return out + "\n";
+  return repair_utf8(std::move(out)) + "\n";
 }
 
 std::string yaml_of(const json::value& value) {

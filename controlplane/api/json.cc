@@ -1,5 +1,6 @@
 #include "controlplane/api/json.h"
 
+#include "common/base/utf8.h"
 #include "controlplane/validation/schema.h"
 
 #include <boost/json/parse.hpp>
@@ -12,7 +13,7 @@ namespace weft::api {
 Reply json_reply(const json::value& value, int status) {
   Reply reply;
   reply.status = status;
-  reply.body = json::serialize(value) + "\n";
+  reply.body = repair_utf8(json::serialize(value)) + "\n";   // findings quote files, and files may hold anything
   return reply;
 }
 
