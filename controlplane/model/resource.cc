@@ -16,9 +16,7 @@ size_t KeyHash::operator()(const Key& key) const {
 yaml::Document Resource::document() const {
   std::vector<yaml::Document> documents;
   Diagnostic problem;
-  // Marks shall count in the file, so the lines before are put back, empty.
-  const std::string text = std::string(static_cast<size_t>(std::max(0, origin.line - 1)), '\n') + (origin.text ? *origin.text : "");
-  if (!yaml::parse(text, origin.file, documents, problem) || documents.empty()) return {};
+  if (!yaml::parse(origin.text ? *origin.text : std::string(), origin.file, documents, problem) || documents.empty()) return {};
   return std::move(documents.front());
 }
 
@@ -27,6 +25,7 @@ Diagnostic Resource::finding(Severity severity, std::string code, std::string me
   const Mark mark = locate(text.root, field).mark;
   Diagnostic finding = text.at(mark, std::move(code), std::move(message), std::move(field));
   finding.severity = severity;
+  finding.mark.line += std::max(0, origin.line - 1);            // counts in the file, not in the object
   finding.file = origin.file;
   finding.object = key.to_string();
   return finding;

@@ -45,7 +45,7 @@ struct Resource {
   const T* as() const {
     return spec ? std::get_if<T>(spec.get()) : nullptr;
   }
-  // The object as parsed from its origin, with marks that count in the file.
+  // The object as parsed from its own text; marks count from its first line.
   yaml::Document document() const;
   // A finding at `field` ("spec.http[0].route[1].destination") of this object: file, line, source line and object filled in.
   Diagnostic finding(Severity severity, std::string code, std::string message, std::string field) const;

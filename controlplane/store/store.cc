@@ -19,10 +19,15 @@ bool same_origin(const model::Origin& a, const model::Origin& b) {
 validation::Verdict revive(const Database::Row& row) {
   std::vector<yaml::Document> documents;
   Diagnostic problem;
-  const std::string text = std::string(static_cast<size_t>(std::max(0, row.line - 1)), '\n') + row.text;
-  if (!yaml::parse(text, row.file, documents, problem)) return {std::nullopt, {problem}};
+  const int before = std::max(0, row.line - 1);
+  if (!yaml::parse(row.text, row.file, documents, problem)) {
+    problem.mark.line += before;
+    return {std::nullopt, {problem}};
+  }
   if (documents.size() != 1) return {std::nullopt, {}};
   validation::Verdict verdict = validation::validate(documents.front());
+  for (Diagnostic& finding : verdict.findings) finding.mark.line += before;
+  if (verdict.resource) verdict.resource->origin.line += before;
   if (verdict.resource && verdict.resource->key != row.key) verdict.resource.reset();
   return verdict;
 }
