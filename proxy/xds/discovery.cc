@@ -314,6 +314,11 @@ class Discovery::Impl final : public AdsEvents {
       state.error.clear();
     }
     for (const std::string& name : changes.removed) states_.erase({changes.type, name});
+    if (!arrived.response.complete) return;
+    // What was refused and is not offered any more.
+    std::set<std::string> offered;
+    for (const config::RawResource& resource : changes.resources) offered.insert(name_of(resource));
+    std::erase_if(states_, [&](const auto& entry) { return entry.first.first == changes.type && !entry.second.bytes && !offered.contains(entry.first.second); });
   }
 
   // --- warming ---
@@ -565,6 +570,10 @@ class Discovery::Impl final : public AdsEvents {
       (type == ResourceType::kEndpoints ? values_.endpoint_hashes : values_.route_hashes).erase(entry.first);
       if (ads_) ads_->forget(type, entry.first);
       return true;
+    });
+    std::erase_if(states_, [&](const auto& entry) {
+      const auto& [of, name] = entry.first;
+      return of == type && !entry.second.bytes && !names.contains(name) && !(type == ResourceType::kEndpoints && from_path(name));
     });
   }
   bool from_path(const std::string& eds_name) const {

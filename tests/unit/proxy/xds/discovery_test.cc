@@ -150,6 +150,18 @@ TEST_F(DiscoveryTest, OneBadResourceLeavesTheOthersAndItsPredecessor) {
   EXPECT_EQ(stat("cluster_manager.cds.update_rejected"), 1);
 }
 
+TEST_F(DiscoveryTest, WhatWasRefusedIsForgottenWithItsWithdrawal) {
+  write("cds.yaml", {cluster("a"), cluster("bad, lb_policy: MAGLEV")});
+  write("lds.yaml", {});
+  start();
+  until([&] { return noted("complete"); });
+  EXPECT_FALSE(state("bad").error.empty());
+  write("cds.yaml", {cluster("a"), cluster("b")});
+  until([&] { return noted("cluster b"); });
+  EXPECT_EQ(state("bad").name, "");
+  EXPECT_EQ(discovery->resources().size(), 2u);
+}
+
 TEST_F(DiscoveryTest, APortThatSomebodyHoldsIsARefusal) {
   target.taken_port = "busy";
   write("cds.yaml", {cluster("a")});
