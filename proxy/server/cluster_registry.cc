@@ -2,6 +2,8 @@
 
 #include "common/observe/shapes.h"
 
+#include <algorithm>
+
 namespace weft::server {
 
 using observe::ClusterManagerStat;
@@ -114,6 +116,9 @@ void ClusterRegistry::note_membership(const Entry& entry) {
   stats.set(ClusterStat::kMembershipHealthy, count.healthy);
   stats.set(ClusterStat::kMembershipDegraded, count.degraded);
   stats.set(ClusterStat::kMembershipExcluded, count.excluded);
+  uint32_t heaviest = 0;
+  entry.endpoints->for_each([&](const upstream::Locality&, const upstream::Host& host) { heaviest = std::max(heaviest, host.weight); });
+  stats.set(ClusterStat::kMaxHostWeight, heaviest);
 }
 
 void ClusterRegistry::on_outlier(const std::string& name, const std::shared_ptr<upstream::HostState>& host, upstream::EjectionKind why) {

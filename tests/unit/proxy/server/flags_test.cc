@@ -37,6 +37,14 @@ TEST(Flags, RefusesWithAReason) {
   EXPECT_FALSE(parse({"-c", "b", "--drain-time-s", "-1"}).run);
 }
 
+TEST(Flags, ConcurrencyAndDrainStrategyAsEnvoy) {
+  EXPECT_EQ(parse({"-c", "b", "--concurrency", "0"}).flags.concurrency, 1u);
+  EXPECT_EQ(parse({"-c", "b", "--concurrency", "3"}).flags.concurrency, 3u);
+  EXPECT_GE(parse({"-c", "b"}).flags.concurrency, 1u);
+  EXPECT_TRUE(parse({"-c", "b", "--drain-strategy", "immediate"}).run);
+  EXPECT_FALSE(parse({"-c", "b", "--drain-strategy", "dream"}).run);
+}
+
 TEST(Flags, ModeValidateAndVersion) {
   EXPECT_EQ(parse({"-c", "b", "--mode", "validate"}).flags.mode, Flags::Mode::kValidate);
   const ParsedFlags version = parse({"--version"});
