@@ -105,7 +105,7 @@ case("normalize-semicolon", get("/a;v=1/../b;x"), listener="edge")
 # -- asked and transformed
 ALLOWED = {"/filtered/allowed": [Reply()], "/filtered/allowed-gzip": [Reply()], "/filtered/small": [Reply()],
            "/filtered/no-gzip": [Reply()],
-           "/filtered/zip": [Reply()]}
+           "/filtered/capitals": [Reply()], "/filtered/zip": [Reply()]}
 TEXT = b"The same line again and again. " * 100
 PLAIN = (("content-type", "text/plain"),)
 case("authz-allowed", get("/filtered/allowed"), listener="filtered", authority=ALLOWED)
@@ -120,6 +120,8 @@ case("authz-denied-post", post("/filtered/denied-post", [b"chunk", b"chunk"]), l
      authority={"/filtered/denied-post": [Reply(403, (), b"no")]})
 case("compress-gzip", get("/filtered/allowed-gzip", ("accept-encoding", "gzip")), listener="filtered", authority=ALLOWED,
      script={"/filtered/allowed-gzip": [Reply(headers=(*PLAIN, ("etag", '"strong"')), body=TEXT)]})
+case("compress-capitals", get("/filtered/capitals", ("accept-encoding", "GZIP")), listener="filtered", authority=ALLOWED,
+     script={"/filtered/capitals": [Reply(headers=PLAIN, body=TEXT)]})
 case("compress-not-asked", get("/filtered/no-gzip"), listener="filtered", authority=ALLOWED,
      script={"/filtered/no-gzip": [Reply(headers=PLAIN, body=TEXT)]})
 case("compress-refused-q0", get("/filtered/no-gzip", ("accept-encoding", "gzip;q=0")), listener="filtered", authority=ALLOWED,
