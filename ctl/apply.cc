@@ -81,7 +81,8 @@ int apply(const Options& options, Server& server, const Console& console) {
     console.error(files.error().detail);
     return kBadInput;
   }
-  const std::optional<Answer> answer = server.ask("POST", std::string("/v1/apply") + (options.dry_run ? "?dry_run=true" : ""), body_of(*files), "application/json");
+  const std::optional<Answer> answer =
+      server.ask("POST", std::string("/v1/apply") + (options.dry_run ? "?dry_run=true" : ""), body_of(*files), "application/json");
   if (!answer) return server.exit_code();
   if (answer->status != 200) return refused(*answer, options, server, console);
   console.findings(findings_at(answer->body, "warnings"));

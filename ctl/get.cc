@@ -125,12 +125,15 @@ int history(const Options& options, Server& server, const Console& console) {
     const json::array& changes = list_at(revision, "changes");
     std::string text;
     for (size_t i = 0; i < changes.size() && i < shown; ++i)
-      text += (i ? ", " : "") + lower_case(text_at(changes[i], "kind")) + "/" + text_at(changes[i], "name") + " " + text_at(changes[i], "change");
+      text += (i ? ", " : "") + lower_case(text_at(changes[i], "kind")) + "/" + text_at(changes[i], "name") + " " +
+              text_at(changes[i], "change");
     if (changes.size() > shown) text += " and " + std::to_string(changes.size() - shown) + " more";
     table.add({whole_at(revision, "revision"), text_at(revision, "time"), text_at(revision, "cause"), text});
   }
-  if (table.empty()) console.say("no revision yet");
-  else console.data() << table.text();
+  if (table.empty())
+    console.say("no revision yet");
+  else
+    console.data() << table.text();
   return kOk;
 }
 

@@ -36,7 +36,8 @@ Result<std::vector<std::string>> files_below(const std::string& directory) {
 Status read_one(const std::string& path, NamedTexts& out) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
-  if (!file || !(text << file.rdbuf() || file.peek() == std::ifstream::traits_type::eof())) return system_error("cannot read " + path, errno ? errno : EIO);
+  if (!file || !(text << file.rdbuf() || file.peek() == std::ifstream::traits_type::eof()))
+    return system_error("cannot read " + path, errno ? errno : EIO);
   out.emplace_back(path, text.str());
   return {};
 }

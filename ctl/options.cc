@@ -50,7 +50,8 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
   app.footer(kFooter);
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("weftctl ") + kVersion);
-  app.add_option("--server", options.server, std::string("URL of weft-control (default: $WEFT_SERVER, else ") + kDefaultServer + ")")->type_name("URL");
+  app.add_option("--server", options.server, std::string("URL of weft-control (default: $WEFT_SERVER, else ") + kDefaultServer + ")")
+      ->type_name("URL");
   app.add_option("--color", options.colour, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_flag("-q,--quiet", options.quiet, "say nothing but errors and what was asked for");
   app.add_flag("-v,--verbose", options.verbose, "say which requests are made");
@@ -63,12 +64,15 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
     sub->add_option("-o,--output", options.output, "format")->check(CLI::IsMember(std::move(formats)));
   };
   const auto files = [&](CLI::App* sub) {
-    CLI::Option* option = sub->add_option("-f,--filename", options.files, "file, directory, or - for standard input; may be repeated")->type_name("FILE");
+    CLI::Option* option =
+        sub->add_option("-f,--filename", options.files, "file, directory, or - for standard input; may be repeated")->type_name("FILE");
     option->expected(1)->take_all()->allow_extra_args(false);
     sub->add_flag("-R,--recursive", options.recursive, "directories with all below them");
     return option;
   };
-  const auto name_space = [&](CLI::App* sub) { sub->add_option("-n,--namespace", options.ns, "namespace (default: default)")->type_name("NS"); };
+  const auto name_space = [&](CLI::App* sub) {
+    sub->add_option("-n,--namespace", options.ns, "namespace (default: default)")->type_name("NS");
+  };
 
   CLI::App* apply = command(app, "apply", "create or change objects, all or none");
   files(apply)->required();
@@ -94,7 +98,8 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
   CLI::App* validate = command(app, "validate", "check files; nothing is changed");
   files(validate)->required();
   validate->add_flag("--offline", options.offline, "without a server: the files are all there is");
-  validate->add_option("--fail-on", options.fail_on, "exit 79 for findings from this severity on; errors always exit 65")->check(CLI::IsMember({"error", "warning", "info"}));
+  validate->add_option("--fail-on", options.fail_on, "exit 79 for findings from this severity on; errors always exit 65")
+      ->check(CLI::IsMember({"error", "warning", "info"}));
   output(validate, {"json", "yaml"});
 
   CLI::App* status = command(app, "status", "proxies: which revision they run, and what they refuse");
@@ -104,7 +109,9 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
   CLI::App* proxy = command(app, "proxy", "look into one proxy");
   proxy->require_subcommand(1);
   CLI::App* config = command(*proxy, "config", "what it was sent, or by URL of its admin page, what it runs");
-  config->add_option("TYPE", options.config_type, "clusters, listeners, routes or endpoints")->required()->check(CLI::IsMember({"clusters", "listeners", "routes", "endpoints"}));
+  config->add_option("TYPE", options.config_type, "clusters, listeners, routes or endpoints")
+      ->required()
+      ->check(CLI::IsMember({"clusters", "listeners", "routes", "endpoints"}));
   config->add_option("NAME", options.name, "node id, pod, pod.namespace, or http://ADMIN:PORT")->required();
   output(config, {"table", "wide", "json", "yaml"});
 
@@ -162,7 +169,8 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
     if (const std::string why = read_timeout(timeout, options.timeout); !why.empty()) return usage("--timeout: " + why);
   }
   if (options.dry_run && options.wait) return usage("--dry-run and --wait exclude each other");
-  if (options.command == Command::kDelete && target.empty() == options.files.empty()) return usage("delete: expected either KIND NAME or -f FILE");
+  if (options.command == Command::kDelete && target.empty() == options.files.empty())
+    return usage("delete: expected either KIND NAME or -f FILE");
   if (!target.empty()) {
     if (const std::string why = read_target(target, options); !why.empty()) return usage(why);
     if (options.command == Command::kDelete && (options.kind.empty() || options.name.empty())) return usage("delete: expected KIND NAME");

@@ -36,8 +36,8 @@ void write_pretty(const json::value& value, const std::string& indent, std::stri
 
 }  // namespace
 
-std::optional<Answer> Server::ask(const std::string& method, const std::string& target, const std::string& body, const std::string& content_type,
-                                  std::chrono::milliseconds timeout) {
+std::optional<Answer> Server::ask(const std::string& method, const std::string& target, const std::string& body,
+                                  const std::string& content_type, std::chrono::milliseconds timeout) {
   const auto start = std::chrono::steady_clock::now();
   auto reply = http_request(url_, method, target, body, content_type, timeout);
   const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);

@@ -34,7 +34,8 @@ int status(const Options& options, Server& server, const Console& console) {
   json::array chosen;
   for (const json::value& proxy : list_at(*answer, "proxies")) {
     const std::string full = text_at(proxy, "name") + "." + text_at(proxy, "namespace");
-    if (options.name.empty() || options.name == text_at(proxy, "node") || options.name == text_at(proxy, "name") || options.name == full) chosen.push_back(proxy);
+    if (options.name.empty() || options.name == text_at(proxy, "node") || options.name == text_at(proxy, "name") || options.name == full)
+      chosen.push_back(proxy);
   }
   if (!options.name.empty() && chosen.empty()) {
     console.error("no proxy " + options.name + " is connected");
@@ -47,19 +48,22 @@ int status(const Options& options, Server& server, const Console& console) {
   const size_t objects = at(*answer, "objects").is_number() ? static_cast<size_t>(number_at(*answer, "objects")) : 0;
   const size_t proxies = list_at(*answer, "proxies").size();
   const std::string revision = whole_at(*answer, "revision");
-  console.say("weft-control " + text_at(*answer, "version") + " at " + server.url().text() + ": revision " + revision + ", " + std::to_string(objects) +
-              (objects == 1 ? " object, " : " objects, ") + std::to_string(proxies) + (proxies == 1 ? " proxy" : " proxies"));
+  console.say("weft-control " + text_at(*answer, "version") + " at " + server.url().text() + ": revision " + revision + ", " +
+              std::to_string(objects) + (objects == 1 ? " object, " : " objects, ") + std::to_string(proxies) +
+              (proxies == 1 ? " proxy" : " proxies"));
   for (const json::value& source : list_at(*answer, "sources"))
     for (const Diagnostic& finding : findings_at(source, "findings"))
       if (finding.severity == Severity::kError) console.warn(render_short(finding));
 
   const bool wide = options.output == "wide";
   std::vector<std::string> head = {"NAME", "TYPE", "REVISION", "ACK AGE", "STATE"};
-  if (wide) head = {"NAME", "TYPE", "REVISION", "CDS", "EDS", "LDS", "RDS", "ACK AGE", "PROTOCOL", "ADDRESS", "SOFTWARE", "CONNECTED", "STATE"};
+  if (wide)
+    head = {"NAME", "TYPE", "REVISION", "CDS", "EDS", "LDS", "RDS", "ACK AGE", "PROTOCOL", "ADDRESS", "SOFTWARE", "CONNECTED", "STATE"};
   Table table(std::move(head));
   for (const json::value& proxy : chosen) {
     const std::string sent = whole_at(proxy, "sent_revision"), acked = whole_at(proxy, "acked_revision");
-    std::vector<std::string> row = {text_at(proxy, "name") + "." + text_at(proxy, "namespace"), text_at(proxy, "type"), acked == sent ? acked : acked + " of " + sent};
+    std::vector<std::string> row = {text_at(proxy, "name") + "." + text_at(proxy, "namespace"), text_at(proxy, "type"),
+                                    acked == sent ? acked : acked + " of " + sent};
     if (wide) {
       for (const char* type : {"cds", "eds", "lds", "rds"}) {
         const json::value& of = at(at(proxy, "types"), type);
@@ -68,7 +72,8 @@ int status(const Options& options, Server& server, const Console& console) {
     }
     row.push_back(age_text(number_at(proxy, "ack_age_seconds", -1)));
     if (wide)
-      for (const char* name : {"protocol", "address", "software", "connected"}) row.push_back(text_at(proxy, name).empty() ? "-" : text_at(proxy, name));
+      for (const char* name : {"protocol", "address", "software", "connected"})
+        row.push_back(text_at(proxy, name).empty() ? "-" : text_at(proxy, name));
     row.push_back(text_at(proxy, "state"));
     table.add(std::move(row));
   }
@@ -93,7 +98,8 @@ int status(const Options& options, Server& server, const Console& console) {
   console.data() << lines;
   for (const json::value& proxy : chosen) {
     const std::string nack = text_at(proxy, "nack");
-    if (!nack.empty()) console.data() << "\n" << text_at(proxy, "name") << "." << text_at(proxy, "namespace") << " refuses: " << nack << "\n";
+    if (!nack.empty())
+      console.data() << "\n" << text_at(proxy, "name") << "." << text_at(proxy, "namespace") << " refuses: " << nack << "\n";
   }
   return kOk;
 }
@@ -118,7 +124,8 @@ int version(const Options& options, Server& server, const Console& console) {
     if (proxies.empty()) console.data() << "proxies  none connected\n";
   }
   console.data().flush();
-  if (theirs != kVersion) console.warn("weftctl is " + std::string(kVersion) + " and weft-control " + theirs + "; use the same version of both");
+  if (theirs != kVersion)
+    console.warn("weftctl is " + std::string(kVersion) + " and weft-control " + theirs + "; use the same version of both");
   for (const auto& [software, count] : proxies) {
     if (software.starts_with("weft-proxy ") && software != "weft-proxy " + theirs)
       console.warn(std::to_string(count) + (count == 1 ? " proxy runs " : " proxies run ") + software + " beside weft-control " + theirs);

@@ -94,7 +94,7 @@ std::string render_short(const Diagnostic& f) {
   if (!f.code.empty()) out += "[" + f.code + "]";
   out += ": ";
   if (!f.object.empty()) out += f.object + ": ";
-  if (!f.field.empty()) out += f.field + ": ";
+  if (!f.field.empty() && !f.message.starts_with(f.field)) out += f.field + ": ";  // not twice
   return out + f.message;
 }
 

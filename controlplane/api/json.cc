@@ -13,7 +13,7 @@ namespace weft::api {
 Reply json_reply(const json::value& value, int status) {
   Reply reply;
   reply.status = status;
-  reply.body = repair_utf8(json::serialize(value)) + "\n";   // findings quote files, and files may hold anything
+  reply.body = repair_utf8(json::serialize(value)) + "\n";  // findings quote files, and files may hold anything
   return reply;
 }
 

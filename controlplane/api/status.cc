@@ -105,7 +105,8 @@ Task<Reply> Api::wait(Request request) {
   const std::string text = request.parameter("timeout");
   const auto timeout = text.empty() ? std::chrono::milliseconds(10'000) : read_duration(text);
   if (!timeout || *timeout > kLongestWait)
-    co_return error_reply(400, "bad_request", "timeout: found \"" + text.substr(0, 100) + "\", expected a duration such as 10s, at most 10m");
+    co_return error_reply(400, "bad_request",
+                          "timeout: found \"" + text.substr(0, 100) + "\", expected a duration such as 10s, at most 10m");
 
   // Asks again and again: a wait is rare and short, and so no thread is held and nothing must wake this one.
   // Who is no longer behind does not come back: what is sent to it later is not of this revision.
@@ -133,7 +134,8 @@ Task<Reply> Api::wait(Request request) {
       if (laggards.size() > 5) names += " and " + std::to_string(laggards.size() - 5) + " more";
       answer["behind"] = std::move(laggards);
       if (behind.empty()) co_return json_reply(answer);
-      std::string message = nack ? "revision " + std::to_string(revision) + " is refused" : "revision " + std::to_string(revision) + " is not accepted yet";
+      std::string message =
+          nack ? "revision " + std::to_string(revision) + " is refused" : "revision " + std::to_string(revision) + " is not accepted yet";
       message += " by " + names;
       answer["error"] = json::object{{"code", nack ? "refused" : closing_ ? "closing" : "timeout"}, {"message", message}};
       co_return json_reply(answer, nack ? 409 : closing_ ? 503 : 504);

@@ -1,7 +1,7 @@
 #include "controlplane/push/pusher.h"
 
-#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <map>
@@ -29,8 +29,11 @@ void merge(model::Changes& into, const model::Changes& later) {
 }  // namespace
 
 Pusher::Pusher(PushOptions options, Executor executor, std::shared_ptr<xds::NameTable> names, observe::PrometheusRegistry& registry)
-    : options_(options), executor_(executor), registry_(registry),
-      debouncer_(executor, options.max, [this](Clock::time_point first) { start_push(first); }), snapshots_(std::move(names)) {}
+    : options_(options),
+      executor_(executor),
+      registry_(registry),
+      debouncer_(executor, options.max, [this](Clock::time_point first) { start_push(first); }),
+      snapshots_(std::move(names)) {}
 
 Pusher::~Pusher() { *alive_ = false; }
 
@@ -49,8 +52,10 @@ void Pusher::take(std::shared_ptr<const model::View> view, std::shared_ptr<const
   if (first || changes == nullptr) {
     next_is_whole_ = true;
   } else {
-    if (!changes->endpoints.empty()) registry_.add("pilot_inbound_updates", {{"type", "eds"}}, static_cast<double>(changes->endpoints.size()));
-    if (!changes->services.empty()) registry_.add("pilot_inbound_updates", {{"type", "svc"}}, static_cast<double>(changes->services.size()));
+    if (!changes->endpoints.empty())
+      registry_.add("pilot_inbound_updates", {{"type", "eds"}}, static_cast<double>(changes->endpoints.size()));
+    if (!changes->services.empty())
+      registry_.add("pilot_inbound_updates", {{"type", "svc"}}, static_cast<double>(changes->services.size()));
     const size_t config = changes->virtual_services.size() + changes->gateways.size() + changes->rule_hosts.size();
     if (config > 0) registry_.add("pilot_inbound_updates", {{"type", "config"}}, static_cast<double>(config));
     if (!changes->services.empty()) registry_.add("pilot_push_triggers", {{"type", "service"}});
@@ -111,13 +116,13 @@ void Pusher::on_connect(xds::StreamId stream, std::shared_ptr<const model::Node>
   Snapshots::Held held;
   held.node = std::move(node);
   proxies_.emplace(stream, std::move(held));
-  if (snapshots_.view() == nullptr) return;             // it waits for the first view
+  if (snapshots_.view() == nullptr) return;  // it waits for the first view
   registry_.add("pilot_push_triggers", {{"type", "proxy"}});
   PendingPush pending;
   pending.queued = Clock::now();
   pending.everything = true;
   queue_.add(stream, std::move(pending));
-  if (draining_) return;                                // behind those that wait already
+  if (draining_) return;  // behind those that wait already
   drain();
 }
 

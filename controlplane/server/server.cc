@@ -7,17 +7,17 @@
 #include "controlplane/server/config_watch.h"
 #include "controlplane/xds/metrics.h"
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <cerrno>
 #include <cstdio>
-#include <fcntl.h>
 #include <thread>
-#include <unistd.h>
 
 namespace weft::control {
 namespace {
@@ -101,7 +101,8 @@ Status Server::Parts::start(const Options& options) {
   push_options.max = options.debounce_max;
   pusher = std::make_unique<push::Pusher>(push_options, push_loop.get_executor(), names, registry);
 
-  auto opened = store::Store::open(options.store, [this](auto view, const model::Changes& changes) { on_revision(std::move(view), changes); });
+  auto opened =
+      store::Store::open(options.store, [this](auto view, const model::Changes& changes) { on_revision(std::move(view), changes); });
   if (!opened) return opened.error();
   store = std::move(*opened);
   registry.on_scrape([this](observe::PrometheusRegistry& to) { push::count_world(*store->view(), to); });
@@ -137,8 +138,7 @@ Status Server::Parts::start(const Options& options) {
   });
   http_thread = std::thread([this] { http_loop.run(); });
 
-  if (!is_loopback(options.http))
-    logger().warn("the HTTP API on {} has no login: whoever reaches it can change the mesh", http->address());
+  if (!is_loopback(options.http)) logger().warn("the HTTP API on {} has no login: whoever reaches it can change the mesh", http->address());
   logger().info("revision {}, objects {}; xDS on {}, HTTP API on {}", store->view()->revision(), store->view()->resources().size(),
                 xds_address, http->address());
   if (options.address_path.empty()) return {};

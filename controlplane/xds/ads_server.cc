@@ -3,12 +3,12 @@
 #include "controlplane/xds/wire.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
 #include <mutex>
@@ -32,7 +32,11 @@ class AdsServer::Core : public std::enable_shared_from_this<Core>, public RawSer
   class Stream;
   Core(AdsServerOptions options, Executor executor, std::shared_ptr<NameTable> names, ProxyObserver& observer,
        observe::PrometheusRegistry& registry)
-      : options(std::move(options)), executor(executor), names(std::move(names)), observer(observer), registry(registry),
+      : options(std::move(options)),
+        executor(executor),
+        names(std::move(names)),
+        observer(observer),
+        registry(registry),
         watch_timer(executor) {}
 
   grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* StreamAggregatedResources(grpc::CallbackServerContext* context) override {
@@ -54,10 +58,10 @@ class AdsServer::Core : public std::enable_shared_from_this<Core>, public RawSer
   ProxyObserver& observer;
   observe::PrometheusRegistry& registry;
   AckStatus status;
-  std::unordered_map<StreamId, std::shared_ptr<Stream>> streams;   // the push thread's; those with a node
+  std::unordered_map<StreamId, std::shared_ptr<Stream>> streams;  // the push thread's; those with a node
   Timer watch_timer;
-  std::mutex mutex;                     // for the three below
-  std::unordered_map<StreamId, std::weak_ptr<Stream>> accepted;    // all, so that the bound holds and shutting down ends them
+  std::mutex mutex;                                              // for the three below
+  std::unordered_map<StreamId, std::weak_ptr<Stream>> accepted;  // all, so that the bound holds and shutting down ends them
   StreamId next_id = 0;
   bool stopping = false;
   std::unique_ptr<grpc::Server> server;
@@ -68,8 +72,12 @@ class AdsServer::Core : public std::enable_shared_from_this<Core>, public RawSer
 class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>, public std::enable_shared_from_this<Stream> {
  public:
   Stream(std::shared_ptr<Core> core, StreamId id, std::string peer, Session::Protocol protocol)
-      : core_(std::move(core)), id_(id), peer_(std::move(peer)), session_(core_->names, protocol, core_->options.session),
-        removal_timer_(core_->executor), route_timer_(core_->executor) {}
+      : core_(std::move(core)),
+        id_(id),
+        peer_(std::move(peer)),
+        session_(core_->names, protocol, core_->options.session),
+        removal_timer_(core_->executor),
+        route_timer_(core_->executor) {}
 
   void begin() {
     self_ = shared_from_this();
@@ -164,15 +172,12 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
     switch (verdict) {
       case Session::Verdict::kTooManyNames:
         return refuse(grpc::StatusCode::RESOURCE_EXHAUSTED, "resource_names: more than this server takes on one stream");
-      case Session::Verdict::kStale:
-        registry.add("pilot_xds_expired_nonce", {});
-        break;
+      case Session::Verdict::kStale: registry.add("pilot_xds_expired_nonce", {}); break;
       case Session::Verdict::kNack:
         registry.add("pilot_total_xds_rejects", {{"type", short_name(*type)}});
         spdlog::warn("xds: {} refused {}: {}", node_->id, short_name(*type), error.value_or(""));
         break;
-      case Session::Verdict::kTaken:
-        break;
+      case Session::Verdict::kTaken: break;
     }
     const bool rejected = session_.status(*type).rejected;
     if (rejected != rejected_[index_of(*type)]) {
@@ -243,7 +248,7 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
     if (std::exchange(armed, true)) return;
     timer.expires_after(delay);
     timer.async_wait([weak = weak_from_this(), &armed, function](const boost::system::error_code& error) {
-      auto self = weak.lock();                   // `armed` is its member
+      auto self = weak.lock();  // `armed` is its member
       if (!self) return;
       armed = false;
       if (error || self->finished_) return;
@@ -269,9 +274,9 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
   std::shared_ptr<Core> core_;
   const StreamId id_;
   const std::string peer_;
-  std::shared_ptr<Stream> self_;        // until OnDone: gRPC holds a bare pointer
+  std::shared_ptr<Stream> self_;  // until OnDone: gRPC holds a bare pointer
   ByteBuffer incoming_, outgoing_;
-  bool node_read_ = false;              // the reading thread's; reads never overlap
+  bool node_read_ = false;  // the reading thread's; reads never overlap
   Session session_;
   std::shared_ptr<const model::Node> node_;
   std::set<std::string> unknown_types_;
@@ -332,9 +337,9 @@ Result<std::unique_ptr<AdsServer>> AdsServer::start(AdsServerOptions options, Ex
   builder.AddListeningPort(core->options.address, grpc::InsecureServerCredentials(), &core->port);
   builder.RegisterService(core.get());
   builder.SetMaxReceiveMessageSize(core->options.max_request_bytes);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);      // a port that another process holds is an error
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that another process holds is an error
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1000);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);      // a ping for each request, to tune a window that small requests never fill
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // a ping for each request, to tune a window that small requests never fill
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
@@ -373,7 +378,7 @@ const AckStatus& AdsServer::status() const { return core_->status; }
 void AdsServer::update(StreamId stream, SnapshotPtr snapshot, const Session::ChangedNames* changed) {
   auto at = core_->streams.find(stream);
   if (at == core_->streams.end()) return;
-  auto held = at->second;               // end() may erase it from the map meanwhile
+  auto held = at->second;  // end() may erase it from the map meanwhile
   held->set_snapshot(std::move(snapshot), changed);
 }
 

@@ -39,7 +39,9 @@ void collect_process(PrometheusRegistry& registry) {
   registry.set("process_start_time_seconds", {}, now - uptime + start / ticks);
   std::error_code error;
   double open = 0;
-  for (auto at = std::filesystem::directory_iterator("/proc/self/fd", error); !error && at != std::filesystem::directory_iterator(); at.increment(error)) ++open;
+  for (auto at = std::filesystem::directory_iterator("/proc/self/fd", error); !error && at != std::filesystem::directory_iterator();
+       at.increment(error))
+    ++open;
   registry.set("process_open_fds", {}, open);
 }
 
@@ -50,7 +52,8 @@ void declare_metrics(PrometheusRegistry& r, std::string_view version) {
   r.declare_gauge("pilot_xds", "Connected xDS clients.");
   r.declare_counter("pilot_xds_pushes", "xDS responses sent, by type.");
   r.declare_histogram("pilot_xds_push_time", "Seconds to make the resources of a push.", push_seconds);
-  r.declare_histogram("pilot_proxy_convergence_time", "Seconds from a change to the moment all of it was handed to a proxy.", {.1, .5, 1, 3, 5, 10, 20, 30});
+  r.declare_histogram("pilot_proxy_convergence_time", "Seconds from a change to the moment all of it was handed to a proxy.",
+                      {.1, .5, 1, 3, 5, 10, 20, 30});
   r.declare_histogram("pilot_proxy_queue_time", "Seconds that a proxy waited in the push queue.", {.1, .5, 1, 3, 5, 10, 20, 30});
   r.declare_counter("pilot_total_xds_rejects", "Responses that proxies refused, by type.");
   for (std::string_view type : {"cds", "eds", "lds", "rds"}) {
@@ -80,7 +83,8 @@ void declare_metrics(PrometheusRegistry& r, std::string_view version) {
   r.set("pilot_info", {{"version", version}}, 1);
   r.set("pilot_xds", {{"version", version}}, 0);
   // A rate needs a zero to start from.
-  for (std::string_view counter : {"pilot_total_xds_internal_errors", "pilot_xds_expired_nonce", "pilot_xds_write_timeout"}) r.add(counter, {}, 0);
+  for (std::string_view counter : {"pilot_total_xds_internal_errors", "pilot_xds_expired_nonce", "pilot_xds_write_timeout"})
+    r.add(counter, {}, 0);
   for (ResourceType type : kMakeOrder) {
     r.add("pilot_xds_pushes", {{"type", short_name(type)}}, 0);
     r.add("pilot_total_xds_rejects", {{"type", short_name(type)}}, 0);

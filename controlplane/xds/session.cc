@@ -10,8 +10,8 @@
 namespace weft::xds {
 namespace {
 
-constexpr size_t kMaxNarrow = 256;          // more names than this are compared faster all together
-constexpr uint64_t kForeignVersion = 1;     // held by the client, in a version that is not one of ours
+constexpr size_t kMaxNarrow = 256;       // more names than this are compared faster all together
+constexpr uint64_t kForeignVersion = 1;  // held by the client, in a version that is not one of ours
 constexpr uint64_t kRefusedSalt = 0x9e3779b97f4a7c15;
 
 uint64_t mix(uint64_t a, uint64_t b) {
@@ -28,7 +28,7 @@ struct Walk {
   Outgoing out;
   std::vector<NameId> changed;
   size_t bytes = 0;
-  bool whole = false;                       // state of the world, complete set: something differs, so all is sent
+  bool whole = false;  // state of the world, complete set: something differs, so all is sent
   bool sweep = false;
 };
 
@@ -239,7 +239,8 @@ bool Session::answer(TypeState& s, std::string_view nonce_text, const std::optio
     const auto names = [&](NameId id) { return error->find(names_->text(id)) != std::string::npos; };
     std::vector<NameId> named;
     std::copy_if(at->ids.begin(), at->ids.end(), std::back_inserter(named), names);
-    const bool old = named.empty() && std::any_of(s.entries.begin(), s.entries.end(), [&](const Entry& e) { return e.rejected && names(e.id); });
+    const bool old =
+        named.empty() && std::any_of(s.entries.begin(), s.entries.end(), [&](const Entry& e) { return e.rejected && names(e.id); });
     s.nack = {*error, old ? s.nack.revision : at->revision, s.nack.count + 1};
     for (NameId id : old || !named.empty() ? named : at->ids) {
       Entry* entry = find(s, id);
@@ -379,19 +380,19 @@ void Session::visit(ResourceType type, Entry& entry, const ResourcePtr* resource
     return;
   }
   entry.owed = false;
-  if (resource != nullptr) {                // there, but no longer asked for
+  if (resource != nullptr) {  // there, but no longer asked for
     set_version(s, entry, 0);
     walk.sweep = true;
     return;
   }
-  if (owed && !sotw) {                      // asked for, and not there
+  if (owed && !sotw) {  // asked for, and not there
     walk.out.removed.push_back(names_->text(entry.id));
     set_version(s, entry, 0);
     walk.sweep = true;
     return;
   }
   if (entry.version == 0) return;
-  const bool silent = sotw && !whole;       // cannot be said: it dies with what named it
+  const bool silent = sotw && !whole;  // cannot be said: it dies with what named it
   if (!silent && type != ResourceType::kListener && !removals) {
     s.removals = true;
     return;
@@ -418,7 +419,7 @@ std::optional<Outgoing> Session::next_of(ResourceType type, Scope scope) {
   Walk walk;
   bool cut = false;
   if (scope == Scope::kOwed) {
-    cut = true;                             // all else stays to be compared
+    cut = true;  // all else stays to be compared
     for (Entry& entry : s.entries) {
       const ResourcePtr* resource = entry.owed ? map.find(entry.id) : nullptr;
       if (entry.owed) visit(type, entry, resource, false, walk);
@@ -516,13 +517,13 @@ bool Session::routes_must_wait() {
 }
 
 bool Session::pending() const {
-  return std::any_of(types_.begin(), types_.end(), [](const TypeState& s) {
-    return s.requested && (s.check_all || !s.check.empty() || s.owe_response || s.removals);
-  });
+  return std::any_of(types_.begin(), types_.end(),
+                     [](const TypeState& s) { return s.requested && (s.check_all || !s.check.empty() || s.owe_response || s.removals); });
 }
 
 bool Session::removals_due() const {
-  return snapshot_ != nullptr && std::any_of(types_.begin(), types_.end(), [](const TypeState& s) { return s.removals; }) && routes_settled();
+  return snapshot_ != nullptr && std::any_of(types_.begin(), types_.end(), [](const TypeState& s) { return s.removals; }) &&
+         routes_settled();
 }
 
 std::optional<Outgoing> Session::next(bool allow_removals) {
@@ -532,7 +533,7 @@ std::optional<Outgoing> Session::next(bool allow_removals) {
     const bool hold = type == ResourceType::kRoute && routes_must_wait();
     if (auto out = next_of(type, hold ? Scope::kOwed : Scope::kChanged)) return out;
     const TypeState& s = state(type);
-    if (s.requested && (s.check_all || !s.check.empty() || s.owe_response)) all_sent = false;   // too many unanswered
+    if (s.requested && (s.check_all || !s.check.empty() || s.owe_response)) all_sent = false;  // too many unanswered
   }
   if (all_sent) mark_sent();
   if (!allow_removals || !removals_due()) return std::nullopt;

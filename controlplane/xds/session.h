@@ -27,7 +27,7 @@ struct SotwRequest {
   std::string version_info;
   std::vector<std::string> names;
   std::string nonce;
-  std::optional<std::string> error;                          // set: a NACK with this text
+  std::optional<std::string> error;  // set: a NACK with this text
 };
 
 struct DeltaRequest {
@@ -43,21 +43,21 @@ struct Outgoing {
     uint64_t version = 0;
   };
   ResourceType type = ResourceType::kCluster;
-  std::string version, nonce;                                // version: of the set (SotW), of the snapshot (delta, for debugging)
+  std::string version, nonce;  // version: of the set (SotW), of the snapshot (delta, for debugging)
   std::vector<Item> items;
-  std::vector<std::string> removed;                          // delta only
+  std::vector<std::string> removed;  // delta only
 };
 
 struct Nack {
   std::string text;
-  uint64_t revision = 0;                                     // of the refused response
-  uint64_t count = 0;                                        // on this stream and type
+  uint64_t revision = 0;  // of the refused response
+  uint64_t count = 0;     // on this stream and type
 };
 
 struct SessionOptions {
-  size_t max_names = 100'000;                                // subscribed on one stream
-  size_t max_response_bytes = 3 << 20;                       // a delta response is cut here (a client's usual limit is 4 MiB)
-  size_t max_in_flight = 32;                                 // responses of a type without an answer
+  size_t max_names = 100'000;           // subscribed on one stream
+  size_t max_response_bytes = 3 << 20;  // a delta response is cut here (a client's usual limit is 4 MiB)
+  size_t max_in_flight = 32;            // responses of a type without an answer
 };
 
 class Session {
@@ -99,56 +99,56 @@ class Session {
   uint64_t touched_revision() const { return touched_revision_; }
   struct TypeStatus {
     bool requested = false;
-    bool rejected = false;                                   // something of this type is refused now
+    bool rejected = false;  // something of this type is refused now
     size_t unanswered = 0;
     uint64_t sent_revision = 0, acked_revision = 0;
   };
   TypeStatus status(ResourceType type) const;
-  const Nack& last_nack(ResourceType type) const { return state(type).nack; }   // empty text: never
+  const Nack& last_nack(ResourceType type) const { return state(type).nack; }  // empty text: never
   size_t name_count() const;
 
  private:
   struct Entry {
     NameId id = 0;
-    bool subscribed = false;                                 // by name
-    bool owed = false;                                       // an answer is owed even if nothing changed
+    bool subscribed = false;  // by name
+    bool owed = false;        // an answer is owed even if nothing changed
     bool rejected = false;
-    uint64_t version = 0;                                    // as sent or as the client says; 0: it does not hold it
+    uint64_t version = 0;  // as sent or as the client says; 0: it does not hold it
   };
   struct InFlight {
     uint64_t nonce = 0, revision = 0;
-    std::vector<NameId> ids;                                 // what the response changed
+    std::vector<NameId> ids;  // what the response changed
   };
   struct TypeState {
     bool requested = false, wildcard = false, named_ever = false;
-    bool owe_response = false;                               // the first wildcard answer is due, even empty
-    uint64_t claimed = 0;                                    // SotW reconnect: the set version that the client says it holds
+    bool owe_response = false;  // the first wildcard answer is due, even empty
+    uint64_t claimed = 0;       // SotW reconnect: the set version that the client says it holds
     bool check_all = false;
     std::vector<NameId> check;
     bool removals = false;
-    std::vector<Entry> entries;                              // by id
-    uint64_t sum = 0;                                        // over all entries that the client holds; the SotW version
+    std::vector<Entry> entries;  // by id
+    uint64_t sum = 0;            // over all entries that the client holds; the SotW version
     std::deque<InFlight> in_flight;
     size_t rejected_count = 0;
     uint64_t last_nonce = 0, acked_revision = 0;
-    bool answers = false;                                    // the client has ever answered for this type
-    uint64_t names_hash = 0;                                 // SotW: of the last request's names, which nearly every ACK repeats
+    bool answers = false;     // the client has ever answered for this type
+    uint64_t names_hash = 0;  // SotW: of the last request's names, which nearly every ACK repeats
     Nack nack;
   };
   struct Mark {
-    uint64_t revision = 0, nonce = 0;                        // in sync with `revision` once every response up to `nonce` is accepted
+    uint64_t revision = 0, nonce = 0;  // in sync with `revision` once every response up to `nonce` is accepted
   };
 
   TypeState& state(ResourceType type) { return types_[index_of(type)]; }
   const TypeState& state(ResourceType type) const { return types_[index_of(type)]; }
   Entry* find(TypeState& s, NameId id);
-  void ensure(TypeState& s, std::vector<NameId> ids);        // takes the references of `ids`
+  void ensure(TypeState& s, std::vector<NameId> ids);  // takes the references of `ids`
   uint64_t term(const Entry& entry, uint64_t version) const;
   void set_version(TypeState& s, Entry& entry, uint64_t version);
   void set_rejected(TypeState& s, Entry& entry, bool rejected);
   void sweep(TypeState& s);
   uint64_t wire_version(const Resource& resource) const;
-  void ask(TypeState& s, NameId id);                         // have a name compared
+  void ask(TypeState& s, NameId id);  // have a name compared
   bool answer(TypeState& s, std::string_view nonce, const std::optional<std::string>& error);
   void release(InFlight& response);
   void advance_marks();
@@ -166,11 +166,11 @@ class Session {
   SessionOptions options_;
   SnapshotPtr snapshot_;
   std::array<TypeState, kTypeCount> types_;
-  std::unordered_map<NameId, ResourcePtr> held_back_;        // SotW: clusters gone from the snapshot, kept in responses until removable
+  std::unordered_map<NameId, ResourcePtr> held_back_;  // SotW: clusters gone from the snapshot, kept in responses until removable
   std::deque<Mark> marks_;
   uint64_t nonce_ = 0, acked_revision_ = 0, answered_revision_ = 0, touched_revision_ = 0;
-  uint64_t route_barrier_ = 0;                               // changed routes wait for answers up to this nonce; 0: they do not
-  uint64_t route_answered_ = 0;                              // they wait for no nonce up to this one
+  uint64_t route_barrier_ = 0;   // changed routes wait for answers up to this nonce; 0: they do not
+  uint64_t route_answered_ = 0;  // they wait for no nonce up to this one
 };
 
 }  // namespace weft::xds

@@ -4,14 +4,14 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <boost/asio/post.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <thread>
 
@@ -175,12 +175,16 @@ TEST_F(ApiTest, OneBadObjectRefusesAll) {
 
 TEST_F(ApiTest, JsonCarriesSeveralNamedFiles) {
   json::object body;
-  body["files"] = json::array{json::object{{"name", "one.yaml"}, {"text", service("a")}}, json::object{{"name", "two.yaml"}, {"text", virtual_service("a")}}};
+  body["files"] = json::array{json::object{{"name", "one.yaml"}, {"text", service("a")}},
+                              json::object{{"name", "two.yaml"}, {"text", virtual_service("a")}}};
   Answered answer = ask("POST", "/v1/apply", json::serialize(body), "application/json; charset=utf-8");
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(ask("GET", "/v1/resources/virtualservice/default/a").value.at("about").at("file"), "two.yaml");
   // An object in JSON is YAML as well.
-  EXPECT_EQ(ask("POST", "/v1/apply", R"({"apiVersion":"v1","kind":"Service","metadata":{"name":"b"},"spec":{"ports":[{"port":80}]}})", "application/json").status, 200);
+  EXPECT_EQ(ask("POST", "/v1/apply", R"({"apiVersion":"v1","kind":"Service","metadata":{"name":"b"},"spec":{"ports":[{"port":80}]}})",
+                "application/json")
+                .status,
+            200);
   EXPECT_EQ(ask("POST", "/v1/apply", R"({"files":[{"name":"x"}]})", "application/json").status, 400);
   EXPECT_EQ(ask("POST", "/v1/apply", R"({"files":{}})", "application/json").status, 400);
   EXPECT_EQ(ask("POST", "/v1/apply", "a=b", "application/x-www-form-urlencoded").status, 415);
@@ -221,7 +225,8 @@ TEST_F(ApiTest, ObjectsOfFilesBelongToFiles) {
 }
 
 TEST_F(ApiTest, ResourcesAreFoundByKindNamespaceAndName) {
-  apply(service("a") + "---\n" + virtual_service("a") + "---\napiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop}\nspec:\n  ports: [{port: 80}]\n");
+  apply(service("a") + "---\n" + virtual_service("a") +
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop}\nspec:\n  ports: [{port: 80}]\n");
   EXPECT_EQ(ask("GET", "/v1/resources").value.at("items").as_array().size(), 3u);
   EXPECT_EQ(ask("GET", "/v1/resources?kind=service").value.at("items").as_array().size(), 2u);
   EXPECT_EQ(ask("GET", "/v1/resources?kind=Service&namespace=shop").value.at("items").as_array().size(), 1u);
@@ -302,7 +307,7 @@ TEST_F(ApiTest, WaitEndsWhenAllHaveAcceptedOrOneRefuses) {
   EXPECT_EQ(refused.status, 409);
   EXPECT_EQ(refused.value.at("behind").at(0).at("nack"), "lds: no such thing");
 
-  xds::ProxyStatus elsewhere;             // hangs, and the revision holds nothing for it
+  xds::ProxyStatus elsewhere;  // hangs, and the revision holds nothing for it
   elsewhere.stream = 1;
   elsewhere.node = acks_.proxies().front().node;
   elsewhere.considered_revision = 1;
@@ -373,7 +378,8 @@ TEST_F(ApiTest, BoundsAndStrangers) {
 }
 
 TEST_F(ApiTest, ConnectionsAreKeptAndCounted) {
-  const std::string two = "GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\nGET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  const std::string two =
+      "GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\nGET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   const std::string answer = raw(two);
   EXPECT_NE(answer.find("\"ready\":true"), std::string::npos);
   EXPECT_NE(answer.find("\"version\":\"1.2.3\""), std::string::npos);

@@ -4,10 +4,10 @@
 
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 
 #include <future>
 #include <thread>
@@ -38,7 +38,8 @@ class AdsServerTest : public testing::Test, public ProxyObserver {
     auto server = AdsServer::start(options, context_.get_executor(), table_, *this, registry_);
     ASSERT_TRUE(server) << server.error().detail;
     server_ = std::move(*server);
-    channel_ = grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials(), local_channel());
+    channel_ =
+        grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials(), local_channel());
     stub_ = Ads::NewStub(channel_);
   }
   static grpc::ChannelArguments local_channel() {
@@ -206,7 +207,8 @@ TEST_F(AdsServerTest, AClientThatNeverReadsHoldsNobodyUp) {
   grpc::ClientContext slow_context, context;
   auto slow = stub_->StreamAggregatedResources(&slow_context);
   ASSERT_TRUE(slow->Write(sotw(kCds)));
-  auto channel = grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials(), local_channel());
+  auto channel =
+      grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials(), local_channel());
   auto stub = Ads::NewStub(channel);
   auto stream = stub->DeltaAggregatedResources(&context);
   ASSERT_TRUE(stream->Write(delta(kCds)));
@@ -237,7 +239,7 @@ TEST_F(AdsServerTest, AWaitIsForTheAffectedOnly) {
   request.mutable_node()->set_id("sidecar~127.0.0.6~hung.default~default.svc.cluster.local");
   ASSERT_TRUE(hung->Write(request));
   discovery::DeltaDiscoveryResponse response;
-  ASSERT_TRUE(hung->Read(&response));                          // and never answers
+  ASSERT_TRUE(hung->Read(&response));  // and never answers
   auto stream = stub_->DeltaAggregatedResources(&context);
   ASSERT_TRUE(stream->Write(delta(kCds)));
   ASSERT_TRUE(stream->Read(&response));
@@ -291,7 +293,7 @@ TEST_F(AdsServerTest, HeldRoutesAreLetGoAfterABound) {
   EXPECT_EQ(response.type_url(), type_url(kRds));
   set({{kCds, "a", "2"}, {kRds, "80", "2"}});
   ASSERT_TRUE(stream->Read(&response));
-  EXPECT_EQ(response.type_url(), type_url(kCds));               // stays unanswered, as if it warmed for ever
+  EXPECT_EQ(response.type_url(), type_url(kCds));  // stays unanswered, as if it warmed for ever
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.type_url(), type_url(kRds));
   context.TryCancel();

@@ -9,7 +9,8 @@ namespace weft::xds {
 namespace {
 
 using Protocol = Session::Protocol;
-constexpr ResourceType kCds = ResourceType::kCluster, kEds = ResourceType::kEndpoint, kLds = ResourceType::kListener, kRds = ResourceType::kRoute;
+constexpr ResourceType kCds = ResourceType::kCluster, kEds = ResourceType::kEndpoint, kLds = ResourceType::kListener,
+                       kRds = ResourceType::kRoute;
 
 // Snapshots written as {{type, name, content}, ...}.
 struct Item {
@@ -482,7 +483,8 @@ TEST_F(SessionTest, RoutesDoNotWaitForAClientThatTakesNoClustersOrNeverAnswersFo
 // gRPC's own clients begin at the listener and ask for each thing once they know its name.
 TEST_F(SessionTest, AClientMayAskInItsOwnOrder) {
   Session session(table_, Protocol::kSotw);
-  session.set_snapshot(snapshot({{kCds, "a", "1"}, {kCds, "b", "1"}, {kEds, "a", "1"}, {kEds, "b", "1"}, {kLds, "l", "80"}, {kRds, "80", "a"}}));
+  session.set_snapshot(
+      snapshot({{kCds, "a", "1"}, {kCds, "b", "1"}, {kEds, "a", "1"}, {kEds, "b", "1"}, {kLds, "l", "80"}, {kRds, "80", "a"}}));
   subscribe(session, kLds, {"l"});
   EXPECT_EQ(step(session), "lds l");
   subscribe(session, kRds, {"80"});
@@ -494,7 +496,8 @@ TEST_F(SessionTest, AClientMayAskInItsOwnOrder) {
   subscribe(session, kEds, {"a"});
   EXPECT_EQ(step(session), "eds a");
   const Outgoing endpoints = *last_;
-  session.set_snapshot(snapshot({{kCds, "a", "1"}, {kCds, "b", "1"}, {kEds, "a", "1"}, {kEds, "b", "1"}, {kLds, "l", "80"}, {kRds, "80", "b"}}));
+  session.set_snapshot(
+      snapshot({{kCds, "a", "1"}, {kCds, "b", "1"}, {kEds, "a", "1"}, {kEds, "b", "1"}, {kLds, "l", "80"}, {kRds, "80", "b"}}));
   last_ = routes;
   EXPECT_EQ(step(session), "rds 80");
   last_ = clusters;
