@@ -6,16 +6,16 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 
+#include <grpcpp/create_channel.h>
+#include <time.h>
+#include <unistd.h>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
-#include <grpcpp/create_channel.h>
 #include <map>
 #include <mutex>
 #include <set>
 #include <string>
-#include <time.h>
-#include <unistd.h>
 #include <vector>
 
 namespace {
@@ -91,7 +91,8 @@ class Client : public grpc::ClientBidiReactor<Request, Response> {
       Request subscribe;
       subscribe.set_type_url(kEndpoints);
       for (const auto& resource : response_.resources())
-        if (resource.name().starts_with("outbound|") && wanted_.insert(resource.name()).second) subscribe.add_resource_names_subscribe(resource.name());
+        if (resource.name().starts_with("outbound|") && wanted_.insert(resource.name()).second)
+          subscribe.add_resource_names_subscribe(resource.name());
       if (subscribe.resource_names_subscribe_size() > 0) send(std::move(subscribe));
     } else if (response_.type_url() == kEndpoints) {
       for (const auto& resource : response_.resources()) take(resource, at);

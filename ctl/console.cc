@@ -16,7 +16,8 @@ bool wants_colour(const Environment& environment, const Options& options, bool t
 
 // What a terminal shows of UTF-8: one column for each character.
 size_t width(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 // Text of others may hold anything; only what prints goes to a terminal.
@@ -29,7 +30,9 @@ std::string printable(const std::string& text) {
 }  // namespace
 
 Console::Console(const Environment& environment, const Options& options)
-    : environment_(environment), quiet_(options.quiet), verbose_(options.verbose),
+    : environment_(environment),
+      quiet_(options.quiet),
+      verbose_(options.verbose),
       colour_data_(wants_colour(environment, options, environment.out_is_terminal)),
       colour_messages_(wants_colour(environment, options, environment.err_is_terminal)) {}
 
@@ -55,7 +58,8 @@ void write_findings(std::ostream& out, const Diagnostics& findings, bool colour,
   bool first = true;
   for (Diagnostic finding : findings) {
     if (only_errors && finding.severity != Severity::kError) continue;
-    for (std::string* text : {&finding.message, &finding.file, &finding.source_line, &finding.object, &finding.field, &finding.fix}) *text = printable(*text);
+    for (std::string* text : {&finding.message, &finding.file, &finding.source_line, &finding.object, &finding.field, &finding.fix})
+      *text = printable(*text);
     if (!first) out << "\n";
     first = false;
     out << render(finding, colour);

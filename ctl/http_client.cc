@@ -79,7 +79,8 @@ Result<Url> parse_url(const std::string& text) {
     url.host = rest.substr(0, colon);
   }
   if (colon != std::string::npos) url.port = rest.substr(colon + 1);
-  if (url.host.empty() || url.port.empty() || url.port.size() > 5 || url.port.find_first_not_of("0123456789") != std::string::npos) return invalid(expected);
+  if (url.host.empty() || url.port.empty() || url.port.size() > 5 || url.port.find_first_not_of("0123456789") != std::string::npos)
+    return invalid(expected);
   return url;
 }
 
@@ -108,7 +109,8 @@ Result<HttpReply> http_request(const Url& url, const std::string& method, const 
 std::string percent_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' || c == '~';
+    const bool plain =
+        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' || c == '~';
     char code[8];
     snprintf(code, sizeof code, "%%%02X", static_cast<unsigned char>(c));
     out += plain ? std::string(1, c) : code;

@@ -9,8 +9,9 @@ namespace {
 struct Short {
   std::string_view word, kind;
 };
-constexpr Short kShorts[] = {{"vs", "VirtualService"}, {"dr", "DestinationRule"}, {"gw", "Gateway"},   {"se", "ServiceEntry"}, {"we", "WorkloadEntry"},
-                             {"svc", "Service"},       {"ep", "Endpoints"},       {"po", "Pod"},       {"ns", "Namespace"}};
+constexpr Short kShorts[] = {{"vs", "VirtualService"}, {"dr", "DestinationRule"}, {"gw", "Gateway"},   {"se", "ServiceEntry"},
+                             {"we", "WorkloadEntry"},  {"svc", "Service"},        {"ep", "Endpoints"}, {"po", "Pod"},
+                             {"ns", "Namespace"}};
 
 std::string plural(std::string name) {
   if (name.ends_with("s")) return name;

@@ -13,19 +13,19 @@ enum class Command : unsigned char { kApply, kGet, kDelete, kValidate, kStatus, 
 
 struct Options {
   Command command = Command::kStatus;
-  std::string server;                  // as given; empty: WEFT_SERVER, else the default
-  std::string colour = "auto";         // auto, always, never
+  std::string server;           // as given; empty: WEFT_SERVER, else the default
+  std::string colour = "auto";  // auto, always, never
   bool quiet = false, verbose = false;
-  std::string output;                  // -o
+  std::string output;  // -o
 
-  std::vector<std::string> files;      // -f
+  std::vector<std::string> files;  // -f
   bool recursive = false, dry_run = false, wait = false, offline = false;
   std::chrono::milliseconds timeout{30'000};
   std::string fail_on = "error";
 
   std::string kind, name, ns = "default";  // kind: as its objects spell it
   bool all_namespaces = false;
-  std::string config_type;             // clusters, listeners, routes, endpoints
+  std::string config_type;  // clusters, listeners, routes, endpoints
   size_t limit = 20;
 };
 

@@ -18,7 +18,8 @@ struct Section {
 };
 
 std::vector<Section> sections_of(const std::string& type) {
-  if (type == "clusters") return {{"static_clusters", "", "cluster"}, {"dynamic_active_clusters", "", "cluster"}, {"dynamic_warming_clusters", "", "cluster"}};
+  if (type == "clusters")
+    return {{"static_clusters", "", "cluster"}, {"dynamic_active_clusters", "", "cluster"}, {"dynamic_warming_clusters", "", "cluster"}};
   if (type == "listeners") return {{"static_listeners", "", "listener"}, {"dynamic_listeners", "active_state", "listener"}};
   if (type == "routes") return {{"static_route_configs", "", "route_config"}, {"dynamic_route_configs", "", "route_config"}};
   return {{"static_endpoint_configs", "", "endpoint_config"}, {"dynamic_endpoint_configs", "", "endpoint_config"}};
@@ -65,9 +66,12 @@ Table clusters(const json::array& resources) {
     std::string ejects = whole_at(outlier, "consecutive_gateway_failure");
     if (ejects.empty()) ejects = whole_at(outlier, "consecutive_5xx");
     std::string type = text_at(cluster, "type"), policy = text_at(cluster, "lb_policy");
-    table.add({ours && !parts[3].empty() ? parts[3] : ours ? "-" : name, ours ? parts[1] : "-", or_dash(ours ? parts[2] : ""), ours ? parts[0] : "-",
-               type.empty() ? "STATIC" : type, policy.empty() ? "ROUND_ROBIN" : policy,
-               or_dash(limit == kUnlimited ? "" : limit), outlier.is_object() ? "after " + or_dash(ejects) : "-"});
+    table.add({ours && !parts[3].empty() ? parts[3]
+               : ours                    ? "-"
+                                         : name,
+               ours ? parts[1] : "-", or_dash(ours ? parts[2] : ""), ours ? parts[0] : "-", type.empty() ? "STATIC" : type,
+               policy.empty() ? "ROUND_ROBIN" : policy, or_dash(limit == kUnlimited ? "" : limit),
+               outlier.is_object() ? "after " + or_dash(ejects) : "-"});
   }
   return table;
 }
@@ -94,14 +98,16 @@ Table listeners(const json::array& resources) {
       const std::string one = destination(chain);
       if (where.find(one) == std::string::npos) where += (where.empty() ? "" : ", ") + one;
     }
-    table.add({or_dash(text_at(listener, "name")), socket_text(at(listener, "address")), or_dash(text_at(listener, "traffic_direction")), or_dash(where)});
+    table.add({or_dash(text_at(listener, "name")), socket_text(at(listener, "address")), or_dash(text_at(listener, "traffic_direction")),
+               or_dash(where)});
   }
   return table;
 }
 
 std::string value_match(const json::value& match) {
   for (const char* kind : {"exact", "prefix", "suffix", "contains"})
-    if (const std::string text = text_at(match, kind); !text.empty()) return (kind == std::string("exact") ? "" : std::string(kind) + " ") + text;
+    if (const std::string text = text_at(match, kind); !text.empty())
+      return (kind == std::string("exact") ? "" : std::string(kind) + " ") + text;
   return "~" + text_at(at(match, "safe_regex"), "regex");
 }
 
@@ -113,9 +119,12 @@ std::string match_text(const json::value& match) {
   for (const json::value& header : list_at(match, "headers")) {
     text += " " + text_at(header, "name");
     text += flag_at(header, "invert_match") ? "!=" : "=";
-    if (at(header, "string_match").is_object()) text += value_match(at(header, "string_match"));
-    else if (at(header, "present_match").is_bool()) text += "(present)";
-    else text += "...";
+    if (at(header, "string_match").is_object())
+      text += value_match(at(header, "string_match"));
+    else if (at(header, "present_match").is_bool())
+      text += "(present)";
+    else
+      text += "...";
   }
   for (const json::value& parameter : list_at(match, "query_parameters")) text += " ?" + text_at(parameter, "name");
   return or_dash(text);
@@ -130,7 +139,8 @@ std::string action_text(const json::value& route) {
     if (const std::string timeout = text_at(action, "timeout"); !timeout.empty() && timeout != "0s") text += " timeout " + timeout;
     return or_dash(text);
   }
-  if (at(route, "redirect").is_object()) return "redirect " + text_at(at(route, "redirect"), "host_redirect") + text_at(at(route, "redirect"), "path_redirect");
+  if (at(route, "redirect").is_object())
+    return "redirect " + text_at(at(route, "redirect"), "host_redirect") + text_at(at(route, "redirect"), "path_redirect");
   if (at(route, "direct_response").is_object()) return "answer " + whole_at(at(route, "direct_response"), "status");
   return "-";
 }
@@ -163,8 +173,8 @@ Table endpoints(const json::array& resources) {
         if (const std::string text = text_at(locality, part); !text.empty()) place += "/" + text;
       for (const json::value& endpoint : list_at(group, "lb_endpoints")) {
         const std::string health = text_at(endpoint, "health_status"), weight = whole_at(endpoint, "load_balancing_weight");
-        table.add({socket_text(at(at(endpoint, "endpoint"), "address")), health.empty() ? "UNKNOWN" : health, weight.empty() ? "1" : weight, or_dash(place),
-                   text_at(assignment, "cluster_name")});
+        table.add({socket_text(at(at(endpoint, "endpoint"), "address")), health.empty() ? "UNKNOWN" : health, weight.empty() ? "1" : weight,
+                   or_dash(place), text_at(assignment, "cluster_name")});
       }
     }
   }
@@ -194,9 +204,14 @@ int proxy_config(const Options& options, Server& server, const Console& console)
   }
 
   if (!print_whole(resources, options.output, console.data())) {
-    const Table table = type == "clusters" ? clusters(resources) : type == "listeners" ? listeners(resources) : type == "routes" ? routes(resources) : endpoints(resources);
-    if (table.empty()) console.say("no " + type);
-    else console.data() << table.text();
+    const Table table = type == "clusters"    ? clusters(resources)
+                        : type == "listeners" ? listeners(resources)
+                        : type == "routes"    ? routes(resources)
+                                              : endpoints(resources);
+    if (table.empty())
+      console.say("no " + type);
+    else
+      console.data() << table.text();
   }
   return kOk;
 }

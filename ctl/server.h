@@ -41,9 +41,9 @@ class Server {
 std::string text_at(const json::value& object, std::string_view name);
 double number_at(const json::value& object, std::string_view name, double otherwise = 0);
 bool flag_at(const json::value& object, std::string_view name);
-const json::value& at(const json::value& object, std::string_view name);   // null when absent
+const json::value& at(const json::value& object, std::string_view name);  // null when absent
 const json::array& list_at(const json::value& object, std::string_view name);
-std::string whole_at(const json::value& object, std::string_view name);    // a number without a point
+std::string whole_at(const json::value& object, std::string_view name);  // a number without a point
 Diagnostics findings_at(const json::value& object, std::string_view name);
 
 // For -o json and -o yaml.

@@ -1,8 +1,8 @@
 // Checking files, with the server's world or without any.
+#include "controlplane/validation/validation.h"
 #include "ctl/commands.h"
 #include "ctl/exit_code.h"
 #include "ctl/input_files.h"
-#include "controlplane/validation/validation.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -38,9 +38,9 @@ json::array json_of(const Diagnostics& findings) {
   json::array list;
   for (const Diagnostic& finding : findings) {
     json::object object{{"severity", kSeverities[static_cast<size_t>(finding.severity)]}, {"code", finding.code}};
-    const std::pair<std::string_view, const std::string*> texts[] = {{"alias", &finding.alias}, {"message", &finding.message}, {"file", &finding.file},
-                                                                     {"field", &finding.field}, {"object", &finding.object},   {"source_line", &finding.source_line},
-                                                                     {"fix", &finding.fix}};
+    const std::pair<std::string_view, const std::string*> texts[] = {
+        {"alias", &finding.alias},   {"message", &finding.message},         {"file", &finding.file}, {"field", &finding.field},
+        {"object", &finding.object}, {"source_line", &finding.source_line}, {"fix", &finding.fix}};
     for (const auto& [name, text] : texts)
       if (!text->empty()) object[name] = *text;
     if (finding.mark.line > 0) {
@@ -68,7 +68,8 @@ int validate(const Options& options, Server& server, const Console& console) {
   } else {
     json::array list;
     for (const auto& [name, text] : *files) list.push_back(json::object{{"name", name}, {"text", text}});
-    const std::optional<Answer> answer = server.ask("POST", "/v1/validate", json::serialize(json::object{{"files", std::move(list)}}), "application/json");
+    const std::optional<Answer> answer =
+        server.ask("POST", "/v1/validate", json::serialize(json::object{{"files", std::move(list)}}), "application/json");
     if (!answer) {
       if (server.exit_code() == kNotReachable) console.say("  or check the files alone, with --offline");
       return server.exit_code();
@@ -80,7 +81,8 @@ int validate(const Options& options, Server& server, const Console& console) {
   }
 
   const auto count = [&](Severity severity) {
-    return static_cast<size_t>(std::count_if(checked.findings.begin(), checked.findings.end(), [&](const Diagnostic& f) { return f.severity == severity; }));
+    return static_cast<size_t>(
+        std::count_if(checked.findings.begin(), checked.findings.end(), [&](const Diagnostic& f) { return f.severity == severity; }));
   };
   const size_t errors = count(Severity::kError), warnings = count(Severity::kWarning), infos = count(Severity::kInfo);
   const json::object whole{{"valid", errors == 0}, {"objects", checked.objects}, {"findings", json_of(checked.findings)}};

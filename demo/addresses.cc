@@ -1,10 +1,10 @@
 #include "demo/addresses.h"
 
-#include <algorithm>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <algorithm>
 
 namespace weft::demo {
 namespace {

@@ -1,14 +1,14 @@
 #include "demo/blocking_http.h"
 
 #include <arpa/inet.h>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <cerrno>
-#include <chrono>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <cerrno>
+#include <chrono>
 
 namespace weft::demo {
 namespace {
@@ -46,7 +46,8 @@ Result<Reply> http_request(const Address& server, const std::string& method, con
   if (inet_pton(AF_INET, server.ip.c_str(), &address.sin_addr) != 1) return invalid("not an IPv4 address: " + server.ip);
   Descriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (socket.fd < 0) return system_error("socket", errno);
-  if (connect(socket.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS) return system_error(where, errno);
+  if (connect(socket.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS)
+    return system_error(where, errno);
   int failure = 0;
   socklen_t size = sizeof failure;
   if (!wait_for(socket.fd, POLLOUT, deadline)) return Error{Error::Kind::kTimeout, where + ": no connection in time"};
@@ -59,9 +60,12 @@ Result<Reply> http_request(const Address& server, const std::string& method, con
   request += "\r\n" + body;
   for (size_t sent = 0; sent < request.size();) {
     const ssize_t n = send(socket.fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
-    if (n > 0) sent += static_cast<size_t>(n);
-    else if (errno != EAGAIN && errno != EINTR) return system_error(where, errno);
-    else if (!wait_for(socket.fd, POLLOUT, deadline)) return Error{Error::Kind::kTimeout, where + ": does not read"};
+    if (n > 0)
+      sent += static_cast<size_t>(n);
+    else if (errno != EAGAIN && errno != EINTR)
+      return system_error(where, errno);
+    else if (!wait_for(socket.fd, POLLOUT, deadline))
+      return Error{Error::Kind::kTimeout, where + ": does not read"};
   }
   http::response_parser<http::string_body> parser;
   parser.body_limit(64 << 20);

@@ -20,7 +20,8 @@ std::string finding_line(const json::value& finding) {
     return value == nullptr ? std::string() : value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
   };
   std::string line = text("message");
-  if (const std::string code = text("code"), alias = text("alias"); !code.empty()) line = code + (alias.empty() ? "" : " (" + alias + ")") + ": " + line;
+  if (const std::string code = text("code"), alias = text("alias"); !code.empty())
+    line = code + (alias.empty() ? "" : " (" + alias + ")") + ": " + line;
   if (const std::string file = text("file"); !file.empty()) line += " (" + file + (text("line").empty() ? "" : ":" + text("line")) + ")";
   return line;
 }
@@ -40,7 +41,8 @@ Applied Control::apply(const std::vector<NamedText>& files) const {
   json::array list;
   for (const NamedText& file : files) list.push_back(json::object{{"name", file.name}, {"text", file.text}});
   Applied applied;
-  const Result<Reply> reply = http_request(api_, "POST", "/v1/apply", json::serialize(json::object{{"files", std::move(list)}}), "application/json", 10);
+  const Result<Reply> reply =
+      http_request(api_, "POST", "/v1/apply", json::serialize(json::object{{"files", std::move(list)}}), "application/json", 10);
   if (!reply) {
     applied.errors.push_back(reply.error().detail);
     return applied;
@@ -59,7 +61,8 @@ Applied Control::apply(const std::vector<NamedText>& files) const {
     if (findings == nullptr || !findings->is_array()) continue;
     for (const json::value& finding : findings->get_array()) lines->push_back(finding_line(finding));
   }
-  if (!applied.ok && applied.errors.empty()) applied.errors.push_back("HTTP " + std::to_string(reply->status) + ": " + reply->body.substr(0, 500));
+  if (!applied.ok && applied.errors.empty())
+    applied.errors.push_back("HTTP " + std::to_string(reply->status) + ": " + reply->body.substr(0, 500));
   return applied;
 }
 
@@ -71,7 +74,8 @@ Result<std::vector<json::object>> Control::objects(const std::vector<std::string
     boost::system::error_code error;
     const json::value answer = json::parse(reply->body, error);
     const json::value* items = !error && answer.is_object() ? answer.get_object().if_contains("items") : nullptr;
-    if (reply->status != 200 || items == nullptr || !items->is_array()) return invalid("unexpected answer of weft-control: HTTP " + std::to_string(reply->status));
+    if (reply->status != 200 || items == nullptr || !items->is_array())
+      return invalid("unexpected answer of weft-control: HTTP " + std::to_string(reply->status));
     for (const json::value& item : items->get_array())
       if (item.is_object()) objects.push_back(item.get_object());
   }

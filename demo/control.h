@@ -11,7 +11,7 @@ namespace weft::demo {
 struct Applied {
   bool ok = false;
   std::string revision;
-  std::vector<std::string> errors, warnings;   // one line each
+  std::vector<std::string> errors, warnings;  // one line each
 };
 
 struct NamedText {

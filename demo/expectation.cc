@@ -75,15 +75,18 @@ std::optional<bool> matches_request(const json::value& match, const Lane& lane) 
   bool all = true;
   for (const auto& [key, value] : match.as_object()) {
     std::optional<bool> one;
-    if (key == "uri") one = matches(value, &lane.path);
-    else if (key == "name") one = true;
+    if (key == "uri")
+      one = matches(value, &lane.path);
+    else if (key == "name")
+      one = true;
     else if (key == "method") {
       const std::string get = "GET";
       one = matches(value, &get);
     } else if (key == "headers" && value.is_object()) {
       one = true;
       for (const auto& [name, matcher] : value.get_object()) {
-        const auto found = std::find_if(lane.headers.begin(), lane.headers.end(), [&](const auto& h) { return h.first == std::string_view(name); });
+        const auto found =
+            std::find_if(lane.headers.begin(), lane.headers.end(), [&](const auto& h) { return h.first == std::string_view(name); });
         const std::optional<bool> fits = matches(matcher, found == lane.headers.end() ? nullptr : &found->second);
         if (!fits) return std::nullopt;
         one = *one && *fits;
@@ -131,11 +134,13 @@ bool applies(const json::object& rule, const Lane& lane) {
   const json::array* hosts = list(at(rule, {"spec", "hosts"}));
   if (hosts == nullptr) return false;
   const std::string wanted = full_host(lane.host, "default");
-  if (std::none_of(hosts->begin(), hosts->end(), [&](const json::value& host) { return full_host(text(&host), name_space(rule)) == wanted || text(&host) == "*"; }))
+  if (std::none_of(hosts->begin(), hosts->end(),
+                   [&](const json::value& host) { return full_host(text(&host), name_space(rule)) == wanted || text(&host) == "*"; }))
     return false;
   const json::array* gateways = list(at(rule, {"spec", "gateways"}));
   if (gateways == nullptr) return !lane.gateway;
-  return std::any_of(gateways->begin(), gateways->end(), [&](const json::value& gateway) { return (text(&gateway) == "mesh") != lane.gateway; });
+  return std::any_of(gateways->begin(), gateways->end(),
+                     [&](const json::value& gateway) { return (text(&gateway) == "mesh") != lane.gateway; });
 }
 
 double seconds(const std::string& duration) {
@@ -144,9 +149,7 @@ double seconds(const std::string& duration) {
   return std::string_view(unit) == "ms" ? value / 1000 : std::string_view(unit) == "m" ? value * 60 : value;
 }
 
-std::string trimmed(double value) {
-  return std::to_string(static_cast<int>(std::lround(value)));
-}
+std::string trimmed(double value) { return std::to_string(static_cast<int>(std::lround(value))); }
 
 // Delay and abort are drawn one after the other, as Envoy does: an aborted request may have been delayed too.
 Shares with_faults(Shares shares, const json::value* fault) {
@@ -226,7 +229,8 @@ std::optional<Shares> asked(const World& world, const Lane& lane) {
       for (const json::value& entry : *destinations) {
         const json::value* destination = at(&entry, "destination");
         const double weight = number(at(&entry, "weight"), destinations->size() == 1 ? 100 : 0);
-        if (weight > 0 && !spread(world, full_host(text(at(destination, "host")), name_space(*rule)), text(at(destination, "subset")), 100 * weight / total, shares))
+        if (weight > 0 && !spread(world, full_host(text(at(destination, "host")), name_space(*rule)), text(at(destination, "subset")),
+                                  100 * weight / total, shares))
           return std::nullopt;
       }
       return with_faults(std::move(shares), at(&route, "fault"));

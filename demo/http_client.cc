@@ -1,7 +1,7 @@
 #include "demo/http_client.h"
 
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -26,7 +26,8 @@ Task<Answer> HttpClient::get(asio::ip::tcp::endpoint server, std::string host, s
   http::request<http::empty_body> request{http::verb::get, target, 11};
   request.set(http::field::host, host);
   for (const auto& [name, value] : headers) request.set(name, value);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
   Answer answer;
   for (;;) {
     auto& idle = idle_[server];

@@ -15,8 +15,8 @@ namespace weft::demo {
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
 struct Answer {
-  int status = 0;             // 0: none came, see `trouble`
-  std::string served_by;      // header x-demo-served-by: "user-service v1 user-v1-1"; empty when a proxy answered
+  int status = 0;         // 0: none came, see `trouble`
+  std::string served_by;  // header x-demo-served-by: "user-service v1 user-v1-1"; empty when a proxy answered
   std::string body, trouble;
 };
 

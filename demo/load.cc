@@ -53,7 +53,8 @@ Sample judge(const Answer& answer, double milliseconds) {
 
 void LoadGenerator::start(asio::ip::tcp::endpoint gateway, asio::ip::tcp::endpoint shopfront) {
   under_way_.assign(lanes_.size(), 0);
-  for (size_t i = 0; i < lanes_.size(); ++i) spawn(io_.get_executor(), "demo load lane", run_lane(i, lanes_[i].gateway ? gateway : shopfront));
+  for (size_t i = 0; i < lanes_.size(); ++i)
+    spawn(io_.get_executor(), "demo load lane", run_lane(i, lanes_[i].gateway ? gateway : shopfront));
   thread_ = std::thread([this] {
     // Signals are the main thread's business.
     sigset_t all;

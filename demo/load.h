@@ -9,10 +9,10 @@
 namespace weft::demo {
 
 struct Lane {
-  std::string route;          // its name in the table
+  std::string route;  // its name in the table
   std::string host, path;
   HeaderList headers;
-  bool gateway = false;       // from outside
+  bool gateway = false;  // from outside
   double per_second = 10;
 };
 

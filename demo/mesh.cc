@@ -3,6 +3,7 @@
 #include "demo/addresses.h"
 #include "demo/service.h"
 
+#include <unistd.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
@@ -10,7 +11,6 @@
 #include <fstream>
 #include <sstream>
 #include <thread>
-#include <unistd.h>
 
 namespace weft::demo {
 namespace {
@@ -100,8 +100,9 @@ Status Mesh::start_control(const Options& options, RunFolder& folder) {
   xds_ = {"127.0.0.1", *xds};
   control_ = std::make_unique<Control>(Address{"127.0.0.1", *api});
   std::filesystem::create_directory(folder.file("store"));
-  Result<Process> process = Process::start("weft-control", control_command(options.programs + "/weft-control", folder.file("store"), control_->address(), xds_),
-                                           folder.file("weft-control.log"));
+  Result<Process> process =
+      Process::start("weft-control", control_command(options.programs + "/weft-control", folder.file("store"), control_->address(), xds_),
+                     folder.file("weft-control.log"));
   if (!process) return process.error();
   controller_ = std::move(*process);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -142,9 +143,10 @@ Status Mesh::start_workload(const Options& options, RunFolder& folder, const Wor
   }
   const std::string file = folder.file(workload.name + ".yaml");
   std::ofstream(file) << bootstrap_yaml(node, {workload.ip, admin_port_}, xds_);
-  Result<Process> proxy = Process::start("proxy of " + workload.name,
-                                         {options.proxy, "-c", file, "--concurrency", "1", "--disable-hot-restart", "--use-dynamic-base-id", "-l", "warning"},
-                                         folder.file(workload.name + ".proxy.log"));
+  Result<Process> proxy =
+      Process::start("proxy of " + workload.name,
+                     {options.proxy, "-c", file, "--concurrency", "1", "--disable-hot-restart", "--use-dynamic-base-id", "-l", "warning"},
+                     folder.file(workload.name + ".proxy.log"));
   if (!proxy) return proxy.error();
   proxies_.push_back(std::move(*proxy));
   return {};
@@ -193,9 +195,12 @@ Counts Mesh::counts(const std::string& service) const {
       const size_t colon = line.rfind(": ");
       if (colon == std::string::npos || line.find("|" + service + ".default.svc") == std::string::npos) continue;
       const long value = std::atol(line.c_str() + colon + 2);
-      if (line.find("upstream_rq_retry:") != std::string::npos) counts.retries += value;
-      else if (line.find("ejections_active") != std::string::npos) counts.ejected_now += value;
-      else if (line.find("ejections_enforced_total") != std::string::npos) counts.ejections += value;
+      if (line.find("upstream_rq_retry:") != std::string::npos)
+        counts.retries += value;
+      else if (line.find("ejections_active") != std::string::npos)
+        counts.ejected_now += value;
+      else if (line.find("ejections_enforced_total") != std::string::npos)
+        counts.ejections += value;
     }
   }
   return counts;

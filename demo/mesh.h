@@ -25,7 +25,7 @@ class Mesh {
   void stop();
 
   Control& control() { return *control_; }
-  Address gateway() const { return {gateway_ip_, gateway_port_}; }      // where people from outside come in
+  Address gateway() const { return {gateway_ip_, gateway_port_}; }       // where people from outside come in
   Address shopfront() const { return {shopfront_ip_, outbound_port_}; }  // the shop front's sidecar
   Address xds() const { return xds_; }
   const std::string& prefix() const { return prefix_; }

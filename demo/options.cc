@@ -50,9 +50,12 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
                         : name == "--proxy"  ? &options.proxy
                         : name == "--config" ? &options.config
                                              : nullptr;
-    if (name == "--help" || name == "-h") options.help = true;
-    else if (name == "--json") options.json = true;
-    else if (name == "--keep") options.keep = true;
+    if (name == "--help" || name == "-h")
+      options.help = true;
+    else if (name == "--json")
+      options.json = true;
+    else if (name == "--keep")
+      options.keep = true;
     else if (number != nullptr) {
       if (!take_value() || !to_number(value, *number) || !(*number > 0) || *number > 1e6)
         return invalid(name + ": found \"" + value + "\", expected a number greater than 0");

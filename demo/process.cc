@@ -1,19 +1,19 @@
 #include "demo/process.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <deque>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 
 namespace weft::demo {
 namespace {
@@ -88,8 +88,10 @@ Result<Process> Process::start(std::string name, const std::vector<std::string>&
     dup2(nothing, 0);
     dup2(output, 1);
     dup2(output, 2);
-    if (inherited == 3) fcntl(3, F_SETFD, 0);
-    else if (inherited >= 0) dup2(inherited, 3);
+    if (inherited == 3)
+      fcntl(3, F_SETFD, 0);
+    else if (inherited >= 0)
+      dup2(inherited, 3);
     execv(argv[0], argv.data());
     _exit(127);
   }

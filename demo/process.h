@@ -3,8 +3,8 @@
 #pragma once
 #include "common/base/error.h"
 
-#include <string>
 #include <sys/types.h>
+#include <string>
 #include <vector>
 
 namespace weft::demo {

@@ -43,7 +43,8 @@ Task<void> converse(Service& service, tcp::socket::rebind_executor<Executor>::ot
     http::request<http::string_body> request;
     auto [error, bytes] = co_await http::async_read(stream, buffer, request, kAwait);
     if (error) co_return;
-    boost::json::object body{{"service", service.options.name}, {"version", service.options.version}, {"instance", service.options.instance}};
+    boost::json::object body{
+        {"service", service.options.name}, {"version", service.options.version}, {"instance", service.options.instance}};
     boost::json::array calls;
     for (const std::string& host : service.options.calls) {
       HeaderList headers;
@@ -55,7 +56,8 @@ Task<void> converse(Service& service, tcp::socket::rebind_executor<Executor>::ot
     }
     if (!calls.empty()) body["calls"] = std::move(calls);
     std::exponential_distribution<double> work(1.0 / service.options.work_milliseconds);
-    timer.expires_after(std::chrono::microseconds(static_cast<int>(1000 * std::min(work(service.random), 10 * service.options.work_milliseconds))));
+    timer.expires_after(
+        std::chrono::microseconds(static_cast<int>(1000 * std::min(work(service.random), 10 * service.options.work_milliseconds))));
     (void)co_await timer.async_wait(kAwait);
     http::response<http::string_body> response{service.options.fail ? http::status::internal_server_error : http::status::ok, 11};
     response.set(http::field::content_type, "application/json");
@@ -115,10 +117,14 @@ bool parse_service(const std::vector<std::string>& arguments, ServiceOptions& op
   options.work_milliseconds = std::max(0.01, std::atof(arguments[3].c_str()));
   for (size_t i = 4; i < arguments.size(); ++i) {
     const std::string& word = arguments[i];
-    if (word == "--fail") options.fail = true;
-    else if (word.starts_with("--outbound=")) options.outbound = word.substr(11);
-    else if (word.starts_with("--call=")) options.calls.push_back(word.substr(7));
-    else return false;
+    if (word == "--fail")
+      options.fail = true;
+    else if (word.starts_with("--outbound="))
+      options.outbound = word.substr(11);
+    else if (word.starts_with("--call="))
+      options.calls.push_back(word.substr(7));
+    else
+      return false;
   }
   return true;
 }

@@ -8,11 +8,11 @@ namespace weft::demo {
 
 struct ServiceOptions {
   std::string name, version, instance;
-  int listening = 3;                  // inherited descriptor of a listening socket
+  int listening = 3;  // inherited descriptor of a listening socket
   double work_milliseconds = 2;
-  bool fail = false;                  // 500 for everything
-  std::vector<std::string> calls;     // hosts to ask for each request
-  std::string outbound;               // "127.0.77.11:23080": where the sidecar takes calls
+  bool fail = false;               // 500 for everything
+  std::vector<std::string> calls;  // hosts to ask for each request
+  std::string outbound;            // "127.0.77.11:23080": where the sidecar takes calls
 };
 
 // Serves until SIGTERM. Returns the exit code.

@@ -1,5 +1,7 @@
 #include "demo/show.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cmath>
@@ -8,9 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <sys/ioctl.h>
 #include <thread>
-#include <unistd.h>
 
 namespace weft::demo {
 namespace {
@@ -89,8 +89,10 @@ void Show::problem(const std::string& line) {
   problems_.emplace_back(line);
   std::string text = line;
   while (!text.empty() && text.back() == '\n') text.pop_back();
-  if (options_.json) std::fprintf(stderr, "%s\n", text.c_str());
-  else say((style_.colour ? "\033[31m" : "") + std::string("! ") + text + (style_.colour ? "\033[0m" : ""));
+  if (options_.json)
+    std::fprintf(stderr, "%s\n", text.c_str());
+  else
+    say((style_.colour ? "\033[31m" : "") + std::string("! ") + text + (style_.colour ? "\033[0m" : ""));
 }
 
 bool Show::wait_for_listener(const Address& address) {
@@ -106,7 +108,8 @@ void Show::introduce() {
   const Address api = mesh_.control().address(), gateway = mesh_.gateway(), shop = mesh_.shopfront();
   say("weft-control   http://" + api.text() + " (API), " + mesh_.xds().text() + " (xDS)");
   say("gateway        http://" + gateway.text() + "  for api.ecommerce.com, from outside");
-  say("sidecars       " + std::to_string(mesh_.proxies() - 1) + " on " + mesh_.prefix() + "*; the shop front's takes calls at http://" + shop.text());
+  say("sidecars       " + std::to_string(mesh_.proxies() - 1) + " on " + mesh_.prefix() + "*; the shop front's takes calls at http://" +
+      shop.text());
   say("your own file  copy it into " + folder_.file("drop") + "/ and it is applied");
   say("logs           " + folder_.path());
   say("");
@@ -116,8 +119,10 @@ void Show::suggest() {
   const std::string api = mesh_.control().address().text();
   say("");
   say("Worth trying next, in another terminal:");
-  say("  " + options_.programs + "/weftctl --server http://" + api + " apply -f " + options_.config + "/demo/canary-half.yaml    # half of the users on v2");
-  say("  curl -i -H 'host: user-service' -H 'canary: true' http://" + mesh_.shopfront().text() + "/users/7    # through the shop front's sidecar");
+  say("  " + options_.programs + "/weftctl --server http://" + api + " apply -f " + options_.config +
+      "/demo/canary-half.yaml    # half of the users on v2");
+  say("  curl -i -H 'host: user-service' -H 'canary: true' http://" + mesh_.shopfront().text() +
+      "/users/7    # through the shop front's sidecar");
   say("  " + options_.programs + "/weftctl --server http://" + api + " status    # who runs which revision");
   say("");
 }
@@ -183,8 +188,9 @@ void Show::end_chapter() {
     for (const std::string& version : versions) {
       const auto found = sums.find(version);
       const Sum sum = found != sums.end() ? found->second : Sum{};
-      boost::json::object share{{"route", lanes_[i].route}, {"version", version}, {"measured", 100 * sum.share}, {"requests", sum.count},
-                                {"per_second", sum.per_second}, {"p50_ms", sum.p50}, {"p99_ms", sum.p99}, {"failed", sum.failed}};
+      boost::json::object share{{"route", lanes_[i].route}, {"version", version},           {"measured", 100 * sum.share},
+                                {"requests", sum.count},    {"per_second", sum.per_second}, {"p50_ms", sum.p50},
+                                {"p99_ms", sum.p99},        {"failed", sum.failed}};
       if (wanted) {
         const double percent = wanted->contains(version) ? wanted->at(version) : 0;
         share["asked"] = percent;
@@ -239,7 +245,8 @@ void Show::learn() {
     world_.add(object);
     const boost::json::object& metadata = object.at("metadata").as_object();
     const boost::json::value* ns = metadata.if_contains("namespace");
-    names[std::string(object.at("kind").as_string())].push_back((ns ? std::string(ns->as_string()) : "default") + "/" + std::string(metadata.at("name").as_string()));
+    names[std::string(object.at("kind").as_string())].push_back((ns ? std::string(ns->as_string()) : "default") + "/" +
+                                                                std::string(metadata.at("name").as_string()));
   }
   for (const std::string& kind : kinds) world_.keep_only(kind, names[kind]);
 }
@@ -278,7 +285,8 @@ std::vector<Row> Show::rows(Clock::time_point since, Clock::time_point now) cons
           Counts counts = mesh_.counts(service);
           if (lanes_[i].gateway) counts.retries += mesh_.counts("order-service-v2").retries;
           row.retries = std::to_string(counts.retries);
-          row.ejections = std::to_string(counts.ejections) + (counts.ejected_now > 0 ? " (" + std::to_string(counts.ejected_now) + " now)" : "");
+          row.ejections =
+              std::to_string(counts.ejections) + (counts.ejected_now > 0 ? " (" + std::to_string(counts.ejected_now) + " now)" : "");
         }
       }
       first = false;
@@ -294,7 +302,8 @@ void Show::draw() {
   Clock::time_point since = std::max(changed_ + kSettle, now - kWindow);
   if (now - since < std::chrono::milliseconds(500)) since = now - std::chrono::milliseconds(500);
   std::string text = "\n" + render(rows(since, now), style_) + "\n";
-  text += "  " + std::to_string(statistics_.total()) + " requests in " + seconds_text(now - begun_) + "   Ctrl-C ends it and leaves nothing behind\n";
+  text += "  " + std::to_string(statistics_.total()) + " requests in " + seconds_text(now - begun_) +
+          "   Ctrl-C ends it and leaves nothing behind\n";
   winsize size{};
   const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
   // A frame taller than the screen could not be erased, a line wider than it would count twice: both are cut.
@@ -332,7 +341,8 @@ int Show::run() {
   begun_ = changed_ = Clock::now();
   std::error_code ignored;
   std::filesystem::create_directory(folder_.file("drop"), ignored);
-  if (folder_.swept() > 0) say("(removed what " + std::to_string(folder_.swept()) + " earlier run" + (folder_.swept() > 1 ? "s" : "") + " left behind)");
+  if (folder_.swept() > 0)
+    say("(removed what " + std::to_string(folder_.swept()) + " earlier run" + (folder_.swept() > 1 ? "s" : "") + " left behind)");
   if (Status started = mesh_.start(options_, folder_); !started) {
     problem(started.error().detail);
     if (options_.json) report();
@@ -367,7 +377,8 @@ int Show::run() {
         next = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(step));
       } else {
         if (chapter_ <= story().size()) {
-          if (mesh_.counts("payment-service").ejections == 0 && chapter_ == story().size()) problem("circuit-breaker.yaml: the broken payment pod was not ejected");
+          if (mesh_.counts("payment-service").ejections == 0 && chapter_ == story().size())
+            problem("circuit-breaker.yaml: the broken payment pod was not ejected");
           suggest();
         }
         chapter_ = story().size() + 1;
@@ -378,10 +389,12 @@ int Show::run() {
     }
     if (time_is_up && !stays) break;
   }
-  if (options_.json) report();
+  if (options_.json)
+    report();
   else {
     erase_frame();
-    std::printf("%s%zu requests, %zu problem%s. Stopping.\n", ended_by_signal_ && terminal_ ? "\n" : "", statistics_.total(), problems_.size(), problems_.size() == 1 ? "" : "s");
+    std::printf("%s%zu requests, %zu problem%s. Stopping.\n", ended_by_signal_ && terminal_ ? "\n" : "", statistics_.total(),
+                problems_.size(), problems_.size() == 1 ? "" : "s");
     std::fflush(stdout);
   }
   load_.stop();

@@ -28,11 +28,11 @@ class Show {
   bool begin_chapter(size_t number);
   void end_chapter();
   void apply_dropped();
-  void learn();                              // what is in force, from weft-control: weftctl may have changed it
+  void learn();  // what is in force, from weft-control: weftctl may have changed it
   std::vector<Row> rows(Clock::time_point since, Clock::time_point now) const;
   void draw();
   void erase_frame();
-  void say(const std::string& line);         // a line that stays
+  void say(const std::string& line);  // a line that stays
   void problem(const std::string& line);
   void introduce();
   void suggest();
@@ -54,9 +54,9 @@ class Show {
   Clock::time_point begun_, changed_;
   size_t chapter_ = 0;
   bool in_chapter_ = false;
-  std::vector<std::string> touched_;         // routes of the last change
+  std::vector<std::string> touched_;  // routes of the last change
   std::string last_what_, last_why_;
-  std::map<std::string, long long> dropped_; // file -> modification time when taken
+  std::map<std::string, long long> dropped_;  // file -> modification time when taken
   boost::json::array chapters_, problems_;
 };
 

@@ -16,18 +16,18 @@ using Clock = std::chrono::steady_clock;
 double percentile(std::vector<double>& values, double fraction);
 
 struct Sample {
-  std::string version;        // who answered, or what happened: "v1", "aborted 500", "no route 404"
+  std::string version;  // who answered, or what happened: "v1", "aborted 500", "no route 404"
   double milliseconds = 0;
-  bool failed = false;        // 5xx of a service, or no answer
+  bool failed = false;  // 5xx of a service, or no answer
   Clock::time_point at{};
 };
 
 // The samples of one lane that fell to one version.
 struct Sum {
   size_t count = 0, failed = 0;
-  double share = 0;           // of the lane, 0..1
+  double share = 0;  // of the lane, 0..1
   double per_second = 0;
-  double p50 = 0, p99 = 0;    // milliseconds
+  double p50 = 0, p99 = 0;  // milliseconds
 };
 
 class Statistics {
@@ -41,7 +41,7 @@ class Statistics {
 
  private:
   mutable std::mutex mutex_;
-  std::vector<std::deque<Sample>> lanes_;   // the last two minutes
+  std::vector<std::deque<Sample>> lanes_;  // the last two minutes
   size_t total_ = 0;
 };
 

@@ -26,11 +26,13 @@ const std::vector<Chapter>& story() {
        {"products"}},
       {{"customer/fault-injection.yaml"},
        "fault-injection.yaml: payments with `chaos-test: true` are delayed (20 %, 3 s) and aborted (10 %, 500)",
-       "p99 jumps to 3 s for them. The file has no route for other payments: they get 404, as in Istio (demo/payments-for-all.yaml mends it).",
+       "p99 jumps to 3 s for them. The file has no route for other payments: they get 404, as in Istio (demo/payments-for-all.yaml mends "
+       "it).",
        {"payments"}},
       {{"customer/destinationrule.yaml"},
        "destinationrule.yaml: least-loaded pods and connection limits for order-service",
-       "Nothing moves at this load, and nothing should: connections survive the update. `circuitBreaker` and LEAST_CONN are old spellings (warned).",
+       "Nothing moves at this load, and nothing should: connections survive the update. `circuitBreaker` and LEAST_CONN are old spellings "
+       "(warned).",
        {"orders"}},
       {{"customer/circuit-breaker.yaml"},
        "circuit-breaker.yaml: a payment pod is thrown out after 3 errors in a row, at most one of five",

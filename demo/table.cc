@@ -30,9 +30,9 @@ std::string render(const std::vector<Row>& rows, const Style& style) {
   std::vector<Cells> lines{head};
   for (const Row& row : rows) {
     const bool seen = row.per_second > 0;
-    lines.push_back({row.route, row.version, row.asked ? percent(*row.asked) : "-", percent(row.measured), formatted("%.1f", row.per_second),
-                     seen ? duration_text(row.p50) : "-", seen ? duration_text(row.p99) : "-", row.failed > 0 ? percent(row.failed) : "-",
-                     row.retries, row.ejections});
+    lines.push_back({row.route, row.version, row.asked ? percent(*row.asked) : "-", percent(row.measured),
+                     formatted("%.1f", row.per_second), seen ? duration_text(row.p50) : "-", seen ? duration_text(row.p99) : "-",
+                     row.failed > 0 ? percent(row.failed) : "-", row.retries, row.ejections});
   }
   std::vector<size_t> widths(head.size());
   for (const Cells& cells : lines)
@@ -49,9 +49,12 @@ std::string render(const std::vector<Row>& rows, const Style& style) {
     }
     while (!out.empty() && out.back() == ' ') out.pop_back();
     if (style.colour) {
-      if (row == nullptr) out = "\033[2m" + out + "\033[0m";
-      else if (row->failed >= 5) out = "\033[31m" + out + "\033[0m";
-      else if (row->changed) out = "\033[1m" + out + "\033[0m";
+      if (row == nullptr)
+        out = "\033[2m" + out + "\033[0m";
+      else if (row->failed >= 5)
+        out = "\033[31m" + out + "\033[0m";
+      else if (row->changed)
+        out = "\033[1m" + out + "\033[0m";
     }
     text += out + "\n";
   }

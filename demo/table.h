@@ -7,14 +7,14 @@
 namespace weft::demo {
 
 struct Row {
-  std::string route;                  // empty: the same as above
+  std::string route;  // empty: the same as above
   std::string version;
-  std::optional<double> asked;        // percent
-  double measured = 0;                // percent
+  std::optional<double> asked;  // percent
+  double measured = 0;          // percent
   double per_second = 0, p50 = 0, p99 = 0;
-  double failed = 0;                  // percent of this row
-  std::string retries, ejections;     // of the route; empty on its later rows
-  bool changed = false;               // touched by the last change: marked
+  double failed = 0;               // percent of this row
+  std::string retries, ejections;  // of the route; empty on its later rows
+  bool changed = false;            // touched by the last change: marked
 };
 
 struct Style {

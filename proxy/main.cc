@@ -25,7 +25,8 @@ int main(int argc, char** argv) {
   observe::Registry metrics(flags.concurrency + 1);
   telemetry::LogWriter logs(flags.concurrency + 1);
   Diagnostics problems;
-  const auto bootstrap = config::load_bootstrap(flags.sources, problems, serve ? config::BootstrapServices{&metrics, &logs, net::machine_address()} : config::BootstrapServices{});
+  const auto bootstrap = config::load_bootstrap(
+      flags.sources, problems, serve ? config::BootstrapServices{&metrics, &logs, net::machine_address()} : config::BootstrapServices{});
   std::fputs(render(problems).c_str(), stderr);
   if (!bootstrap) return 1;
   std::fputs(render(bootstrap->warnings).c_str(), stderr);

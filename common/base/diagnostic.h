@@ -17,15 +17,15 @@ enum class Severity : unsigned char { kError, kWarning, kInfo };
 
 struct Diagnostic {
   Severity severity = Severity::kError;
-  std::string code;        // "WEFT0101"; frozen once released
-  std::string alias;       // Istio's analyzer code where there is one: "IST0101"
-  std::string message;     // what was found and what was expected
-  std::string file;        // as the user named it; empty when the text came over a wire
+  std::string code;     // "WEFT0101"; frozen once released
+  std::string alias;    // Istio's analyzer code where there is one: "IST0101"
+  std::string message;  // what was found and what was expected
+  std::string file;     // as the user named it; empty when the text came over a wire
   Mark mark;
-  std::string field;       // "spec.http[0].route[1].weight"
-  std::string object;      // "VirtualService default/canary"
-  std::string source_line; // the text of the line, for the caret
-  std::string fix;         // one line that can be acted upon; may be empty
+  std::string field;        // "spec.http[0].route[1].weight"
+  std::string object;       // "VirtualService default/canary"
+  std::string source_line;  // the text of the line, for the caret
+  std::string fix;          // one line that can be acted upon; may be empty
 };
 
 using Diagnostics = std::vector<Diagnostic>;

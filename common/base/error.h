@@ -16,9 +16,9 @@ enum class Retry : unsigned char { kSafe, kUnsafe };
 
 struct Error {
   enum class Kind : unsigned char {
-    kInvalid,      // the bytes or the text are wrong
+    kInvalid,  // the bytes or the text are wrong
     kNotFound,
-    kRefused,      // connect refused, or configuration refused
+    kRefused,  // connect refused, or configuration refused
     kTimeout,
     kClosed,       // the peer ended or reset
     kLimit,        // a bound of ours was reached

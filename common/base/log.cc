@@ -13,9 +13,10 @@ namespace weft::log {
 namespace {
 
 constexpr size_t kLoggers = static_cast<size_t>(Logger::kCount);
-constexpr std::array<std::string_view, kLoggers> kNames = {"admin", "client", "config", "connection", "conn_handler", "compression",
-                                                           "ext_authz", "file", "filter", "grpc", "hc", "http", "http2", "init", "io",
-                                                           "main", "misc", "pool", "router", "runtime", "stats", "testing", "upstream"};
+constexpr std::array<std::string_view, kLoggers> kNames = {"admin",     "client",  "config", "connection", "conn_handler", "compression",
+                                                           "ext_authz", "file",    "filter", "grpc",       "hc",           "http",
+                                                           "http2",     "init",    "io",     "main",       "misc",         "pool",
+                                                           "router",    "runtime", "stats",  "testing",    "upstream"};
 constexpr std::array<std::string_view, 7> kLevels = {"trace", "debug", "info", "warning", "error", "critical", "off"};
 
 // Lets the file change under the loggers while they write.
@@ -33,8 +34,10 @@ class Switch final : public spdlog::sinks::sink {
   Status open(const std::string& path) {
     std::shared_ptr<spdlog::sinks::sink> next;
     try {
-      if (path.empty()) next = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-      else next = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
+      if (path.empty())
+        next = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+      else
+        next = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
     } catch (const spdlog::spdlog_ex& e) {
       return Error{Error::Kind::kSystem, "log file " + path + ": " + e.what()};
     }

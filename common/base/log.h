@@ -17,8 +17,29 @@ class logger;
 namespace weft::log {
 
 enum class Logger : unsigned char {
-  kAdmin, kClient, kConfig, kConnection, kConnHandler, kCompression, kExtAuthz, kFile, kFilter, kGrpc, kHc, kHttp, kHttp2, kInit, kIo,
-  kMain, kMisc, kPool, kRouter, kRuntime, kStats, kTesting, kUpstream,
+  kAdmin,
+  kClient,
+  kConfig,
+  kConnection,
+  kConnHandler,
+  kCompression,
+  kExtAuthz,
+  kFile,
+  kFilter,
+  kGrpc,
+  kHc,
+  kHttp,
+  kHttp2,
+  kInit,
+  kIo,
+  kMain,
+  kMisc,
+  kPool,
+  kRouter,
+  kRuntime,
+  kStats,
+  kTesting,
+  kUpstream,
   kCount
 };
 

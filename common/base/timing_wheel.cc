@@ -12,7 +12,8 @@ void TimeoutNode::disarm() {
   --wheel_->armed_;
 }
 
-TimingWheel::TimingWheel(Executor executor, EventClock& clock) : timer_(executor), clock_(clock), origin_(std::chrono::steady_clock::now()) {
+TimingWheel::TimingWheel(Executor executor, EventClock& clock)
+    : timer_(executor), clock_(clock), origin_(std::chrono::steady_clock::now()) {
   for (Anchor& anchor : slots_) anchor.previous_ = anchor.next_ = &anchor;
 }
 
@@ -23,9 +24,7 @@ TimingWheel::~TimingWheel() {
   }
 }
 
-uint64_t TimingWheel::now_tick() const {
-  return static_cast<uint64_t>((clock_.now() - origin_) / kTick);
-}
+uint64_t TimingWheel::now_tick() const { return static_cast<uint64_t>((clock_.now() - origin_) / kTick); }
 
 void TimingWheel::insert(TimeoutNode& node) {
   Anchor& anchor = slots_[node.due_ % kSlots];

@@ -3,8 +3,8 @@
 #include <yaml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -83,7 +83,8 @@ class Builder {
     node.mark = mark_of(event_.start_mark);
     node.text.assign(reinterpret_cast<const char*>(s.value), s.length);
     node.quoted = s.style != YAML_PLAIN_SCALAR_STYLE || (s.tag && std::string_view(reinterpret_cast<const char*>(s.tag)) == YAML_STR_TAG);
-    const bool null = !node.quoted && (node.text.empty() || node.text == "~" || node.text == "null" || node.text == "Null" || node.text == "NULL");
+    const bool null =
+        !node.quoted && (node.text.empty() || node.text == "~" || node.text == "null" || node.text == "Null" || node.text == "NULL");
     node.kind = null ? Node::Kind::kNull : Node::Kind::kScalar;
     remember(s.anchor, node);
     return node;
@@ -150,7 +151,8 @@ class Builder {
 
   void count(size_t nodes, const yaml_mark_t& at) {
     nodes_ += nodes;
-    if (nodes_ > limits_.nodes) throw Failure{mark_of(at), "more than " + std::to_string(limits_.nodes) + " nodes once aliases are expanded"};
+    if (nodes_ > limits_.nodes)
+      throw Failure{mark_of(at), "more than " + std::to_string(limits_.nodes) + " nodes once aliases are expanded"};
   }
   static size_t size_of(const Node& node) {
     size_t n = 1;
@@ -233,12 +235,15 @@ void append_json(const Node& node, std::string& out) {
       bool b;
       long long i;
       double d;
-      if (!node.quoted && to_bool(node, b)) out += b ? "true" : "false";
-      else if (!node.quoted && to_int(node, i)) out += std::to_string(i);
+      if (!node.quoted && to_bool(node, b))
+        out += b ? "true" : "false";
+      else if (!node.quoted && to_int(node, i))
+        out += std::to_string(i);
       else if (!node.quoted && to_double(node, d) && std::isfinite(d)) {
         char text[32];
         out.append(text, std::to_chars(text, text + sizeof text, d).ptr);
-      } else append_json_string(node.text, out);
+      } else
+        append_json_string(node.text, out);
       return;
     }
     case Node::Kind::kSequence: {
@@ -292,7 +297,8 @@ void append_yaml(const Node& node, int indent, bool in_list, std::string& out) {
       key.text = entry.key;
       key.quoted = true;
       out += yaml_scalar(key) + ":";
-      const bool nested = (entry.value.is_map() && !entry.value.entries.empty()) || (entry.value.is_sequence() && !entry.value.items.empty());
+      const bool nested =
+          (entry.value.is_map() && !entry.value.entries.empty()) || (entry.value.is_sequence() && !entry.value.items.empty());
       out += nested ? "\n" : " ";
       append_yaml(entry.value, entry.value.is_map() ? indent + 2 : indent, false, out);
     }
@@ -392,9 +398,12 @@ bool to_int(const Node& node, long long& value) {
   std::string_view t = node.text;
   int base = 10;
   bool negative = false;
-  if (t.starts_with("0x")) base = 16, t.remove_prefix(2);
-  else if (t.starts_with("0o")) base = 8, t.remove_prefix(2);
-  else if (t.front() == '+' || t.front() == '-') negative = t.front() == '-', t.remove_prefix(1);
+  if (t.starts_with("0x"))
+    base = 16, t.remove_prefix(2);
+  else if (t.starts_with("0o"))
+    base = 8, t.remove_prefix(2);
+  else if (t.front() == '+' || t.front() == '-')
+    negative = t.front() == '-', t.remove_prefix(1);
   if (t.empty() || t.front() == '-' || t.front() == '+') return false;
   unsigned long long magnitude = 0;
   auto [end, error] = std::from_chars(t.data(), t.data() + t.size(), magnitude, base);

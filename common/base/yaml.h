@@ -21,11 +21,11 @@ class Node {
   enum class Kind : unsigned char { kNull, kScalar, kSequence, kMap };
 
   Kind kind = Kind::kNull;
-  bool quoted = false;           // a scalar in quotes or a block: always a string
+  bool quoted = false;  // a scalar in quotes or a block: always a string
   Mark mark;
-  std::string text;              // of a scalar
-  std::vector<Node> items;       // of a sequence
-  std::vector<Entry> entries;    // of a map, in the order written; keys are unique
+  std::string text;            // of a scalar
+  std::vector<Node> items;     // of a sequence
+  std::vector<Entry> entries;  // of a map, in the order written; keys are unique
 
   bool is_null() const { return kind == Kind::kNull; }
   bool is_scalar() const { return kind == Kind::kScalar; }
@@ -39,7 +39,7 @@ class Node {
 
 struct Entry {
   std::string key;
-  Mark mark;                     // of the key
+  Mark mark;  // of the key
   Node value;
 };
 
@@ -56,7 +56,7 @@ struct Document {
 struct Limits {
   size_t bytes = 4 << 20;
   int depth = 64;
-  size_t nodes = 500'000;        // after aliases are expanded
+  size_t nodes = 500'000;  // after aliases are expanded
 };
 
 // All documents of `text`; empty ones are left out. On the first error nothing but `problem` is set and false returned.
@@ -67,8 +67,8 @@ bool parse(std::string_view text, const std::string& file, std::vector<Document>
 bool parse_file(const std::string& path, std::vector<Document>& documents, Diagnostic& problem, const Limits& limits = {});
 
 // Scalars as the YAML 1.2 core schema (and JSON) reads them.
-bool to_bool(const Node& node, bool& value);           // true, false
-bool to_int(const Node& node, long long& value);       // decimal, 0x, 0o
+bool to_bool(const Node& node, bool& value);      // true, false
+bool to_int(const Node& node, long long& value);  // decimal, 0x, 0o
 bool to_double(const Node& node, double& value);
 
 // The tree as JSON text (scalars typed by the core schema unless quoted). For storage and for APIs.

@@ -25,13 +25,13 @@ enum class Protocol : uint8_t { kHttp10, kHttp11, kHttp2 };
 std::string_view to_string(Protocol protocol);  // "HTTP/1.1", as %PROTOCOL% prints it
 
 enum class ResetReason : uint8_t {
-  kLocal,              // we gave up: a timeout, a failed other side
-  kLocalRefused,       // we turn a stream away unprocessed (REFUSED_STREAM)
-  kRemote,             // RST_STREAM
-  kRemoteRefused,      // RST_STREAM(REFUSED_STREAM), or GOAWAY below its id: safe to retry
-  kConnectionClosed,   // the peer ended or reset the connection before the message was complete
-  kProtocolError,      // what came was malformed
-  kOverflow,           // a limit of ours
+  kLocal,             // we gave up: a timeout, a failed other side
+  kLocalRefused,      // we turn a stream away unprocessed (REFUSED_STREAM)
+  kRemote,            // RST_STREAM
+  kRemoteRefused,     // RST_STREAM(REFUSED_STREAM), or GOAWAY below its id: safe to retry
+  kConnectionClosed,  // the peer ended or reset the connection before the message was complete
+  kProtocolError,     // what came was malformed
+  kOverflow,          // a limit of ours
 };
 
 // The peer's half of a stream, as told by the codec. Order: [on_informational]* on_head [on_body]* [on_trailers], the one with
@@ -164,11 +164,11 @@ struct BufferLimits {
 
 // envoy.config.core.v3.Http1ProtocolOptions and HCM's limits, for both sides.
 struct Http1Options {
-  uint32_t max_headers_kib = 60;      // 431 beyond
-  uint32_t max_headers_count = 100;   // 431 beyond
-  bool accept_http_10 = false;        // else 426 Upgrade Required
+  uint32_t max_headers_kib = 60;     // 431 beyond
+  uint32_t max_headers_count = 100;  // 431 beyond
+  bool accept_http_10 = false;       // else 426 Upgrade Required
   std::string default_host_for_http_10;
-  bool enable_trailers = false;       // else trailers are dropped
+  bool enable_trailers = false;  // else trailers are dropped
   bool allow_absolute_url = true;
   bool allow_custom_methods = false;  // else methods that no specification names are malformed, as Envoy has it
   bool close_after_request = false;   // client: `connection: close` on each request (max_requests_per_connection 1)
@@ -183,11 +183,11 @@ struct Http2Options {
   uint32_t max_headers_kib = 60;
   uint32_t max_headers_count = 100;
   uint32_t hpack_table_size = 4096;
-  uint32_t max_outbound_frames = 10000;           // output that the peer does not read: connection error beyond
+  uint32_t max_outbound_frames = 10000;  // output that the peer does not read: connection error beyond
   uint32_t max_outbound_control_frames = 1000;
-  uint32_t max_consecutive_empty_data_frames = 1; // inbound frames with empty payload and no END_STREAM
+  uint32_t max_consecutive_empty_data_frames = 1;  // inbound frames with empty payload and no END_STREAM
   uint32_t max_inbound_priority_frames_per_stream = 100;
-  uint32_t max_resets_per_window = 100;           // rapid reset, theirs and those we are made to send: GOAWAY beyond
+  uint32_t max_resets_per_window = 100;  // rapid reset, theirs and those we are made to send: GOAWAY beyond
   BufferLimits buffer;
 };
 

@@ -10,25 +10,73 @@ namespace weft::http {
 namespace {
 
 // In the order of HeaderId.
-constexpr std::string_view kNames[kHeaderIds] = {
-    "", "accept", "accept-encoding", "authorization", "cache-control", "connection", "content-encoding", "content-length",
-    "content-type", "cookie", "date", "etag", "expect", "grpc-message", "grpc-status", "grpc-timeout", "host", "http2-settings",
-    "keep-alive", "location", "proxy-connection", "referer", "server", "set-cookie", "te", "trailer", "transfer-encoding",
-    "upgrade", "user-agent", "vary", "via", "x-envoy-attempt-count", "x-envoy-decorator-operation", "x-envoy-degraded",
-    "x-envoy-expected-rq-timeout-ms", "x-envoy-external-address", "x-envoy-hedge-on-per-try-timeout",
-    "x-envoy-immediate-health-check-fail", "x-envoy-internal", "x-envoy-ip-tags", "x-envoy-max-retries", "x-envoy-original-path",
-    "x-envoy-overloaded", "x-envoy-ratelimited", "x-envoy-retriable-header-names", "x-envoy-retriable-status-codes",
-    "x-envoy-retry-grpc-on", "x-envoy-retry-on", "x-envoy-upstream-alt-stat-name", "x-envoy-upstream-rq-per-try-timeout-ms",
-    "x-envoy-upstream-rq-timeout-alt-response", "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-service-time",
-    "x-envoy-upstream-stream-duration-ms", "x-forwarded-client-cert", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
-    "x-forwarded-proto", "x-request-id"};
+constexpr std::string_view kNames[kHeaderIds] = {"",
+                                                 "accept",
+                                                 "accept-encoding",
+                                                 "authorization",
+                                                 "cache-control",
+                                                 "connection",
+                                                 "content-encoding",
+                                                 "content-length",
+                                                 "content-type",
+                                                 "cookie",
+                                                 "date",
+                                                 "etag",
+                                                 "expect",
+                                                 "grpc-message",
+                                                 "grpc-status",
+                                                 "grpc-timeout",
+                                                 "host",
+                                                 "http2-settings",
+                                                 "keep-alive",
+                                                 "location",
+                                                 "proxy-connection",
+                                                 "referer",
+                                                 "server",
+                                                 "set-cookie",
+                                                 "te",
+                                                 "trailer",
+                                                 "transfer-encoding",
+                                                 "upgrade",
+                                                 "user-agent",
+                                                 "vary",
+                                                 "via",
+                                                 "x-envoy-attempt-count",
+                                                 "x-envoy-decorator-operation",
+                                                 "x-envoy-degraded",
+                                                 "x-envoy-expected-rq-timeout-ms",
+                                                 "x-envoy-external-address",
+                                                 "x-envoy-hedge-on-per-try-timeout",
+                                                 "x-envoy-immediate-health-check-fail",
+                                                 "x-envoy-internal",
+                                                 "x-envoy-ip-tags",
+                                                 "x-envoy-max-retries",
+                                                 "x-envoy-original-path",
+                                                 "x-envoy-overloaded",
+                                                 "x-envoy-ratelimited",
+                                                 "x-envoy-retriable-header-names",
+                                                 "x-envoy-retriable-status-codes",
+                                                 "x-envoy-retry-grpc-on",
+                                                 "x-envoy-retry-on",
+                                                 "x-envoy-upstream-alt-stat-name",
+                                                 "x-envoy-upstream-rq-per-try-timeout-ms",
+                                                 "x-envoy-upstream-rq-timeout-alt-response",
+                                                 "x-envoy-upstream-rq-timeout-ms",
+                                                 "x-envoy-upstream-service-time",
+                                                 "x-envoy-upstream-stream-duration-ms",
+                                                 "x-forwarded-client-cert",
+                                                 "x-forwarded-for",
+                                                 "x-forwarded-host",
+                                                 "x-forwarded-port",
+                                                 "x-forwarded-proto",
+                                                 "x-request-id"};
 
 // Length and two bytes tell the names apart; that no two meet in a slot is checked when this is compiled.
 constexpr size_t kSlots = 1024;
 constexpr size_t slot(std::string_view name) {
   const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(name[i])); };
-  const uint32_t mixed = static_cast<uint32_t>(name.size()) * 0x1a2b8f1fu + byte(name.size() / 2) * 0x51431193u +
-                         byte(name.size() * 3 / 4) * 0x07d4beddu;
+  const uint32_t mixed =
+      static_cast<uint32_t>(name.size()) * 0x1a2b8f1fu + byte(name.size() / 2) * 0x51431193u + byte(name.size() * 3 / 4) * 0x07d4beddu;
   return mixed >> 22;
 }
 struct Slots {
@@ -115,9 +163,7 @@ void Head::set_path(std::string_view path) {
   first_line_ = {};
 }
 
-void Head::set_scheme(std::string_view scheme) {
-  scheme_ = scheme == "http" ? "http" : scheme == "https" ? "https" : store(scheme);
-}
+void Head::set_scheme(std::string_view scheme) { scheme_ = scheme == "http" ? "http" : scheme == "https" ? "https" : store(scheme); }
 
 void Head::set_authority(std::string_view authority) { set(HeaderId::kHost, authority); }
 
@@ -186,8 +232,13 @@ Header Head::make_line(HeaderId id, std::string_view name, std::string_view valu
   std::memcpy(at, ": ", 2);
   at = put(put(at + 2, value), more);
   std::memcpy(at, "\r\n", 2);
-  return {line, static_cast<uint32_t>(name.size() + 2), static_cast<uint32_t>(value.size() + more.size()),
-          static_cast<uint32_t>(size), static_cast<uint16_t>(name.size()), id, false};
+  return {line,
+          static_cast<uint32_t>(name.size() + 2),
+          static_cast<uint32_t>(value.size() + more.size()),
+          static_cast<uint32_t>(size),
+          static_cast<uint16_t>(name.size()),
+          id,
+          false};
 }
 
 void Head::append_line(const Header& header) {
@@ -284,7 +335,10 @@ void remove_hop_by_hop(Head& head) {
       for_each_element(connection.value(), [&head](std::string_view name) {
         head.remove_if([name](const Header& header) {
           switch (header.id) {
-            case HeaderId::kHost: case HeaderId::kContentLength: case HeaderId::kTransferEncoding: case HeaderId::kTe:
+            case HeaderId::kHost:
+            case HeaderId::kContentLength:
+            case HeaderId::kTransferEncoding:
+            case HeaderId::kTe:
             case HeaderId::kConnection: return false;
             default: return equals_ignoring_case(name, header.name());
           }

@@ -17,15 +17,67 @@ namespace weft::http {
 
 // The names that the data path itself looks at. kOther is every other name.
 enum class HeaderId : uint8_t {
-  kOther, kAccept, kAcceptEncoding, kAuthorization, kCacheControl, kConnection, kContentEncoding, kContentLength, kContentType,
-  kCookie, kDate, kEtag, kExpect, kGrpcMessage, kGrpcStatus, kGrpcTimeout, kHost, kHttp2Settings, kKeepAlive, kLocation,
-  kProxyConnection, kReferer, kServer, kSetCookie, kTe, kTrailer, kTransferEncoding, kUpgrade, kUserAgent, kVary, kVia,
-  kXEnvoyAttemptCount, kXEnvoyDecoratorOperation, kXEnvoyDegraded, kXEnvoyExpectedRqTimeoutMs, kXEnvoyExternalAddress,
-  kXEnvoyHedgeOnPerTryTimeout, kXEnvoyImmediateHealthCheckFail, kXEnvoyInternal, kXEnvoyIpTags, kXEnvoyMaxRetries,
-  kXEnvoyOriginalPath, kXEnvoyOverloaded, kXEnvoyRateLimited, kXEnvoyRetriableHeaderNames, kXEnvoyRetriableStatusCodes,
-  kXEnvoyRetryGrpcOn, kXEnvoyRetryOn, kXEnvoyUpstreamAltStatName, kXEnvoyUpstreamRqPerTryTimeoutMs,
-  kXEnvoyUpstreamRqTimeoutAltResponse, kXEnvoyUpstreamRqTimeoutMs, kXEnvoyUpstreamServiceTime, kXEnvoyUpstreamStreamDurationMs,
-  kXForwardedClientCert, kXForwardedFor, kXForwardedHost, kXForwardedPort, kXForwardedProto, kXRequestId, kCount
+  kOther,
+  kAccept,
+  kAcceptEncoding,
+  kAuthorization,
+  kCacheControl,
+  kConnection,
+  kContentEncoding,
+  kContentLength,
+  kContentType,
+  kCookie,
+  kDate,
+  kEtag,
+  kExpect,
+  kGrpcMessage,
+  kGrpcStatus,
+  kGrpcTimeout,
+  kHost,
+  kHttp2Settings,
+  kKeepAlive,
+  kLocation,
+  kProxyConnection,
+  kReferer,
+  kServer,
+  kSetCookie,
+  kTe,
+  kTrailer,
+  kTransferEncoding,
+  kUpgrade,
+  kUserAgent,
+  kVary,
+  kVia,
+  kXEnvoyAttemptCount,
+  kXEnvoyDecoratorOperation,
+  kXEnvoyDegraded,
+  kXEnvoyExpectedRqTimeoutMs,
+  kXEnvoyExternalAddress,
+  kXEnvoyHedgeOnPerTryTimeout,
+  kXEnvoyImmediateHealthCheckFail,
+  kXEnvoyInternal,
+  kXEnvoyIpTags,
+  kXEnvoyMaxRetries,
+  kXEnvoyOriginalPath,
+  kXEnvoyOverloaded,
+  kXEnvoyRateLimited,
+  kXEnvoyRetriableHeaderNames,
+  kXEnvoyRetriableStatusCodes,
+  kXEnvoyRetryGrpcOn,
+  kXEnvoyRetryOn,
+  kXEnvoyUpstreamAltStatName,
+  kXEnvoyUpstreamRqPerTryTimeoutMs,
+  kXEnvoyUpstreamRqTimeoutAltResponse,
+  kXEnvoyUpstreamRqTimeoutMs,
+  kXEnvoyUpstreamServiceTime,
+  kXEnvoyUpstreamStreamDurationMs,
+  kXForwardedClientCert,
+  kXForwardedFor,
+  kXForwardedHost,
+  kXForwardedPort,
+  kXForwardedProto,
+  kXRequestId,
+  kCount
 };
 inline constexpr size_t kHeaderIds = static_cast<size_t>(HeaderId::kCount);
 
@@ -86,9 +138,9 @@ class Head {
   // `name` must be in lower case; both are copied.
   void add(HeaderId id, std::string_view value);
   void add(std::string_view lower_case_name, std::string_view value);
-  void set(HeaderId id, std::string_view value);                    // replaces all lines of that name
+  void set(HeaderId id, std::string_view value);  // replaces all lines of that name
   void set(std::string_view lower_case_name, std::string_view value);
-  void append(HeaderId id, std::string_view value);                 // to the last line of that name with ",", else adds
+  void append(HeaderId id, std::string_view value);  // to the last line of that name with ",", else adds
   void remove(HeaderId id);
   void remove(std::string_view lower_case_name);
   template <class Predicate>

@@ -37,9 +37,8 @@ bool is_field_value(std::string_view text) {
 }
 
 bool equals_ignoring_case(std::string_view text, std::string_view lower_case) {
-  return text.size() == lower_case.size() && std::equal(text.begin(), text.end(), lower_case.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
-         });
+  return text.size() == lower_case.size() &&
+         std::equal(text.begin(), text.end(), lower_case.begin(), [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
 std::optional<uint64_t> parse_length(std::string_view digits) {
@@ -55,10 +54,23 @@ std::optional<uint64_t> parse_length(std::string_view digits) {
 
 bool is_forbidden_trailer(HeaderId id) {
   switch (id) {
-    case HeaderId::kHost: case HeaderId::kContentLength: case HeaderId::kTransferEncoding: case HeaderId::kConnection:
-    case HeaderId::kKeepAlive: case HeaderId::kProxyConnection: case HeaderId::kTe: case HeaderId::kTrailer: case HeaderId::kUpgrade:
-    case HeaderId::kAuthorization: case HeaderId::kExpect: case HeaderId::kCookie: case HeaderId::kSetCookie:
-    case HeaderId::kContentEncoding: case HeaderId::kContentType: case HeaderId::kCacheControl: case HeaderId::kXForwardedFor:
+    case HeaderId::kHost:
+    case HeaderId::kContentLength:
+    case HeaderId::kTransferEncoding:
+    case HeaderId::kConnection:
+    case HeaderId::kKeepAlive:
+    case HeaderId::kProxyConnection:
+    case HeaderId::kTe:
+    case HeaderId::kTrailer:
+    case HeaderId::kUpgrade:
+    case HeaderId::kAuthorization:
+    case HeaderId::kExpect:
+    case HeaderId::kCookie:
+    case HeaderId::kSetCookie:
+    case HeaderId::kContentEncoding:
+    case HeaderId::kContentType:
+    case HeaderId::kCacheControl:
+    case HeaderId::kXForwardedFor:
     case HeaderId::kXForwardedClientCert: return true;
     default: return false;
   }

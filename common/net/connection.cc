@@ -47,12 +47,16 @@ void Connection::read_some() {
     } else if (transfer.state == Transfer::State::kDone) {
       bytes_received_ += transfer.bytes;
       drained_ = !transfer.more;
-      if (lingering_ != Linger::kNo) in_.consume(in_.size());
-      else on_bytes();
+      if (lingering_ != Linger::kNo)
+        in_.consume(in_.size());
+      else
+        on_bytes();
     } else if (transfer.state == Transfer::State::kEnd) {
       peer_ended_ = true;
-      if (lingering_ == Linger::kWaiting) fail(0);
-      else if (lingering_ == Linger::kNo) on_peer_ended();
+      if (lingering_ == Linger::kWaiting)
+        fail(0);
+      else if (lingering_ == Linger::kNo)
+        on_peer_ended();
       break;
     } else {
       fail(transfer.error);
@@ -78,8 +82,10 @@ void Connection::resume_reading() {
     if (!in_.empty() && lingering_ == Linger::kNo) on_bytes();
     if (closed_ || peer_ended_) return;
     if (in_.empty()) in_.release();
-    if (drained_) wait();
-    else if (!waiting_) read_some();
+    if (drained_)
+      wait();
+    else if (!waiting_)
+      read_some();
   });
 }
 

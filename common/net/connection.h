@@ -72,9 +72,9 @@ class Connection : public Retirable, protected Ready {
   uint64_t bytes_received_ = 0, bytes_sent_ = 0;
   Linger lingering_ = Linger::kNo;
   bool closed_ = false, dirty_ = false;
-  bool waiting_ = false;        // a readable wait is pending
-  bool blocked_ = false;        // a writable wait is pending
-  bool drained_ = true;         // the socket was empty at the last read: wait for an edge; else read without waiting
+  bool waiting_ = false;  // a readable wait is pending
+  bool blocked_ = false;  // a writable wait is pending
+  bool drained_ = true;   // the socket was empty at the last read: wait for an edge; else read without waiting
   bool peer_ended_ = false, end_output_ = false, output_ended_ = false;
   bool resume_posted_ = false, in_read_ = false;
 };

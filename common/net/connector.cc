@@ -59,7 +59,8 @@ struct Connector::Attempt : std::enable_shared_from_this<Connector::Attempt> {
   Timeout<Attempt, &Attempt::on_deadline> deadline{*this};
 };
 
-Connector::Connector(Loop& loop, const Endpoint& to, std::chrono::milliseconds deadline, const std::optional<TcpKeepalive>& keepalive, Done done)
+Connector::Connector(Loop& loop, const Endpoint& to, std::chrono::milliseconds deadline, const std::optional<TcpKeepalive>& keepalive,
+                     Done done)
     : attempt_(std::make_shared<Attempt>(loop, std::move(done))) {
   attempt_->begin(to, deadline, keepalive);
 }

@@ -1,10 +1,10 @@
 #include "common/net/listener_socket.h"
 
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <netinet/in.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <boost/asio/basic_waitable_timer.hpp>
 
 namespace weft::net {
 namespace {
@@ -15,7 +15,9 @@ constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 
 int set_option(int fd, int level, int name, int value) { return ::setsockopt(fd, level, name, &value, sizeof value); }
 
-Error failure(const Endpoint& address, const char* call) { return system_error("cannot " + std::string(call) + " " + to_string(address), errno); }
+Error failure(const Endpoint& address, const char* call) {
+  return system_error("cannot " + std::string(call) + " " + to_string(address), errno);
+}
 
 }  // namespace
 
@@ -67,7 +69,10 @@ void close_sockets(const ListeningSockets& sockets) {
 class Acceptor::Impl : public std::enable_shared_from_this<Acceptor::Impl> {
  public:
   Impl(Loop& loop, int fd, bool v6, OnAccept on_accept)
-      : loop_(loop), acceptor_(loop.executor(), v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd), pause_(loop.executor()), on_accept_(std::move(on_accept)) {
+      : loop_(loop),
+        acceptor_(loop.executor(), v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd),
+        pause_(loop.executor()),
+        on_accept_(std::move(on_accept)) {
     acceptor_.non_blocking(true);
   }
 
@@ -95,7 +100,8 @@ class Acceptor::Impl : public std::enable_shared_from_this<Acceptor::Impl> {
       boost::system::error_code error;
       acceptor_.accept(socket, error);
       if (error == asio::error::would_block || error == asio::error::try_again) break;
-      if (error == asio::error::no_descriptors || error.value() == ENFILE || error.value() == ENOBUFS || error.value() == ENOMEM) return pause(error);
+      if (error == asio::error::no_descriptors || error.value() == ENFILE || error.value() == ENOBUFS || error.value() == ENOMEM)
+        return pause(error);
       if (error) continue;  // the peer left while queueing
       on_accept_(std::move(socket));
       if (closed_) return;
@@ -120,7 +126,9 @@ class Acceptor::Impl : public std::enable_shared_from_this<Acceptor::Impl> {
   bool closed_ = false, warned_ = false;
 };
 
-Acceptor::Acceptor(Loop& loop, int fd, bool v6, OnAccept on_accept) : impl_(std::make_shared<Impl>(loop, fd, v6, std::move(on_accept))) { impl_->wait(); }
+Acceptor::Acceptor(Loop& loop, int fd, bool v6, OnAccept on_accept) : impl_(std::make_shared<Impl>(loop, fd, v6, std::move(on_accept))) {
+  impl_->wait();
+}
 Acceptor::~Acceptor() { impl_->close(false); }
 void Acceptor::drain_and_close() { impl_->close(true); }
 

@@ -13,12 +13,12 @@
 namespace weft::net {
 
 struct ListeningSockets {
-  Endpoint address;        // with the kernel's port where 0 was asked for
-  std::vector<int> fds;    // `count` of them; the caller owns them
+  Endpoint address;      // with the kernel's port where 0 was asked for
+  std::vector<int> fds;  // `count` of them; the caller owns them
 };
 
-// Binds `count` sockets to `address`; nobody can connect yet. The first is bound without SO_REUSEPORT, which would hide that another process has the
-// port and share its connections. Errors name the address: "127.0.0.1:80: Address already in use".
+// Binds `count` sockets to `address`; nobody can connect yet. The first is bound without SO_REUSEPORT, which would hide that another
+// process has the port and share its connections. Errors name the address: "127.0.0.1:80: Address already in use".
 Result<ListeningSockets> bind_listeners(const Endpoint& address, unsigned count);
 // From now on clients can connect. On failure the sockets are closed.
 Status start_listening(const ListeningSockets& sockets, int backlog);

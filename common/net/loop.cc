@@ -2,8 +2,8 @@
 
 #include "common/net/connection.h"
 
-#include <boost/asio/post.hpp>
 #include <sys/random.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 

@@ -28,10 +28,10 @@ class Ready {
 // What a read or a write came to.
 struct Transfer {
   enum class State : unsigned char {
-    kDone,   // `bytes` were moved; for a read, `more` says whether the socket holds more
-    kBlock,  // nothing now: wait
-    kEnd,    // a read: the peer has sent its last byte
-    kFailed, // `error` is an errno value
+    kDone,    // `bytes` were moved; for a read, `more` says whether the socket holds more
+    kBlock,   // nothing now: wait
+    kEnd,     // a read: the peer has sent its last byte
+    kFailed,  // `error` is an errno value
   };
   State state = State::kDone;
   size_t bytes = 0;

@@ -4,13 +4,13 @@
 // together: TCP_INQ tells what is left after each read; and when they arrive with a reset, the edge's own events tell.
 #include "common/net/stream.h"
 
-#include <boost/asio/detail/reactor.hpp>
-#include <boost/asio/detail/reactor_op.hpp>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <boost/asio/detail/reactor.hpp>
+#include <boost/asio/detail/reactor_op.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -58,7 +58,8 @@ class TcpStream final : public Stream {
       n = ::recvmsg(fd_, &message, MSG_DONTWAIT);
       int left = 0;
       const cmsghdr* header = n >= 0 ? CMSG_FIRSTHDR(&message) : nullptr;
-      if (header && header->cmsg_level == IPPROTO_TCP && header->cmsg_type == TCP_CM_INQ) std::memcpy(&left, CMSG_DATA(header), sizeof left);
+      if (header && header->cmsg_level == IPPROTO_TCP && header->cmsg_type == TCP_CM_INQ)
+        std::memcpy(&left, CMSG_DATA(header), sizeof left);
       more = left > 0;
     } else {
       n = ::recv(fd_, in.end(), room, MSG_DONTWAIT);

@@ -25,19 +25,19 @@ namespace weft::observe {
 enum class Kind : unsigned char {
   kCounter,
   kGauge,
-  kHistogram,   // of milliseconds unless the name says otherwise
-  kCodes,       // one counter per HTTP status code: "upstream_rq_<code>", made as codes appear; 100..599, others fold into 0
-  kText,        // a text readout: Scope::set_text
+  kHistogram,  // of milliseconds unless the name says otherwise
+  kCodes,      // one counter per HTTP status code: "upstream_rq_<code>", made as codes appear; 100..599, others fold into 0
+  kText,       // a text readout: Scope::set_text
 };
 
 struct Metric {
-  std::string_view name;   // without the scope's prefix: "upstream_rq_total"
+  std::string_view name;  // without the scope's prefix: "upstream_rq_total"
   Kind kind = Kind::kCounter;
-  bool lazy = false;       // not shown before its first use, as Envoy makes it only then
+  bool lazy = false;  // not shown before its first use, as Envoy makes it only then
 };
 
 struct Shape {
-  std::string_view family;            // "cluster", "http", "listener", ...: the first part of a stat's name
+  std::string_view family;  // "cluster", "http", "listener", ...: the first part of a stat's name
   const Metric* metrics;
   unsigned size;
 };
@@ -94,8 +94,8 @@ class Cells {
   void sub(unsigned metric, int64_t n = 1) { add(metric, -n); }
   // For gauges that one thread alone owns.
   void set(unsigned metric, int64_t value) { values_[metric].store(value, std::memory_order_relaxed); }
-  void record(unsigned metric, uint64_t value);       // a kHistogram
-  void count_code(unsigned metric, int status);       // a kCodes
+  void record(unsigned metric, uint64_t value);  // a kHistogram
+  void count_code(unsigned metric, int status);  // a kCodes
   int64_t value(unsigned metric) const { return values_[metric].load(std::memory_order_relaxed); }
 
  private:
@@ -113,8 +113,8 @@ using Tags = std::vector<std::pair<std::string, std::string>>;
 struct HistogramSummary {
   uint64_t count = 0, sum = 0;
   std::vector<uint64_t> bins;
-  double quantile(double q) const;       // 0..1; NaN when empty; interpolated as Envoy does
-  uint64_t below(double bound) const;    // how many values are at most `bound` (a bin counts by its lower edge, as in Envoy)
+  double quantile(double q) const;     // 0..1; NaN when empty; interpolated as Envoy does
+  uint64_t below(double bound) const;  // how many values are at most `bound` (a bin counts by its lower edge, as in Envoy)
 };
 
 // The bins of a histogram that are not empty.
@@ -143,7 +143,7 @@ class Scope {
   bool used(unsigned metric) const;
   void set_text(unsigned metric, std::string text);  // a kText; any thread
   std::string text(unsigned metric) const;
-  void reset_counters();              // /reset_counters: remembers a baseline, cells are not touched
+  void reset_counters();  // /reset_counters: remembers a baseline, cells are not touched
 
  private:
   int64_t raw_sum(unsigned metric) const;
@@ -153,13 +153,13 @@ class Scope {
   std::string prefix_;
   Tags tags_;
   std::vector<std::atomic<Cells*>> cells_;
-  mutable std::mutex mutex_;                       // what follows
-  std::vector<int64_t> baseline_;                  // by metric, empty before the first reset
+  mutable std::mutex mutex_;       // what follows
+  std::vector<int64_t> baseline_;  // by metric, empty before the first reset
   std::vector<std::pair<unsigned, std::vector<int64_t>>> code_baselines_;
   std::vector<std::pair<unsigned, std::string>> texts_;
   struct Interval {
     unsigned metric = 0;
-    SparseBins before, window;   // up to its end, and within it
+    SparseBins before, window;  // up to its end, and within it
     uint64_t sum_before = 0, sum = 0;
   };
   std::vector<Interval> intervals_;

@@ -44,7 +44,8 @@ void append_number(std::string& out, double value) {
   }
 }
 
-void append_line(std::string& out, std::string_view name, std::string_view suffix, std::string_view labels, std::string_view le, double value) {
+void append_line(std::string& out, std::string_view name, std::string_view suffix, std::string_view labels, std::string_view le,
+                 double value) {
   out += name;
   out += suffix;
   if (!labels.empty() || !le.empty()) {

@@ -38,9 +38,9 @@ class PrometheusRegistry {
  private:
   enum class Kind : unsigned char { kUntyped, kCounter, kGauge, kHistogram };
   struct Series {
-    double value = 0;                 // a histogram's sum
+    double value = 0;  // a histogram's sum
     uint64_t count = 0;
-    std::vector<uint64_t> buckets;    // not cumulative; the last one is above every bound
+    std::vector<uint64_t> buckets;  // not cumulative; the last one is above every bound
   };
   struct Family {
     Kind kind = Kind::kUntyped;

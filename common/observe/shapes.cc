@@ -133,8 +133,7 @@ ScopePtr rds_scope(Registry& registry, std::string_view prefix, std::string_view
 }
 ScopePtr rds_reload_scope(Registry& registry, std::string_view prefix, std::string_view name) {
   std::string http = stat_name(prefix), route = stat_name(name);
-  return registry.scope(kRdsReloadShape, "http." + http + ".rds." + route + ".",
-                        {{"envoy_rds_route_config", route}, {kHttpTag, http}});
+  return registry.scope(kRdsReloadShape, "http." + http + ".rds." + route + ".", {{"envoy_rds_route_config", route}, {kHttpTag, http}});
 }
 ScopePtr eds_scope(Registry& registry, std::string_view name) { return cluster_part(registry, kEdsShape, name, ""); }
 ScopePtr control_plane_scope(Registry& registry) { return registry.scope(kControlPlaneShape, "control_plane."); }

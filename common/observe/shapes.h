@@ -15,222 +15,230 @@
 namespace weft::observe {
 
 #define WEFT_STAT_INDEX(id, name, kind, lazy) id,
-#define WEFT_STAT_ENUM(type, list)                                  \
-  struct type {                                                     \
-    enum Index : unsigned { list(WEFT_STAT_INDEX) kCount_ };        \
+#define WEFT_STAT_ENUM(type, list)                           \
+  struct type {                                              \
+    enum Index : unsigned { list(WEFT_STAT_INDEX) kCount_ }; \
   };
 
 // cluster.<name>.: connections and requests to one cluster.
-#define WEFT_CLUSTER_STATS(X) \
-  X(kAssignmentStale, "assignment_stale", kCounter, false) \
-  X(kAssignmentTimeoutReceived, "assignment_timeout_received", kCounter, false) \
-  X(kAssignmentUseCached, "assignment_use_cached", kCounter, false) \
-  X(kBindErrors, "bind_errors", kCounter, false) \
-  X(kCircuitBreakersDefaultCxOpen, "circuit_breakers.default.cx_open", kGauge, false) \
-  X(kCircuitBreakersDefaultCxPoolOpen, "circuit_breakers.default.cx_pool_open", kGauge, false) \
-  X(kCircuitBreakersDefaultRqOpen, "circuit_breakers.default.rq_open", kGauge, false) \
-  X(kCircuitBreakersDefaultRqPendingOpen, "circuit_breakers.default.rq_pending_open", kGauge, false) \
-  X(kCircuitBreakersDefaultRqRetryOpen, "circuit_breakers.default.rq_retry_open", kGauge, false) \
-  X(kCircuitBreakersHighCxOpen, "circuit_breakers.high.cx_open", kGauge, false) \
-  X(kCircuitBreakersHighCxPoolOpen, "circuit_breakers.high.cx_pool_open", kGauge, false) \
-  X(kCircuitBreakersHighRqOpen, "circuit_breakers.high.rq_open", kGauge, false) \
-  X(kCircuitBreakersHighRqPendingOpen, "circuit_breakers.high.rq_pending_open", kGauge, false) \
-  X(kCircuitBreakersHighRqRetryOpen, "circuit_breakers.high.rq_retry_open", kGauge, false) \
-  X(kLbHealthyPanic, "lb_healthy_panic", kCounter, false) \
-  X(kLbLocalClusterNotOk, "lb_local_cluster_not_ok", kCounter, false) \
-  X(kLbRecalculateZoneStructures, "lb_recalculate_zone_structures", kCounter, false) \
-  X(kLbSubsetsActive, "lb_subsets_active", kGauge, false) \
-  X(kLbSubsetsCreated, "lb_subsets_created", kCounter, false) \
-  X(kLbSubsetsFallback, "lb_subsets_fallback", kCounter, false) \
-  X(kLbSubsetsFallbackPanic, "lb_subsets_fallback_panic", kCounter, false) \
-  X(kLbSubsetsRemoved, "lb_subsets_removed", kCounter, false) \
-  X(kLbSubsetsSelected, "lb_subsets_selected", kCounter, false) \
-  X(kLbZoneClusterTooSmall, "lb_zone_cluster_too_small", kCounter, false) \
-  X(kLbZoneNoCapacityLeft, "lb_zone_no_capacity_left", kCounter, false) \
-  X(kLbZoneRoutingAllDirectly, "lb_zone_routing_all_directly", kCounter, false) \
-  X(kLbZoneRoutingCrossZone, "lb_zone_routing_cross_zone", kCounter, false) \
-  X(kLbZoneRoutingSampled, "lb_zone_routing_sampled", kCounter, false) \
-  X(kMaxHostWeight, "max_host_weight", kGauge, false) \
-  X(kMembershipChange, "membership_change", kCounter, false) \
-  X(kMembershipDegraded, "membership_degraded", kGauge, false) \
-  X(kMembershipExcluded, "membership_excluded", kGauge, false) \
-  X(kMembershipHealthy, "membership_healthy", kGauge, false) \
-  X(kMembershipTotal, "membership_total", kGauge, false) \
-  X(kOutlierDetectionEjectionsActive, "outlier_detection.ejections_active", kGauge, false) \
-  X(kOutlierDetectionEjectionsConsecutive5xx, "outlier_detection.ejections_consecutive_5xx", kCounter, false) \
-  X(kOutlierDetectionEjectionsDetectedConsecutive5xx, "outlier_detection.ejections_detected_consecutive_5xx", kCounter, false) \
-  X(kOutlierDetectionEjectionsDetectedConsecutiveGatewayFailure, "outlier_detection.ejections_detected_consecutive_gateway_failure", kCounter, false) \
-  X(kOutlierDetectionEjectionsDetectedConsecutiveLocalOriginFailure, "outlier_detection.ejections_detected_consecutive_local_origin_failure", kCounter, false) \
-  X(kOutlierDetectionEjectionsDetectedDegradation, "outlier_detection.ejections_detected_degradation", kCounter, false) \
-  X(kOutlierDetectionEjectionsDetectedFailurePercentage, "outlier_detection.ejections_detected_failure_percentage", kCounter, false) \
-  X(kOutlierDetectionEjectionsDetectedLocalOriginFailurePercentage, "outlier_detection.ejections_detected_local_origin_failure_percentage", kCounter, false) \
-  X(kOutlierDetectionEjectionsDetectedLocalOriginSuccessRate, "outlier_detection.ejections_detected_local_origin_success_rate", kCounter, false) \
-  X(kOutlierDetectionEjectionsDetectedSuccessRate, "outlier_detection.ejections_detected_success_rate", kCounter, false) \
-  X(kOutlierDetectionEjectionsEnforcedConsecutive5xx, "outlier_detection.ejections_enforced_consecutive_5xx", kCounter, false) \
-  X(kOutlierDetectionEjectionsEnforcedConsecutiveGatewayFailure, "outlier_detection.ejections_enforced_consecutive_gateway_failure", kCounter, false) \
-  X(kOutlierDetectionEjectionsEnforcedConsecutiveLocalOriginFailure, "outlier_detection.ejections_enforced_consecutive_local_origin_failure", kCounter, false) \
-  X(kOutlierDetectionEjectionsEnforcedFailurePercentage, "outlier_detection.ejections_enforced_failure_percentage", kCounter, false) \
-  X(kOutlierDetectionEjectionsEnforcedLocalOriginFailurePercentage, "outlier_detection.ejections_enforced_local_origin_failure_percentage", kCounter, false) \
-  X(kOutlierDetectionEjectionsEnforcedLocalOriginSuccessRate, "outlier_detection.ejections_enforced_local_origin_success_rate", kCounter, false) \
-  X(kOutlierDetectionEjectionsEnforcedSuccessRate, "outlier_detection.ejections_enforced_success_rate", kCounter, false) \
-  X(kOutlierDetectionEjectionsEnforcedTotal, "outlier_detection.ejections_enforced_total", kCounter, false) \
-  X(kOutlierDetectionEjectionsOverflow, "outlier_detection.ejections_overflow", kCounter, false) \
-  X(kOutlierDetectionEjectionsSuccessRate, "outlier_detection.ejections_success_rate", kCounter, false) \
-  X(kOutlierDetectionEjectionsTotal, "outlier_detection.ejections_total", kCounter, false) \
-  X(kRetryOrShadowAbandoned, "retry_or_shadow_abandoned", kCounter, false) \
-  X(kUpstreamCxActive, "upstream_cx_active", kGauge, false) \
-  X(kUpstreamCxConnectAttemptsExceeded, "upstream_cx_connect_attempts_exceeded", kCounter, false) \
-  X(kUpstreamCxConnectFail, "upstream_cx_connect_fail", kCounter, false) \
-  X(kUpstreamCxConnectTimeout, "upstream_cx_connect_timeout", kCounter, false) \
-  X(kUpstreamCxDestroy, "upstream_cx_destroy", kCounter, false) \
-  X(kUpstreamCxDestroyLocal, "upstream_cx_destroy_local", kCounter, false) \
-  X(kUpstreamCxDestroyLocalWithActiveRq, "upstream_cx_destroy_local_with_active_rq", kCounter, false) \
-  X(kUpstreamCxDestroyRemote, "upstream_cx_destroy_remote", kCounter, false) \
-  X(kUpstreamCxDestroyRemoteWithActiveRq, "upstream_cx_destroy_remote_with_active_rq", kCounter, false) \
-  X(kUpstreamCxDestroyWithActiveRq, "upstream_cx_destroy_with_active_rq", kCounter, false) \
-  X(kUpstreamCxHttp1Total, "upstream_cx_http1_total", kCounter, false) \
-  X(kUpstreamCxHttp2Total, "upstream_cx_http2_total", kCounter, false) \
-  X(kUpstreamCxIdleTimeout, "upstream_cx_idle_timeout", kCounter, false) \
-  X(kUpstreamCxMaxDurationReached, "upstream_cx_max_duration_reached", kCounter, false) \
-  X(kUpstreamCxMaxRequests, "upstream_cx_max_requests", kCounter, false) \
-  X(kUpstreamCxNoneHealthy, "upstream_cx_none_healthy", kCounter, false) \
-  X(kUpstreamCxOverflow, "upstream_cx_overflow", kCounter, false) \
-  X(kUpstreamCxPoolOverflow, "upstream_cx_pool_overflow", kCounter, false) \
-  X(kUpstreamCxPreconnectSkipped, "upstream_cx_preconnect_skipped", kCounter, false) \
-  X(kUpstreamCxProtocolError, "upstream_cx_protocol_error", kCounter, false) \
-  X(kUpstreamCxRxBytesBuffered, "upstream_cx_rx_bytes_buffered", kGauge, false) \
-  X(kUpstreamCxRxBytesTotal, "upstream_cx_rx_bytes_total", kCounter, false) \
-  X(kUpstreamCxTotal, "upstream_cx_total", kCounter, false) \
-  X(kUpstreamCxTxBytesBuffered, "upstream_cx_tx_bytes_buffered", kGauge, false) \
-  X(kUpstreamCxTxBytesTotal, "upstream_cx_tx_bytes_total", kCounter, false) \
-  X(kUpstreamFlowControlBackedUpTotal, "upstream_flow_control_backed_up_total", kCounter, false) \
-  X(kUpstreamFlowControlDrainedTotal, "upstream_flow_control_drained_total", kCounter, false) \
-  X(kUpstreamFlowControlPausedReadingTotal, "upstream_flow_control_paused_reading_total", kCounter, false) \
-  X(kUpstreamFlowControlResumedReadingTotal, "upstream_flow_control_resumed_reading_total", kCounter, false) \
-  X(kUpstreamInternalRedirectFailedTotal, "upstream_internal_redirect_failed_total", kCounter, false) \
-  X(kUpstreamInternalRedirectSucceededTotal, "upstream_internal_redirect_succeeded_total", kCounter, false) \
-  X(kUpstreamRqCodes, "upstream_rq_<code>", kCodes, false) \
-  X(kUpstreamRq1xx, "upstream_rq_1xx", kCounter, true) \
-  X(kUpstreamRq2xx, "upstream_rq_2xx", kCounter, true) \
-  X(kUpstreamRq3xx, "upstream_rq_3xx", kCounter, true) \
-  X(kUpstreamRq4xx, "upstream_rq_4xx", kCounter, true) \
-  X(kUpstreamRq5xx, "upstream_rq_5xx", kCounter, true) \
-  X(kUpstreamRqActive, "upstream_rq_active", kGauge, false) \
-  X(kUpstreamRqActiveOverflow, "upstream_rq_active_overflow", kCounter, false) \
-  X(kUpstreamRqCancelled, "upstream_rq_cancelled", kCounter, false) \
-  X(kUpstreamRqCompleted, "upstream_rq_completed", kCounter, false) \
-  X(kUpstreamRqMaintenanceMode, "upstream_rq_maintenance_mode", kCounter, false) \
-  X(kUpstreamRqMaxDurationReached, "upstream_rq_max_duration_reached", kCounter, false) \
-  X(kUpstreamRqPendingActive, "upstream_rq_pending_active", kGauge, false) \
-  X(kUpstreamRqPendingFailureEject, "upstream_rq_pending_failure_eject", kCounter, false) \
-  X(kUpstreamRqPendingOverflow, "upstream_rq_pending_overflow", kCounter, false) \
-  X(kUpstreamRqPendingTotal, "upstream_rq_pending_total", kCounter, false) \
-  X(kUpstreamRqPerTryIdleTimeout, "upstream_rq_per_try_idle_timeout", kCounter, false) \
-  X(kUpstreamRqPerTryTimeout, "upstream_rq_per_try_timeout", kCounter, false) \
-  X(kUpstreamRqRetry, "upstream_rq_retry", kCounter, false) \
-  X(kUpstreamRqRetryBackoffExponential, "upstream_rq_retry_backoff_exponential", kCounter, false) \
-  X(kUpstreamRqRetryBackoffRatelimited, "upstream_rq_retry_backoff_ratelimited", kCounter, false) \
-  X(kUpstreamRqRetryLimitExceeded, "upstream_rq_retry_limit_exceeded", kCounter, false) \
-  X(kUpstreamRqRetryOverflow, "upstream_rq_retry_overflow", kCounter, false) \
-  X(kUpstreamRqRetrySuccess, "upstream_rq_retry_success", kCounter, false) \
-  X(kUpstreamRqRxReset, "upstream_rq_rx_reset", kCounter, false) \
-  X(kUpstreamRqRxResetNoError, "upstream_rq_rx_reset_no_error", kCounter, false) \
-  X(kUpstreamRqTimeout, "upstream_rq_timeout", kCounter, false) \
-  X(kUpstreamRqTotal, "upstream_rq_total", kCounter, false) \
-  X(kUpstreamRqTxReset, "upstream_rq_tx_reset", kCounter, false) \
-  X(kWarmingState, "warming_state", kGauge, false) \
-  X(kUpstreamCxConnectMs, "upstream_cx_connect_ms", kHistogram, false) \
-  X(kUpstreamCxLengthMs, "upstream_cx_length_ms", kHistogram, false) \
-  X(kUpstreamRqPerCx, "upstream_rq_per_cx", kHistogram, false) \
-  X(kUpstreamRqTime, "upstream_rq_time", kHistogram, true) \
+#define WEFT_CLUSTER_STATS(X)                                                                                                             \
+  X(kAssignmentStale, "assignment_stale", kCounter, false)                                                                                \
+  X(kAssignmentTimeoutReceived, "assignment_timeout_received", kCounter, false)                                                           \
+  X(kAssignmentUseCached, "assignment_use_cached", kCounter, false)                                                                       \
+  X(kBindErrors, "bind_errors", kCounter, false)                                                                                          \
+  X(kCircuitBreakersDefaultCxOpen, "circuit_breakers.default.cx_open", kGauge, false)                                                     \
+  X(kCircuitBreakersDefaultCxPoolOpen, "circuit_breakers.default.cx_pool_open", kGauge, false)                                            \
+  X(kCircuitBreakersDefaultRqOpen, "circuit_breakers.default.rq_open", kGauge, false)                                                     \
+  X(kCircuitBreakersDefaultRqPendingOpen, "circuit_breakers.default.rq_pending_open", kGauge, false)                                      \
+  X(kCircuitBreakersDefaultRqRetryOpen, "circuit_breakers.default.rq_retry_open", kGauge, false)                                          \
+  X(kCircuitBreakersHighCxOpen, "circuit_breakers.high.cx_open", kGauge, false)                                                           \
+  X(kCircuitBreakersHighCxPoolOpen, "circuit_breakers.high.cx_pool_open", kGauge, false)                                                  \
+  X(kCircuitBreakersHighRqOpen, "circuit_breakers.high.rq_open", kGauge, false)                                                           \
+  X(kCircuitBreakersHighRqPendingOpen, "circuit_breakers.high.rq_pending_open", kGauge, false)                                            \
+  X(kCircuitBreakersHighRqRetryOpen, "circuit_breakers.high.rq_retry_open", kGauge, false)                                                \
+  X(kLbHealthyPanic, "lb_healthy_panic", kCounter, false)                                                                                 \
+  X(kLbLocalClusterNotOk, "lb_local_cluster_not_ok", kCounter, false)                                                                     \
+  X(kLbRecalculateZoneStructures, "lb_recalculate_zone_structures", kCounter, false)                                                      \
+  X(kLbSubsetsActive, "lb_subsets_active", kGauge, false)                                                                                 \
+  X(kLbSubsetsCreated, "lb_subsets_created", kCounter, false)                                                                             \
+  X(kLbSubsetsFallback, "lb_subsets_fallback", kCounter, false)                                                                           \
+  X(kLbSubsetsFallbackPanic, "lb_subsets_fallback_panic", kCounter, false)                                                                \
+  X(kLbSubsetsRemoved, "lb_subsets_removed", kCounter, false)                                                                             \
+  X(kLbSubsetsSelected, "lb_subsets_selected", kCounter, false)                                                                           \
+  X(kLbZoneClusterTooSmall, "lb_zone_cluster_too_small", kCounter, false)                                                                 \
+  X(kLbZoneNoCapacityLeft, "lb_zone_no_capacity_left", kCounter, false)                                                                   \
+  X(kLbZoneRoutingAllDirectly, "lb_zone_routing_all_directly", kCounter, false)                                                           \
+  X(kLbZoneRoutingCrossZone, "lb_zone_routing_cross_zone", kCounter, false)                                                               \
+  X(kLbZoneRoutingSampled, "lb_zone_routing_sampled", kCounter, false)                                                                    \
+  X(kMaxHostWeight, "max_host_weight", kGauge, false)                                                                                     \
+  X(kMembershipChange, "membership_change", kCounter, false)                                                                              \
+  X(kMembershipDegraded, "membership_degraded", kGauge, false)                                                                            \
+  X(kMembershipExcluded, "membership_excluded", kGauge, false)                                                                            \
+  X(kMembershipHealthy, "membership_healthy", kGauge, false)                                                                              \
+  X(kMembershipTotal, "membership_total", kGauge, false)                                                                                  \
+  X(kOutlierDetectionEjectionsActive, "outlier_detection.ejections_active", kGauge, false)                                                \
+  X(kOutlierDetectionEjectionsConsecutive5xx, "outlier_detection.ejections_consecutive_5xx", kCounter, false)                             \
+  X(kOutlierDetectionEjectionsDetectedConsecutive5xx, "outlier_detection.ejections_detected_consecutive_5xx", kCounter, false)            \
+  X(kOutlierDetectionEjectionsDetectedConsecutiveGatewayFailure, "outlier_detection.ejections_detected_consecutive_gateway_failure",      \
+    kCounter, false)                                                                                                                      \
+  X(kOutlierDetectionEjectionsDetectedConsecutiveLocalOriginFailure,                                                                      \
+    "outlier_detection.ejections_detected_consecutive_local_origin_failure", kCounter, false)                                             \
+  X(kOutlierDetectionEjectionsDetectedDegradation, "outlier_detection.ejections_detected_degradation", kCounter, false)                   \
+  X(kOutlierDetectionEjectionsDetectedFailurePercentage, "outlier_detection.ejections_detected_failure_percentage", kCounter, false)      \
+  X(kOutlierDetectionEjectionsDetectedLocalOriginFailurePercentage,                                                                       \
+    "outlier_detection.ejections_detected_local_origin_failure_percentage", kCounter, false)                                              \
+  X(kOutlierDetectionEjectionsDetectedLocalOriginSuccessRate, "outlier_detection.ejections_detected_local_origin_success_rate", kCounter, \
+    false)                                                                                                                                \
+  X(kOutlierDetectionEjectionsDetectedSuccessRate, "outlier_detection.ejections_detected_success_rate", kCounter, false)                  \
+  X(kOutlierDetectionEjectionsEnforcedConsecutive5xx, "outlier_detection.ejections_enforced_consecutive_5xx", kCounter, false)            \
+  X(kOutlierDetectionEjectionsEnforcedConsecutiveGatewayFailure, "outlier_detection.ejections_enforced_consecutive_gateway_failure",      \
+    kCounter, false)                                                                                                                      \
+  X(kOutlierDetectionEjectionsEnforcedConsecutiveLocalOriginFailure,                                                                      \
+    "outlier_detection.ejections_enforced_consecutive_local_origin_failure", kCounter, false)                                             \
+  X(kOutlierDetectionEjectionsEnforcedFailurePercentage, "outlier_detection.ejections_enforced_failure_percentage", kCounter, false)      \
+  X(kOutlierDetectionEjectionsEnforcedLocalOriginFailurePercentage,                                                                       \
+    "outlier_detection.ejections_enforced_local_origin_failure_percentage", kCounter, false)                                              \
+  X(kOutlierDetectionEjectionsEnforcedLocalOriginSuccessRate, "outlier_detection.ejections_enforced_local_origin_success_rate", kCounter, \
+    false)                                                                                                                                \
+  X(kOutlierDetectionEjectionsEnforcedSuccessRate, "outlier_detection.ejections_enforced_success_rate", kCounter, false)                  \
+  X(kOutlierDetectionEjectionsEnforcedTotal, "outlier_detection.ejections_enforced_total", kCounter, false)                               \
+  X(kOutlierDetectionEjectionsOverflow, "outlier_detection.ejections_overflow", kCounter, false)                                          \
+  X(kOutlierDetectionEjectionsSuccessRate, "outlier_detection.ejections_success_rate", kCounter, false)                                   \
+  X(kOutlierDetectionEjectionsTotal, "outlier_detection.ejections_total", kCounter, false)                                                \
+  X(kRetryOrShadowAbandoned, "retry_or_shadow_abandoned", kCounter, false)                                                                \
+  X(kUpstreamCxActive, "upstream_cx_active", kGauge, false)                                                                               \
+  X(kUpstreamCxConnectAttemptsExceeded, "upstream_cx_connect_attempts_exceeded", kCounter, false)                                         \
+  X(kUpstreamCxConnectFail, "upstream_cx_connect_fail", kCounter, false)                                                                  \
+  X(kUpstreamCxConnectTimeout, "upstream_cx_connect_timeout", kCounter, false)                                                            \
+  X(kUpstreamCxDestroy, "upstream_cx_destroy", kCounter, false)                                                                           \
+  X(kUpstreamCxDestroyLocal, "upstream_cx_destroy_local", kCounter, false)                                                                \
+  X(kUpstreamCxDestroyLocalWithActiveRq, "upstream_cx_destroy_local_with_active_rq", kCounter, false)                                     \
+  X(kUpstreamCxDestroyRemote, "upstream_cx_destroy_remote", kCounter, false)                                                              \
+  X(kUpstreamCxDestroyRemoteWithActiveRq, "upstream_cx_destroy_remote_with_active_rq", kCounter, false)                                   \
+  X(kUpstreamCxDestroyWithActiveRq, "upstream_cx_destroy_with_active_rq", kCounter, false)                                                \
+  X(kUpstreamCxHttp1Total, "upstream_cx_http1_total", kCounter, false)                                                                    \
+  X(kUpstreamCxHttp2Total, "upstream_cx_http2_total", kCounter, false)                                                                    \
+  X(kUpstreamCxIdleTimeout, "upstream_cx_idle_timeout", kCounter, false)                                                                  \
+  X(kUpstreamCxMaxDurationReached, "upstream_cx_max_duration_reached", kCounter, false)                                                   \
+  X(kUpstreamCxMaxRequests, "upstream_cx_max_requests", kCounter, false)                                                                  \
+  X(kUpstreamCxNoneHealthy, "upstream_cx_none_healthy", kCounter, false)                                                                  \
+  X(kUpstreamCxOverflow, "upstream_cx_overflow", kCounter, false)                                                                         \
+  X(kUpstreamCxPoolOverflow, "upstream_cx_pool_overflow", kCounter, false)                                                                \
+  X(kUpstreamCxPreconnectSkipped, "upstream_cx_preconnect_skipped", kCounter, false)                                                      \
+  X(kUpstreamCxProtocolError, "upstream_cx_protocol_error", kCounter, false)                                                              \
+  X(kUpstreamCxRxBytesBuffered, "upstream_cx_rx_bytes_buffered", kGauge, false)                                                           \
+  X(kUpstreamCxRxBytesTotal, "upstream_cx_rx_bytes_total", kCounter, false)                                                               \
+  X(kUpstreamCxTotal, "upstream_cx_total", kCounter, false)                                                                               \
+  X(kUpstreamCxTxBytesBuffered, "upstream_cx_tx_bytes_buffered", kGauge, false)                                                           \
+  X(kUpstreamCxTxBytesTotal, "upstream_cx_tx_bytes_total", kCounter, false)                                                               \
+  X(kUpstreamFlowControlBackedUpTotal, "upstream_flow_control_backed_up_total", kCounter, false)                                          \
+  X(kUpstreamFlowControlDrainedTotal, "upstream_flow_control_drained_total", kCounter, false)                                             \
+  X(kUpstreamFlowControlPausedReadingTotal, "upstream_flow_control_paused_reading_total", kCounter, false)                                \
+  X(kUpstreamFlowControlResumedReadingTotal, "upstream_flow_control_resumed_reading_total", kCounter, false)                              \
+  X(kUpstreamInternalRedirectFailedTotal, "upstream_internal_redirect_failed_total", kCounter, false)                                     \
+  X(kUpstreamInternalRedirectSucceededTotal, "upstream_internal_redirect_succeeded_total", kCounter, false)                               \
+  X(kUpstreamRqCodes, "upstream_rq_<code>", kCodes, false)                                                                                \
+  X(kUpstreamRq1xx, "upstream_rq_1xx", kCounter, true)                                                                                    \
+  X(kUpstreamRq2xx, "upstream_rq_2xx", kCounter, true)                                                                                    \
+  X(kUpstreamRq3xx, "upstream_rq_3xx", kCounter, true)                                                                                    \
+  X(kUpstreamRq4xx, "upstream_rq_4xx", kCounter, true)                                                                                    \
+  X(kUpstreamRq5xx, "upstream_rq_5xx", kCounter, true)                                                                                    \
+  X(kUpstreamRqActive, "upstream_rq_active", kGauge, false)                                                                               \
+  X(kUpstreamRqActiveOverflow, "upstream_rq_active_overflow", kCounter, false)                                                            \
+  X(kUpstreamRqCancelled, "upstream_rq_cancelled", kCounter, false)                                                                       \
+  X(kUpstreamRqCompleted, "upstream_rq_completed", kCounter, false)                                                                       \
+  X(kUpstreamRqMaintenanceMode, "upstream_rq_maintenance_mode", kCounter, false)                                                          \
+  X(kUpstreamRqMaxDurationReached, "upstream_rq_max_duration_reached", kCounter, false)                                                   \
+  X(kUpstreamRqPendingActive, "upstream_rq_pending_active", kGauge, false)                                                                \
+  X(kUpstreamRqPendingFailureEject, "upstream_rq_pending_failure_eject", kCounter, false)                                                 \
+  X(kUpstreamRqPendingOverflow, "upstream_rq_pending_overflow", kCounter, false)                                                          \
+  X(kUpstreamRqPendingTotal, "upstream_rq_pending_total", kCounter, false)                                                                \
+  X(kUpstreamRqPerTryIdleTimeout, "upstream_rq_per_try_idle_timeout", kCounter, false)                                                    \
+  X(kUpstreamRqPerTryTimeout, "upstream_rq_per_try_timeout", kCounter, false)                                                             \
+  X(kUpstreamRqRetry, "upstream_rq_retry", kCounter, false)                                                                               \
+  X(kUpstreamRqRetryBackoffExponential, "upstream_rq_retry_backoff_exponential", kCounter, false)                                         \
+  X(kUpstreamRqRetryBackoffRatelimited, "upstream_rq_retry_backoff_ratelimited", kCounter, false)                                         \
+  X(kUpstreamRqRetryLimitExceeded, "upstream_rq_retry_limit_exceeded", kCounter, false)                                                   \
+  X(kUpstreamRqRetryOverflow, "upstream_rq_retry_overflow", kCounter, false)                                                              \
+  X(kUpstreamRqRetrySuccess, "upstream_rq_retry_success", kCounter, false)                                                                \
+  X(kUpstreamRqRxReset, "upstream_rq_rx_reset", kCounter, false)                                                                          \
+  X(kUpstreamRqRxResetNoError, "upstream_rq_rx_reset_no_error", kCounter, false)                                                          \
+  X(kUpstreamRqTimeout, "upstream_rq_timeout", kCounter, false)                                                                           \
+  X(kUpstreamRqTotal, "upstream_rq_total", kCounter, false)                                                                               \
+  X(kUpstreamRqTxReset, "upstream_rq_tx_reset", kCounter, false)                                                                          \
+  X(kWarmingState, "warming_state", kGauge, false)                                                                                        \
+  X(kUpstreamCxConnectMs, "upstream_cx_connect_ms", kHistogram, false)                                                                    \
+  X(kUpstreamCxLengthMs, "upstream_cx_length_ms", kHistogram, false)                                                                      \
+  X(kUpstreamRqPerCx, "upstream_rq_per_cx", kHistogram, false)                                                                            \
+  X(kUpstreamRqTime, "upstream_rq_time", kHistogram, true)                                                                                \
   X(kUpdateNoRebuild, "update_no_rebuild", kCounter, false)
 WEFT_STAT_ENUM(ClusterStat, WEFT_CLUSTER_STATS)
 extern const Shape kClusterShape;  // "cluster"
 
 // cluster.<name>.circuit_breakers.<priority>.: only where a threshold has track_remaining.
-#define WEFT_REMAINING_STATS(X) \
-  X(kRemainingCx, "remaining_cx", kGauge, false) \
+#define WEFT_REMAINING_STATS(X)                            \
+  X(kRemainingCx, "remaining_cx", kGauge, false)           \
   X(kRemainingPending, "remaining_pending", kGauge, false) \
   X(kRemainingRetries, "remaining_retries", kGauge, false) \
   X(kRemainingRq, "remaining_rq", kGauge, false)
 WEFT_STAT_ENUM(RemainingStat, WEFT_REMAINING_STATS)
 extern const Shape kRemainingDefaultShape;  // "cluster.circuit_breakers.default"
-extern const Shape kRemainingHighShape;  // "cluster.circuit_breakers.high"
+extern const Shape kRemainingHighShape;     // "cluster.circuit_breakers.high"
 
 // http.<stat_prefix>.: one HTTP connection manager; the router counts here too.
-#define WEFT_HTTP_STATS(X) \
-  X(kDownstreamCxActive, "downstream_cx_active", kGauge, false) \
-  X(kDownstreamCxDelayedCloseTimeout, "downstream_cx_delayed_close_timeout", kCounter, false) \
-  X(kDownstreamCxDestroy, "downstream_cx_destroy", kCounter, false) \
-  X(kDownstreamCxDestroyActiveRq, "downstream_cx_destroy_active_rq", kCounter, false) \
-  X(kDownstreamCxDestroyLocal, "downstream_cx_destroy_local", kCounter, false) \
-  X(kDownstreamCxDestroyLocalActiveRq, "downstream_cx_destroy_local_active_rq", kCounter, false) \
-  X(kDownstreamCxDestroyRemote, "downstream_cx_destroy_remote", kCounter, false) \
-  X(kDownstreamCxDestroyRemoteActiveRq, "downstream_cx_destroy_remote_active_rq", kCounter, false) \
-  X(kDownstreamCxDrainClose, "downstream_cx_drain_close", kCounter, false) \
-  X(kDownstreamCxHttp1Active, "downstream_cx_http1_active", kGauge, false) \
-  X(kDownstreamCxHttp1SoftDrain, "downstream_cx_http1_soft_drain", kCounter, false) \
-  X(kDownstreamCxHttp1Total, "downstream_cx_http1_total", kCounter, false) \
-  X(kDownstreamCxHttp2Active, "downstream_cx_http2_active", kGauge, false) \
-  X(kDownstreamCxHttp2Total, "downstream_cx_http2_total", kCounter, false) \
-  X(kDownstreamCxIdleTimeout, "downstream_cx_idle_timeout", kCounter, false) \
-  X(kDownstreamCxMaxDurationReached, "downstream_cx_max_duration_reached", kCounter, false) \
-  X(kDownstreamCxMaxRequestsReached, "downstream_cx_max_requests_reached", kCounter, false) \
-  X(kDownstreamCxOverloadDisableKeepalive, "downstream_cx_overload_disable_keepalive", kCounter, false) \
-  X(kDownstreamCxProtocolError, "downstream_cx_protocol_error", kCounter, false) \
-  X(kDownstreamCxRxBytesBuffered, "downstream_cx_rx_bytes_buffered", kGauge, false) \
-  X(kDownstreamCxRxBytesTotal, "downstream_cx_rx_bytes_total", kCounter, false) \
-  X(kDownstreamCxSslActive, "downstream_cx_ssl_active", kGauge, false) \
-  X(kDownstreamCxSslTotal, "downstream_cx_ssl_total", kCounter, false) \
-  X(kDownstreamCxTotal, "downstream_cx_total", kCounter, false) \
-  X(kDownstreamCxTxBytesBuffered, "downstream_cx_tx_bytes_buffered", kGauge, false) \
-  X(kDownstreamCxTxBytesTotal, "downstream_cx_tx_bytes_total", kCounter, false) \
-  X(kDownstreamCxUpgradesActive, "downstream_cx_upgrades_active", kGauge, false) \
-  X(kDownstreamCxUpgradesTotal, "downstream_cx_upgrades_total", kCounter, false) \
-  X(kDownstreamFlowControlPausedReadingTotal, "downstream_flow_control_paused_reading_total", kCounter, false) \
+#define WEFT_HTTP_STATS(X)                                                                                       \
+  X(kDownstreamCxActive, "downstream_cx_active", kGauge, false)                                                  \
+  X(kDownstreamCxDelayedCloseTimeout, "downstream_cx_delayed_close_timeout", kCounter, false)                    \
+  X(kDownstreamCxDestroy, "downstream_cx_destroy", kCounter, false)                                              \
+  X(kDownstreamCxDestroyActiveRq, "downstream_cx_destroy_active_rq", kCounter, false)                            \
+  X(kDownstreamCxDestroyLocal, "downstream_cx_destroy_local", kCounter, false)                                   \
+  X(kDownstreamCxDestroyLocalActiveRq, "downstream_cx_destroy_local_active_rq", kCounter, false)                 \
+  X(kDownstreamCxDestroyRemote, "downstream_cx_destroy_remote", kCounter, false)                                 \
+  X(kDownstreamCxDestroyRemoteActiveRq, "downstream_cx_destroy_remote_active_rq", kCounter, false)               \
+  X(kDownstreamCxDrainClose, "downstream_cx_drain_close", kCounter, false)                                       \
+  X(kDownstreamCxHttp1Active, "downstream_cx_http1_active", kGauge, false)                                       \
+  X(kDownstreamCxHttp1SoftDrain, "downstream_cx_http1_soft_drain", kCounter, false)                              \
+  X(kDownstreamCxHttp1Total, "downstream_cx_http1_total", kCounter, false)                                       \
+  X(kDownstreamCxHttp2Active, "downstream_cx_http2_active", kGauge, false)                                       \
+  X(kDownstreamCxHttp2Total, "downstream_cx_http2_total", kCounter, false)                                       \
+  X(kDownstreamCxIdleTimeout, "downstream_cx_idle_timeout", kCounter, false)                                     \
+  X(kDownstreamCxMaxDurationReached, "downstream_cx_max_duration_reached", kCounter, false)                      \
+  X(kDownstreamCxMaxRequestsReached, "downstream_cx_max_requests_reached", kCounter, false)                      \
+  X(kDownstreamCxOverloadDisableKeepalive, "downstream_cx_overload_disable_keepalive", kCounter, false)          \
+  X(kDownstreamCxProtocolError, "downstream_cx_protocol_error", kCounter, false)                                 \
+  X(kDownstreamCxRxBytesBuffered, "downstream_cx_rx_bytes_buffered", kGauge, false)                              \
+  X(kDownstreamCxRxBytesTotal, "downstream_cx_rx_bytes_total", kCounter, false)                                  \
+  X(kDownstreamCxSslActive, "downstream_cx_ssl_active", kGauge, false)                                           \
+  X(kDownstreamCxSslTotal, "downstream_cx_ssl_total", kCounter, false)                                           \
+  X(kDownstreamCxTotal, "downstream_cx_total", kCounter, false)                                                  \
+  X(kDownstreamCxTxBytesBuffered, "downstream_cx_tx_bytes_buffered", kGauge, false)                              \
+  X(kDownstreamCxTxBytesTotal, "downstream_cx_tx_bytes_total", kCounter, false)                                  \
+  X(kDownstreamCxUpgradesActive, "downstream_cx_upgrades_active", kGauge, false)                                 \
+  X(kDownstreamCxUpgradesTotal, "downstream_cx_upgrades_total", kCounter, false)                                 \
+  X(kDownstreamFlowControlPausedReadingTotal, "downstream_flow_control_paused_reading_total", kCounter, false)   \
   X(kDownstreamFlowControlResumedReadingTotal, "downstream_flow_control_resumed_reading_total", kCounter, false) \
-  X(kDownstreamRq1xx, "downstream_rq_1xx", kCounter, false) \
-  X(kDownstreamRq2xx, "downstream_rq_2xx", kCounter, false) \
-  X(kDownstreamRq3xx, "downstream_rq_3xx", kCounter, false) \
-  X(kDownstreamRq4xx, "downstream_rq_4xx", kCounter, false) \
-  X(kDownstreamRq5xx, "downstream_rq_5xx", kCounter, false) \
-  X(kDownstreamRqActive, "downstream_rq_active", kGauge, false) \
-  X(kDownstreamRqCompleted, "downstream_rq_completed", kCounter, false) \
-  X(kDownstreamRqFailedPathNormalization, "downstream_rq_failed_path_normalization", kCounter, false) \
-  X(kDownstreamRqHeaderTimeout, "downstream_rq_header_timeout", kCounter, false) \
-  X(kDownstreamRqHttp1Total, "downstream_rq_http1_total", kCounter, false) \
-  X(kDownstreamRqHttp2Total, "downstream_rq_http2_total", kCounter, false) \
-  X(kDownstreamRqIdleTimeout, "downstream_rq_idle_timeout", kCounter, false) \
-  X(kDownstreamRqMaxDurationReached, "downstream_rq_max_duration_reached", kCounter, false) \
-  X(kDownstreamRqNonRelativePath, "downstream_rq_non_relative_path", kCounter, false) \
-  X(kDownstreamRqOverloadClose, "downstream_rq_overload_close", kCounter, false) \
+  X(kDownstreamRq1xx, "downstream_rq_1xx", kCounter, false)                                                      \
+  X(kDownstreamRq2xx, "downstream_rq_2xx", kCounter, false)                                                      \
+  X(kDownstreamRq3xx, "downstream_rq_3xx", kCounter, false)                                                      \
+  X(kDownstreamRq4xx, "downstream_rq_4xx", kCounter, false)                                                      \
+  X(kDownstreamRq5xx, "downstream_rq_5xx", kCounter, false)                                                      \
+  X(kDownstreamRqActive, "downstream_rq_active", kGauge, false)                                                  \
+  X(kDownstreamRqCompleted, "downstream_rq_completed", kCounter, false)                                          \
+  X(kDownstreamRqFailedPathNormalization, "downstream_rq_failed_path_normalization", kCounter, false)            \
+  X(kDownstreamRqHeaderTimeout, "downstream_rq_header_timeout", kCounter, false)                                 \
+  X(kDownstreamRqHttp1Total, "downstream_rq_http1_total", kCounter, false)                                       \
+  X(kDownstreamRqHttp2Total, "downstream_rq_http2_total", kCounter, false)                                       \
+  X(kDownstreamRqIdleTimeout, "downstream_rq_idle_timeout", kCounter, false)                                     \
+  X(kDownstreamRqMaxDurationReached, "downstream_rq_max_duration_reached", kCounter, false)                      \
+  X(kDownstreamRqNonRelativePath, "downstream_rq_non_relative_path", kCounter, false)                            \
+  X(kDownstreamRqOverloadClose, "downstream_rq_overload_close", kCounter, false)                                 \
   X(kDownstreamRqRedirectedWithNormalizedPath, "downstream_rq_redirected_with_normalized_path", kCounter, false) \
-  X(kDownstreamRqRejectedViaIpDetection, "downstream_rq_rejected_via_ip_detection", kCounter, false) \
-  X(kDownstreamRqResponseBeforeRqComplete, "downstream_rq_response_before_rq_complete", kCounter, false) \
-  X(kDownstreamRqRxReset, "downstream_rq_rx_reset", kCounter, false) \
-  X(kDownstreamRqTimeout, "downstream_rq_timeout", kCounter, false) \
-  X(kDownstreamRqTooLarge, "downstream_rq_too_large", kCounter, false) \
-  X(kDownstreamRqTooManyPrematureResets, "downstream_rq_too_many_premature_resets", kCounter, false) \
-  X(kDownstreamRqTotal, "downstream_rq_total", kCounter, false) \
-  X(kDownstreamRqTxReset, "downstream_rq_tx_reset", kCounter, false) \
-  X(kDownstreamRqWsOnNonWsRoute, "downstream_rq_ws_on_non_ws_route", kCounter, false) \
-  X(kNoCluster, "no_cluster", kCounter, false) \
-  X(kNoRoute, "no_route", kCounter, false) \
-  X(kRqDirectResponse, "rq_direct_response", kCounter, false) \
-  X(kRqOverloadLocalReply, "rq_overload_local_reply", kCounter, false) \
-  X(kRqRedirect, "rq_redirect", kCounter, false) \
-  X(kRqResetAfterDownstreamResponseStarted, "rq_reset_after_downstream_response_started", kCounter, false) \
-  X(kRqTotal, "rq_total", kCounter, false) \
-  X(kRsTooLarge, "rs_too_large", kCounter, false) \
-  X(kDownstreamCxLengthMs, "downstream_cx_length_ms", kHistogram, false) \
+  X(kDownstreamRqRejectedViaIpDetection, "downstream_rq_rejected_via_ip_detection", kCounter, false)             \
+  X(kDownstreamRqResponseBeforeRqComplete, "downstream_rq_response_before_rq_complete", kCounter, false)         \
+  X(kDownstreamRqRxReset, "downstream_rq_rx_reset", kCounter, false)                                             \
+  X(kDownstreamRqTimeout, "downstream_rq_timeout", kCounter, false)                                              \
+  X(kDownstreamRqTooLarge, "downstream_rq_too_large", kCounter, false)                                           \
+  X(kDownstreamRqTooManyPrematureResets, "downstream_rq_too_many_premature_resets", kCounter, false)             \
+  X(kDownstreamRqTotal, "downstream_rq_total", kCounter, false)                                                  \
+  X(kDownstreamRqTxReset, "downstream_rq_tx_reset", kCounter, false)                                             \
+  X(kDownstreamRqWsOnNonWsRoute, "downstream_rq_ws_on_non_ws_route", kCounter, false)                            \
+  X(kNoCluster, "no_cluster", kCounter, false)                                                                   \
+  X(kNoRoute, "no_route", kCounter, false)                                                                       \
+  X(kRqDirectResponse, "rq_direct_response", kCounter, false)                                                    \
+  X(kRqOverloadLocalReply, "rq_overload_local_reply", kCounter, false)                                           \
+  X(kRqRedirect, "rq_redirect", kCounter, false)                                                                 \
+  X(kRqResetAfterDownstreamResponseStarted, "rq_reset_after_downstream_response_started", kCounter, false)       \
+  X(kRqTotal, "rq_total", kCounter, false)                                                                       \
+  X(kRsTooLarge, "rs_too_large", kCounter, false)                                                                \
+  X(kDownstreamCxLengthMs, "downstream_cx_length_ms", kHistogram, false)                                         \
   X(kDownstreamRqTime, "downstream_rq_time", kHistogram, false)
 WEFT_STAT_ENUM(HttpStat, WEFT_HTTP_STATS)
 extern const Shape kHttpShape;  // "http"
 
 // http.<stat_prefix>.fault.: the fault filter.
-#define WEFT_FAULT_STATS(X) \
+#define WEFT_FAULT_STATS(X)                              \
   X(kAbortsInjected, "aborts_injected", kCounter, false) \
-  X(kActiveFaults, "active_faults", kGauge, false) \
+  X(kActiveFaults, "active_faults", kGauge, false)       \
   X(kDelaysInjected, "delays_injected", kCounter, false) \
   X(kFaultsOverflow, "faults_overflow", kCounter, false) \
   X(kResponseRlInjected, "response_rl_injected", kCounter, false)
@@ -238,58 +246,58 @@ WEFT_STAT_ENUM(FaultStat, WEFT_FAULT_STATS)
 extern const Shape kFaultShape;  // "http.fault"
 
 // http.<stat_prefix>.ext_authz.: the external authorization filter (and cluster.<name>.ext_authz. of the route's cluster).
-#define WEFT_EXT_AUTHZ_STATS(X) \
-  X(kDenied, "denied", kCounter, false) \
-  X(kDisabled, "disabled", kCounter, false) \
-  X(kError, "error", kCounter, false) \
+#define WEFT_EXT_AUTHZ_STATS(X)                                   \
+  X(kDenied, "denied", kCounter, false)                           \
+  X(kDisabled, "disabled", kCounter, false)                       \
+  X(kError, "error", kCounter, false)                             \
   X(kFailureModeAllowed, "failure_mode_allowed", kCounter, false) \
-  X(kInvalid, "invalid", kCounter, false) \
-  X(kOk, "ok", kCounter, false) \
+  X(kInvalid, "invalid", kCounter, false)                         \
+  X(kOk, "ok", kCounter, false)                                   \
   X(kTimeout, "timeout", kCounter, false)
 WEFT_STAT_ENUM(ExtAuthzStat, WEFT_EXT_AUTHZ_STATS)
-extern const Shape kExtAuthzShape;  // "http.ext_authz"
+extern const Shape kExtAuthzShape;         // "http.ext_authz"
 extern const Shape kClusterExtAuthzShape;  // "cluster.ext_authz"
 
 // http.<stat_prefix>.compressor.<library>.gzip.[request.|response.]: the compressor filter.
-#define WEFT_COMPRESSOR_STATS(X) \
-  X(kCompressed, "compressed", kCounter, false) \
-  X(kContentLengthTooSmall, "content_length_too_small", kCounter, false) \
+#define WEFT_COMPRESSOR_STATS(X)                                                      \
+  X(kCompressed, "compressed", kCounter, false)                                       \
+  X(kContentLengthTooSmall, "content_length_too_small", kCounter, false)              \
   X(kHeaderCompressorOvershadowed, "header_compressor_overshadowed", kCounter, false) \
-  X(kHeaderCompressorUsed, "header_compressor_used", kCounter, false) \
-  X(kHeaderGzip, "header_gzip", kCounter, false) \
-  X(kHeaderIdentity, "header_identity", kCounter, false) \
-  X(kHeaderNotValid, "header_not_valid", kCounter, false) \
-  X(kHeaderWildcard, "header_wildcard", kCounter, false) \
-  X(kNoAcceptHeader, "no_accept_header", kCounter, false) \
-  X(kNotCompressed, "not_compressed", kCounter, false) \
-  X(kNotCompressedEtag, "not_compressed_etag", kCounter, false) \
-  X(kTotalCompressedBytes, "total_compressed_bytes", kCounter, false) \
+  X(kHeaderCompressorUsed, "header_compressor_used", kCounter, false)                 \
+  X(kHeaderGzip, "header_gzip", kCounter, false)                                      \
+  X(kHeaderIdentity, "header_identity", kCounter, false)                              \
+  X(kHeaderNotValid, "header_not_valid", kCounter, false)                             \
+  X(kHeaderWildcard, "header_wildcard", kCounter, false)                              \
+  X(kNoAcceptHeader, "no_accept_header", kCounter, false)                             \
+  X(kNotCompressed, "not_compressed", kCounter, false)                                \
+  X(kNotCompressedEtag, "not_compressed_etag", kCounter, false)                       \
+  X(kTotalCompressedBytes, "total_compressed_bytes", kCounter, false)                 \
   X(kTotalUncompressedBytes, "total_uncompressed_bytes", kCounter, false)
 WEFT_STAT_ENUM(CompressorStat, WEFT_COMPRESSOR_STATS)
 extern const Shape kCompressorShape;  // "http.compressor"
 
 // listener.<address>.: one listening address.
-#define WEFT_LISTENER_STATS(X) \
-  X(kDownstreamCxActive, "downstream_cx_active", kGauge, false) \
-  X(kDownstreamCxDestroy, "downstream_cx_destroy", kCounter, false) \
-  X(kDownstreamCxOverflow, "downstream_cx_overflow", kCounter, false) \
-  X(kDownstreamCxOverloadReject, "downstream_cx_overload_reject", kCounter, false) \
-  X(kDownstreamCxTotal, "downstream_cx_total", kCounter, false) \
+#define WEFT_LISTENER_STATS(X)                                                                                     \
+  X(kDownstreamCxActive, "downstream_cx_active", kGauge, false)                                                    \
+  X(kDownstreamCxDestroy, "downstream_cx_destroy", kCounter, false)                                                \
+  X(kDownstreamCxOverflow, "downstream_cx_overflow", kCounter, false)                                              \
+  X(kDownstreamCxOverloadReject, "downstream_cx_overload_reject", kCounter, false)                                 \
+  X(kDownstreamCxTotal, "downstream_cx_total", kCounter, false)                                                    \
   X(kDownstreamCxTransportSocketConnectTimeout, "downstream_cx_transport_socket_connect_timeout", kCounter, false) \
-  X(kDownstreamGlobalCxOverflow, "downstream_global_cx_overflow", kCounter, false) \
-  X(kDownstreamListenerFilterError, "downstream_listener_filter_error", kCounter, false) \
-  X(kDownstreamListenerFilterRemoteClose, "downstream_listener_filter_remote_close", kCounter, false) \
-  X(kDownstreamPreCxActive, "downstream_pre_cx_active", kGauge, false) \
-  X(kDownstreamPreCxTimeout, "downstream_pre_cx_timeout", kCounter, false) \
-  X(kNoFilterChainMatch, "no_filter_chain_match", kCounter, false) \
-  X(kConnectionsAcceptedPerSocketEvent, "connections_accepted_per_socket_event", kHistogram, false) \
+  X(kDownstreamGlobalCxOverflow, "downstream_global_cx_overflow", kCounter, false)                                 \
+  X(kDownstreamListenerFilterError, "downstream_listener_filter_error", kCounter, false)                           \
+  X(kDownstreamListenerFilterRemoteClose, "downstream_listener_filter_remote_close", kCounter, false)              \
+  X(kDownstreamPreCxActive, "downstream_pre_cx_active", kGauge, false)                                             \
+  X(kDownstreamPreCxTimeout, "downstream_pre_cx_timeout", kCounter, false)                                         \
+  X(kNoFilterChainMatch, "no_filter_chain_match", kCounter, false)                                                 \
+  X(kConnectionsAcceptedPerSocketEvent, "connections_accepted_per_socket_event", kHistogram, false)                \
   X(kDownstreamCxLengthMs, "downstream_cx_length_ms", kHistogram, false)
 WEFT_STAT_ENUM(ListenerStat, WEFT_LISTENER_STATS)
-extern const Shape kListenerShape;  // "listener"
+extern const Shape kListenerShape;       // "listener"
 extern const Shape kListenerAdminShape;  // "listener.admin"
 
 // listener.<address>.http.<stat_prefix>.: answers of a connection manager, by listener.
-#define WEFT_LISTENER_HTTP_STATS(X) \
+#define WEFT_LISTENER_HTTP_STATS(X)                         \
   X(kDownstreamRq1xx, "downstream_rq_1xx", kCounter, false) \
   X(kDownstreamRq2xx, "downstream_rq_2xx", kCounter, false) \
   X(kDownstreamRq3xx, "downstream_rq_3xx", kCounter, false) \
@@ -297,103 +305,103 @@ extern const Shape kListenerAdminShape;  // "listener.admin"
   X(kDownstreamRq5xx, "downstream_rq_5xx", kCounter, false) \
   X(kDownstreamRqCompleted, "downstream_rq_completed", kCounter, false)
 WEFT_STAT_ENUM(ListenerHttpStat, WEFT_LISTENER_HTTP_STATS)
-extern const Shape kListenerHttpShape;  // "listener.http"
+extern const Shape kListenerHttpShape;       // "listener.http"
 extern const Shape kListenerAdminHttpShape;  // "listener.admin.http"
 
 // listener.<address>.worker_<n>.: connections by worker.
-#define WEFT_LISTENER_WORKER_STATS(X) \
+#define WEFT_LISTENER_WORKER_STATS(X)                           \
   X(kDownstreamCxActive, "downstream_cx_active", kGauge, false) \
   X(kDownstreamCxTotal, "downstream_cx_total", kCounter, false)
 WEFT_STAT_ENUM(ListenerWorkerStat, WEFT_LISTENER_WORKER_STATS)
 extern const Shape kListenerWorkerShape;  // "listener.worker"
 
 // tcp.<stat_prefix>.: one tcp_proxy.
-#define WEFT_TCP_STATS(X) \
-  X(kDownstreamCxDrainClose, "downstream_cx_drain_close", kCounter, false) \
-  X(kDownstreamCxNoRoute, "downstream_cx_no_route", kCounter, false) \
-  X(kDownstreamCxOverloadClose, "downstream_cx_overload_close", kCounter, false) \
-  X(kDownstreamCxRxBytesBuffered, "downstream_cx_rx_bytes_buffered", kGauge, false) \
-  X(kDownstreamCxRxBytesTotal, "downstream_cx_rx_bytes_total", kCounter, false) \
-  X(kDownstreamCxTotal, "downstream_cx_total", kCounter, false) \
-  X(kDownstreamCxTxBytesBuffered, "downstream_cx_tx_bytes_buffered", kGauge, false) \
-  X(kDownstreamCxTxBytesTotal, "downstream_cx_tx_bytes_total", kCounter, false) \
-  X(kDownstreamFlowControlPausedReadingTotal, "downstream_flow_control_paused_reading_total", kCounter, false) \
+#define WEFT_TCP_STATS(X)                                                                                        \
+  X(kDownstreamCxDrainClose, "downstream_cx_drain_close", kCounter, false)                                       \
+  X(kDownstreamCxNoRoute, "downstream_cx_no_route", kCounter, false)                                             \
+  X(kDownstreamCxOverloadClose, "downstream_cx_overload_close", kCounter, false)                                 \
+  X(kDownstreamCxRxBytesBuffered, "downstream_cx_rx_bytes_buffered", kGauge, false)                              \
+  X(kDownstreamCxRxBytesTotal, "downstream_cx_rx_bytes_total", kCounter, false)                                  \
+  X(kDownstreamCxTotal, "downstream_cx_total", kCounter, false)                                                  \
+  X(kDownstreamCxTxBytesBuffered, "downstream_cx_tx_bytes_buffered", kGauge, false)                              \
+  X(kDownstreamCxTxBytesTotal, "downstream_cx_tx_bytes_total", kCounter, false)                                  \
+  X(kDownstreamFlowControlPausedReadingTotal, "downstream_flow_control_paused_reading_total", kCounter, false)   \
   X(kDownstreamFlowControlResumedReadingTotal, "downstream_flow_control_resumed_reading_total", kCounter, false) \
-  X(kIdleTimeout, "idle_timeout", kCounter, false) \
-  X(kMaxDownstreamConnectionDuration, "max_downstream_connection_duration", kCounter, false) \
-  X(kRouteDelayedTotal, "route_delayed_total", kCounter, false) \
-  X(kUpstreamFlushActive, "upstream_flush_active", kGauge, false) \
+  X(kIdleTimeout, "idle_timeout", kCounter, false)                                                               \
+  X(kMaxDownstreamConnectionDuration, "max_downstream_connection_duration", kCounter, false)                     \
+  X(kRouteDelayedTotal, "route_delayed_total", kCounter, false)                                                  \
+  X(kUpstreamFlushActive, "upstream_flush_active", kGauge, false)                                                \
   X(kUpstreamFlushTotal, "upstream_flush_total", kCounter, false)
 WEFT_STAT_ENUM(TcpStat, WEFT_TCP_STATS)
 extern const Shape kTcpShape;  // "tcp"
 
 // server.: the process.
-#define WEFT_SERVER_STATS(X) \
-  X(kConcurrency, "concurrency", kGauge, false) \
-  X(kDaysUntilFirstCertExpiring, "days_until_first_cert_expiring", kGauge, false) \
-  X(kDynamicUnknownFields, "dynamic_unknown_fields", kCounter, false) \
-  X(kEnvoyBugFailures, "envoy_bug_failures", kCounter, false) \
-  X(kHotRestartEpoch, "hot_restart_epoch", kGauge, false) \
-  X(kLive, "live", kGauge, false) \
-  X(kMemoryAllocated, "memory_allocated", kGauge, false) \
-  X(kMemoryHeapSize, "memory_heap_size", kGauge, false) \
-  X(kMemoryPhysicalSize, "memory_physical_size", kGauge, false) \
-  X(kParentConnections, "parent_connections", kGauge, false) \
+#define WEFT_SERVER_STATS(X)                                                                             \
+  X(kConcurrency, "concurrency", kGauge, false)                                                          \
+  X(kDaysUntilFirstCertExpiring, "days_until_first_cert_expiring", kGauge, false)                        \
+  X(kDynamicUnknownFields, "dynamic_unknown_fields", kCounter, false)                                    \
+  X(kEnvoyBugFailures, "envoy_bug_failures", kCounter, false)                                            \
+  X(kHotRestartEpoch, "hot_restart_epoch", kGauge, false)                                                \
+  X(kLive, "live", kGauge, false)                                                                        \
+  X(kMemoryAllocated, "memory_allocated", kGauge, false)                                                 \
+  X(kMemoryHeapSize, "memory_heap_size", kGauge, false)                                                  \
+  X(kMemoryPhysicalSize, "memory_physical_size", kGauge, false)                                          \
+  X(kParentConnections, "parent_connections", kGauge, false)                                             \
   X(kSecondsUntilFirstOcspResponseExpiring, "seconds_until_first_ocsp_response_expiring", kGauge, false) \
-  X(kState, "state", kGauge, false) \
-  X(kStaticUnknownFields, "static_unknown_fields", kCounter, false) \
-  X(kTotalConnections, "total_connections", kGauge, false) \
-  X(kUptime, "uptime", kGauge, false) \
-  X(kVersion, "version", kGauge, false) \
-  X(kWipProtos, "wip_protos", kCounter, false) \
-  X(kInitializationTimeMs, "initialization_time_ms", kHistogram, false) \
+  X(kState, "state", kGauge, false)                                                                      \
+  X(kStaticUnknownFields, "static_unknown_fields", kCounter, false)                                      \
+  X(kTotalConnections, "total_connections", kGauge, false)                                               \
+  X(kUptime, "uptime", kGauge, false)                                                                    \
+  X(kVersion, "version", kGauge, false)                                                                  \
+  X(kWipProtos, "wip_protos", kCounter, false)                                                           \
+  X(kInitializationTimeMs, "initialization_time_ms", kHistogram, false)                                  \
   X(kDroppedStatFlushes, "dropped_stat_flushes", kCounter, false)
 WEFT_STAT_ENUM(ServerStat, WEFT_SERVER_STATS)
 extern const Shape kServerShape;  // "server"
 
 // listener_manager.: what became of listeners.
-#define WEFT_LISTENER_MANAGER_STATS(X) \
-  X(kListenerAdded, "listener_added", kCounter, false) \
-  X(kListenerCreateFailure, "listener_create_failure", kCounter, false) \
-  X(kListenerCreateSuccess, "listener_create_success", kCounter, false) \
-  X(kListenerInPlaceUpdated, "listener_in_place_updated", kCounter, false) \
-  X(kListenerModified, "listener_modified", kCounter, false) \
-  X(kListenerRemoved, "listener_removed", kCounter, false) \
-  X(kListenerStopped, "listener_stopped", kCounter, false) \
+#define WEFT_LISTENER_MANAGER_STATS(X)                                         \
+  X(kListenerAdded, "listener_added", kCounter, false)                         \
+  X(kListenerCreateFailure, "listener_create_failure", kCounter, false)        \
+  X(kListenerCreateSuccess, "listener_create_success", kCounter, false)        \
+  X(kListenerInPlaceUpdated, "listener_in_place_updated", kCounter, false)     \
+  X(kListenerModified, "listener_modified", kCounter, false)                   \
+  X(kListenerRemoved, "listener_removed", kCounter, false)                     \
+  X(kListenerStopped, "listener_stopped", kCounter, false)                     \
   X(kTotalFilterChainsDraining, "total_filter_chains_draining", kGauge, false) \
-  X(kTotalListenersActive, "total_listeners_active", kGauge, false) \
-  X(kTotalListenersDraining, "total_listeners_draining", kGauge, false) \
-  X(kTotalListenersWarming, "total_listeners_warming", kGauge, false) \
-  X(kWorkersPinned, "workers_pinned", kCounter, false) \
+  X(kTotalListenersActive, "total_listeners_active", kGauge, false)            \
+  X(kTotalListenersDraining, "total_listeners_draining", kGauge, false)        \
+  X(kTotalListenersWarming, "total_listeners_warming", kGauge, false)          \
+  X(kWorkersPinned, "workers_pinned", kCounter, false)                         \
   X(kWorkersStarted, "workers_started", kGauge, false)
 WEFT_STAT_ENUM(ListenerManagerStat, WEFT_LISTENER_MANAGER_STATS)
 extern const Shape kListenerManagerShape;  // "listener_manager"
 
 // cluster_manager.: what became of clusters.
-#define WEFT_CLUSTER_MANAGER_STATS(X) \
-  X(kActiveClusters, "active_clusters", kGauge, false) \
-  X(kClusterAdded, "cluster_added", kCounter, false) \
-  X(kClusterModified, "cluster_modified", kCounter, false) \
-  X(kClusterRemoved, "cluster_removed", kCounter, false) \
-  X(kClusterUpdated, "cluster_updated", kCounter, false) \
-  X(kClusterUpdatedViaMerge, "cluster_updated_via_merge", kCounter, false) \
-  X(kUpdateMergeCancelled, "update_merge_cancelled", kCounter, false) \
+#define WEFT_CLUSTER_MANAGER_STATS(X)                                       \
+  X(kActiveClusters, "active_clusters", kGauge, false)                      \
+  X(kClusterAdded, "cluster_added", kCounter, false)                        \
+  X(kClusterModified, "cluster_modified", kCounter, false)                  \
+  X(kClusterRemoved, "cluster_removed", kCounter, false)                    \
+  X(kClusterUpdated, "cluster_updated", kCounter, false)                    \
+  X(kClusterUpdatedViaMerge, "cluster_updated_via_merge", kCounter, false)  \
+  X(kUpdateMergeCancelled, "update_merge_cancelled", kCounter, false)       \
   X(kUpdateOutOfMergeWindow, "update_out_of_merge_window", kCounter, false) \
   X(kWarmingClusters, "warming_clusters", kGauge, false)
 WEFT_STAT_ENUM(ClusterManagerStat, WEFT_CLUSTER_MANAGER_STATS)
 extern const Shape kClusterManagerShape;  // "cluster_manager"
 
 // One xDS subscription: cluster_manager.cds., listener_manager.lds., http.<stat_prefix>.rds.<name>., cluster.<name>. (EDS).
-#define WEFT_SUBSCRIPTION_STATS(X) \
+#define WEFT_SUBSCRIPTION_STATS(X)                            \
   X(kInitFetchTimeout, "init_fetch_timeout", kCounter, false) \
-  X(kUpdateAttempt, "update_attempt", kCounter, false) \
-  X(kUpdateDuration, "update_duration", kHistogram, false) \
-  X(kUpdateEmpty, "update_empty", kCounter, false) \
-  X(kUpdateFailure, "update_failure", kCounter, false) \
-  X(kUpdateRejected, "update_rejected", kCounter, false) \
-  X(kUpdateSuccess, "update_success", kCounter, false) \
-  X(kUpdateTime, "update_time", kGauge, false) \
-  X(kVersion, "version", kGauge, false) \
+  X(kUpdateAttempt, "update_attempt", kCounter, false)        \
+  X(kUpdateDuration, "update_duration", kHistogram, false)    \
+  X(kUpdateEmpty, "update_empty", kCounter, false)            \
+  X(kUpdateFailure, "update_failure", kCounter, false)        \
+  X(kUpdateRejected, "update_rejected", kCounter, false)      \
+  X(kUpdateSuccess, "update_success", kCounter, false)        \
+  X(kUpdateTime, "update_time", kGauge, false)                \
+  X(kVersion, "version", kGauge, false)                       \
   X(kVersionText, "version_text", kText, false)
 WEFT_STAT_ENUM(SubscriptionStat, WEFT_SUBSCRIPTION_STATS)
 extern const Shape kCdsShape;  // "cluster_manager.cds"
@@ -402,7 +410,7 @@ extern const Shape kRdsShape;  // "http.rds"
 extern const Shape kEdsShape;  // "cluster"
 
 // http.<stat_prefix>.rds.<name>. and cluster_manager.cds.: beside the subscription.
-#define WEFT_RDS_STATS(X) \
+#define WEFT_RDS_STATS(X)                            \
   X(kConfigReload, "config_reload", kCounter, false) \
   X(kConfigReloadTimeMs, "config_reload_time_ms", kGauge, false)
 WEFT_STAT_ENUM(RdsStat, WEFT_RDS_STATS)
@@ -410,35 +418,35 @@ extern const Shape kRdsReloadShape;  // "http.rds"
 extern const Shape kCdsReloadShape;  // "cluster_manager.cds"
 
 // control_plane.: the ADS stream.
-#define WEFT_CONTROL_PLANE_STATS(X) \
-  X(kConnectedState, "connected_state", kGauge, false) \
-  X(kIdentifier, "identifier", kText, false) \
+#define WEFT_CONTROL_PLANE_STATS(X)                      \
+  X(kConnectedState, "connected_state", kGauge, false)   \
+  X(kIdentifier, "identifier", kText, false)             \
   X(kPendingRequests, "pending_requests", kGauge, false) \
   X(kRateLimitEnforced, "rate_limit_enforced", kCounter, false)
 WEFT_STAT_ENUM(ControlPlaneStat, WEFT_CONTROL_PLANE_STATS)
 extern const Shape kControlPlaneShape;  // "control_plane"
 
 // runtime.: the static layers.
-#define WEFT_RUNTIME_STATS(X) \
-  X(kAdminOverridesActive, "admin_overrides_active", kGauge, false) \
+#define WEFT_RUNTIME_STATS(X)                                                                              \
+  X(kAdminOverridesActive, "admin_overrides_active", kGauge, false)                                        \
   X(kDeprecatedFeatureSeenSinceProcessStart, "deprecated_feature_seen_since_process_start", kGauge, false) \
-  X(kDeprecatedFeatureUse, "deprecated_feature_use", kCounter, false) \
-  X(kLoadError, "load_error", kCounter, false) \
-  X(kLoadSuccess, "load_success", kCounter, false) \
-  X(kNumKeys, "num_keys", kGauge, false) \
-  X(kNumLayers, "num_layers", kGauge, false) \
-  X(kOverrideDirExists, "override_dir_exists", kCounter, false) \
+  X(kDeprecatedFeatureUse, "deprecated_feature_use", kCounter, false)                                      \
+  X(kLoadError, "load_error", kCounter, false)                                                             \
+  X(kLoadSuccess, "load_success", kCounter, false)                                                         \
+  X(kNumKeys, "num_keys", kGauge, false)                                                                   \
+  X(kNumLayers, "num_layers", kGauge, false)                                                               \
+  X(kOverrideDirExists, "override_dir_exists", kCounter, false)                                            \
   X(kOverrideDirNotExists, "override_dir_not_exists", kCounter, false)
 WEFT_STAT_ENUM(RuntimeStat, WEFT_RUNTIME_STATS)
 extern const Shape kRuntimeShape;  // "runtime"
 
 // filesystem.: files that are written behind, access logs above all.
-#define WEFT_FILESYSTEM_STATS(X) \
+#define WEFT_FILESYSTEM_STATS(X)                          \
   X(kFlushedByTimer, "flushed_by_timer", kCounter, false) \
-  X(kReopenFailed, "reopen_failed", kCounter, false) \
-  X(kWriteBuffered, "write_buffered", kCounter, false) \
-  X(kWriteCompleted, "write_completed", kCounter, false) \
-  X(kWriteFailed, "write_failed", kCounter, false) \
+  X(kReopenFailed, "reopen_failed", kCounter, false)      \
+  X(kWriteBuffered, "write_buffered", kCounter, false)    \
+  X(kWriteCompleted, "write_completed", kCounter, false)  \
+  X(kWriteFailed, "write_failed", kCounter, false)        \
   X(kWriteTotalBuffered, "write_total_buffered", kGauge, false)
 WEFT_STAT_ENUM(FilesystemStat, WEFT_FILESYSTEM_STATS)
 extern const Shape kFilesystemShape;  // "filesystem"

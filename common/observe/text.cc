@@ -18,12 +18,12 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 // One metric to print.
 struct Line {
-  std::string name;           // "cluster.x.upstream_rq_200"
+  std::string name;  // "cluster.x.upstream_rq_200"
   const Scope* scope;
   unsigned metric;
-  Kind kind;                  // never kCodes
+  Kind kind;  // never kCodes
   int64_t value = 0;
-  int status = 0;             // of a code counter
+  int status = 0;  // of a code counter
   bool used = false;
 };
 
@@ -259,8 +259,10 @@ std::string print_json(const std::vector<Line>& lines, HistogramBuckets mode) {
     out += "{\"name\":";
     append_json(out, line.name);
     out += ",\"value\":";
-    if (line.kind == Kind::kText) append_json(out, line.scope->text(line.metric));
-    else out += number(line);
+    if (line.kind == Kind::kText)
+      append_json(out, line.scope->text(line.metric));
+    else
+      out += number(line);
     out += '}';
   };
   for (const Line& line : lines)
@@ -274,7 +276,8 @@ std::string print_json(const std::vector<Line>& lines, HistogramBuckets mode) {
     if (mode == HistogramBuckets::kCumulative || mode == HistogramBuckets::kDisjoint) {
       out += "{\"histograms\":[";
     } else {
-      out += mode == HistogramBuckets::kDetailed ? "{\"histograms\":{\"supported_percentiles\":[" : "{\"histograms\":{\"supported_quantiles\":[";
+      out += mode == HistogramBuckets::kDetailed ? "{\"histograms\":{\"supported_percentiles\":["
+                                                 : "{\"histograms\":{\"supported_quantiles\":[";
       for (double quantile : kQuantiles) {
         if (quantile != 0) out += ',';
         append_json_number(out, quantile);
@@ -317,8 +320,8 @@ std::pair<std::string, std::string> name_and_labels(const Line& line) {
   if (shape.metrics[line.metric].kind == Kind::kCodes) {
     name += metric.substr(0, metric.find("_<"));
     append_label(labels, "envoy_response_code", line.status == 0 ? "unknown" : std::to_string(line.status));
-  } else if (metric.size() > 4 && metric.substr(metric.size() - 2) == "xx" && metric[metric.size() - 4] == '_' && metric[metric.size() - 3] >= '1' &&
-             metric[metric.size() - 3] <= '5') {
+  } else if (metric.size() > 4 && metric.substr(metric.size() - 2) == "xx" && metric[metric.size() - 4] == '_' &&
+             metric[metric.size() - 3] >= '1' && metric[metric.size() - 3] <= '5') {
     name += metric.substr(0, metric.size() - 3);
     name += "xx";
     append_label(labels, "envoy_response_code_class", metric.substr(metric.size() - 3, 1));
@@ -370,7 +373,10 @@ std::string print_prometheus(const std::vector<Line>& lines, const StatsQuery& q
       families[std::move(name)].push_back({std::move(labels), &line});
     }
     for (const auto& [name, members] : families) {
-      out += "# TYPE " + name + (kind == Kind::kCounter ? " counter\n" : kind == Kind::kHistogram ? (summary_form ? " summary\n" : " histogram\n") : " gauge\n");
+      out += "# TYPE " + name +
+             (kind == Kind::kCounter     ? " counter\n"
+              : kind == Kind::kHistogram ? (summary_form ? " summary\n" : " histogram\n")
+                                         : " gauge\n");
       for (const Series& series : members) append_series(out, name, series, summary_form);
     }
   }
@@ -386,27 +392,44 @@ Status StatsQuery::take(std::string_view name, std::string_view value) {
   if (name == "filter") filter = value;
   if (name == "invert_filter") invert_filter = true;
   if (name == "format") {
-    if (value == "text") format = StatsFormat::kText;
-    else if (value == "json") format = StatsFormat::kJson;
-    else if (value == "html" || value == "active-html") format = StatsFormat::kHtml;
-    else if (value == "prometheus") format = StatsFormat::kPrometheus;
-    else return invalid("usage: /stats?format=(html|active-html|json|prometheus|text)\n\n");
+    if (value == "text")
+      format = StatsFormat::kText;
+    else if (value == "json")
+      format = StatsFormat::kJson;
+    else if (value == "html" || value == "active-html")
+      format = StatsFormat::kHtml;
+    else if (value == "prometheus")
+      format = StatsFormat::kPrometheus;
+    else
+      return invalid("usage: /stats?format=(html|active-html|json|prometheus|text)\n\n");
   }
   if (name == "type") {
-    if (value == "All" || value.empty()) type = StatsType::kAll;
-    else if (value == "Counters") type = StatsType::kCounters;
-    else if (value == "Gauges") type = StatsType::kGauges;
-    else if (value == "Histograms") type = StatsType::kHistograms;
-    else if (value == "TextReadouts") type = StatsType::kTextReadouts;
-    else return invalid("invalid &type= param");
+    if (value == "All" || value.empty())
+      type = StatsType::kAll;
+    else if (value == "Counters")
+      type = StatsType::kCounters;
+    else if (value == "Gauges")
+      type = StatsType::kGauges;
+    else if (value == "Histograms")
+      type = StatsType::kHistograms;
+    else if (value == "TextReadouts")
+      type = StatsType::kTextReadouts;
+    else
+      return invalid("invalid &type= param");
   }
   if (name == "histogram_buckets") {
-    if (value.empty() || value == "none") buckets = HistogramBuckets::kUnset;
-    else if (value == "cumulative") buckets = HistogramBuckets::kCumulative;
-    else if (value == "disjoint") buckets = HistogramBuckets::kDisjoint;
-    else if (value == "detailed") buckets = HistogramBuckets::kDetailed;
-    else if (value == "summary") buckets = HistogramBuckets::kSummary;
-    else return invalid("usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary|prometheusnative)\n");
+    if (value.empty() || value == "none")
+      buckets = HistogramBuckets::kUnset;
+    else if (value == "cumulative")
+      buckets = HistogramBuckets::kCumulative;
+    else if (value == "disjoint")
+      buckets = HistogramBuckets::kDisjoint;
+    else if (value == "detailed")
+      buckets = HistogramBuckets::kDetailed;
+    else if (value == "summary")
+      buckets = HistogramBuckets::kSummary;
+    else
+      return invalid("usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary|prometheusnative)\n");
   }
   if (name == "hidden" && value != "include" && value != "only" && value != "exclude")
     return invalid("usage: /stats?hidden=(include|only|exclude)\n\n");

@@ -17,10 +17,10 @@ enum class HistogramBuckets : unsigned char { kUnset, kCumulative, kDisjoint, kD
 
 struct StatsQuery {
   bool used_only = false;
-  bool pretty = false;          // accepted; Envoy's JSON is the same
+  bool pretty = false;  // accepted; Envoy's JSON is the same
   bool invert_filter = false;
-  bool text_readouts = false;   // Prometheus: text readouts as gauges of 0
-  std::string filter;           // RE2, matched anywhere in the name; empty is all
+  bool text_readouts = false;  // Prometheus: text readouts as gauges of 0
+  std::string filter;          // RE2, matched anywhere in the name; empty is all
   StatsFormat format = StatsFormat::kText;
   StatsType type = StatsType::kAll;
   HistogramBuckets buckets = HistogramBuckets::kUnset;

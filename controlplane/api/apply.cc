@@ -17,9 +17,10 @@ using Files = std::vector<std::pair<std::string, std::string>>;  // name, text
 // The texts of a body: {"files":[{"name":"a.yaml","text":"..."}]}, or the YAML or JSON of the objects themselves.
 std::variant<Files, Reply> files_of(const Request& request) {
   if (request.content_type == "application/x-www-form-urlencoded" || request.content_type == "multipart/form-data")
-    return error_reply(415, "unsupported_media_type",
-                       "found Content-Type " + request.content_type +
-                           ", expected application/yaml or application/json (with curl: -H 'Content-Type: application/yaml' --data-binary @FILE)");
+    return error_reply(
+        415, "unsupported_media_type",
+        "found Content-Type " + request.content_type +
+            ", expected application/yaml or application/json (with curl: -H 'Content-Type: application/yaml' --data-binary @FILE)");
   if (request.content_type == "application/json") {
     boost::system::error_code error;
     json::parse_options options;
@@ -130,13 +131,15 @@ Reply Api::apply(const Request& request) {
   if (auto* reply = std::get_if<Reply>(&body)) return std::move(*reply);
   const Files& files = std::get<Files>(body);
   const std::string dry = request.parameter("dry_run");
-  if (!dry.empty() && dry != "true" && dry != "false") return error_reply(400, "bad_request", "dry_run: found \"" + dry + "\", expected true or false");
+  if (!dry.empty() && dry != "true" && dry != "false")
+    return error_reply(400, "bad_request", "dry_run: found \"" + dry + "\", expected true or false");
 
   validation::Verdicts verdicts = validation::validate_texts(files);
   Split findings = split(std::move(verdicts.findings));
   if (!findings.errors.empty()) {
     services_.registry.add("galley_validation_failed");
-    return refused(422, "invalid", counted(findings.errors.size(), "error", "errors") + "; nothing was changed", findings.errors, findings.warnings);
+    return refused(422, "invalid", counted(findings.errors.size(), "error", "errors") + "; nothing was changed", findings.errors,
+                   findings.warnings);
   }
   services_.registry.add("galley_validation_passed");
   if (verdicts.resources.empty()) return error_reply(422, "invalid", "found no object in the text");
@@ -189,7 +192,8 @@ Reply Api::validate(const Request& request) {
   std::set<model::Key> keys;
   for (const model::Resource& resource : verdicts.resources) keys.insert(resource.key);
   const std::shared_ptr<const model::View> before = services_.store.view();
-  for (Diagnostic& finding : new_references(*before, *with(before, verdicts.resources), keys)) verdicts.findings.push_back(std::move(finding));
+  for (Diagnostic& finding : new_references(*before, *with(before, verdicts.resources), keys))
+    verdicts.findings.push_back(std::move(finding));
 
   Split findings = split(std::move(verdicts.findings));
   json::object answer;
@@ -226,8 +230,13 @@ Reply Api::remove_many(const Request& request) {
         continue;
       }
       const bool cluster_wide = kind->text == "Namespace";
-      model::Key key{kind->text, cluster_wide ? "" : ns != nullptr && ns->is_scalar() && !ns->text.empty() ? ns->text : "default", name->text};
-      const bool twice = std::any_of(batch.changes.begin(), batch.changes.end(), [&](const model::Change& change) { return change.key == key; });
+      model::Key key{kind->text,
+                     cluster_wide                                            ? ""
+                     : ns != nullptr && ns->is_scalar() && !ns->text.empty() ? ns->text
+                                                                             : "default",
+                     name->text};
+      const bool twice =
+          std::any_of(batch.changes.begin(), batch.changes.end(), [&](const model::Change& change) { return change.key == key; });
       if (!twice) batch.changes.push_back(model::Change::remove(std::move(key)));
     }
   }

@@ -40,9 +40,9 @@ struct HttpOptions {
   size_t max_connections = 256;
   size_t max_body = 4 << 20;
   unsigned max_header = 16 << 10;
-  std::chrono::milliseconds read_timeout{30'000};   // for a whole request, and for the next one on an idle connection
+  std::chrono::milliseconds read_timeout{30'000};  // for a whole request, and for the next one on an idle connection
   std::chrono::milliseconds write_timeout{30'000};
-  std::vector<std::string> names;                   // hosts that clients may call us by, besides IP addresses and localhost
+  std::vector<std::string> names;  // hosts that clients may call us by, besides IP addresses and localhost
 };
 
 // Lives on the thread of its executor; address() may be asked from anywhere once listen() was called.

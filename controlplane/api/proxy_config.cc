@@ -27,7 +27,8 @@ json::value message_json(ResourceType type, std::string_view bytes) {
   name.remove_prefix(name.rfind('/') + 1);
   const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(std::string(name));
   if (descriptor == nullptr) return nullptr;
-  std::unique_ptr<google::protobuf::Message> message(google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
+  std::unique_ptr<google::protobuf::Message> message(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
   if (!message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return nullptr;
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
@@ -49,7 +50,9 @@ std::variant<ProxyStatus, Reply> find_proxy(const xds::AckStatus& acks, const st
   }
   if (found.size() == 1) return std::move(found.front());
   if (known.size() > 500) known = known.substr(0, 500) + " ...";
-  if (found.empty()) return error_reply(404, "not_found", "no proxy " + word.substr(0, 200) + " is connected; connected: " + (known.empty() ? "none" : known));
+  if (found.empty())
+    return error_reply(404, "not_found",
+                       "no proxy " + word.substr(0, 200) + " is connected; connected: " + (known.empty() ? "none" : known));
   std::string ids;
   for (const ProxyStatus& proxy : found) ids += (ids.empty() ? "" : ", ") + proxy.node->id;
   return error_reply(409, "ambiguous", word.substr(0, 200) + " is the name of several proxies: " + ids.substr(0, 1000));
@@ -63,7 +66,8 @@ Reply Api::proxy_config(const Request& request) {
   const size_t slash = rest.find('/');
   const std::string word = rest.substr(0, slash), page = slash == std::string::npos ? "" : rest.substr(slash + 1);
   const auto type = page.starts_with("config/") ? type_named(page.substr(7)) : std::nullopt;
-  if (word.empty() || !type) return error_reply(404, "not_found", "expected /v1/proxies/NODE/config/clusters, listeners, routes or endpoints");
+  if (word.empty() || !type)
+    return error_reply(404, "not_found", "expected /v1/proxies/NODE/config/clusters, listeners, routes or endpoints");
   auto found = find_proxy(services_.acks, word);
   if (auto* reply = std::get_if<Reply>(&found)) return std::move(*reply);
   const ProxyStatus& proxy = std::get<ProxyStatus>(found);
@@ -76,7 +80,9 @@ Reply Api::proxy_config(const Request& request) {
     std::vector<xds::ResourcePtr> resources(all.begin(), all.end());
     std::sort(resources.begin(), resources.end(), [](const auto& a, const auto& b) { return a->name < b->name; });
     for (const xds::ResourcePtr& resource : resources) {
-      items.push_back(json::object{{"name", resource->name}, {"version", xds::version_text(resource->version)}, {"resource", message_json(*type, resource->message())}});
+      items.push_back(json::object{{"name", resource->name},
+                                   {"version", xds::version_text(resource->version)},
+                                   {"resource", message_json(*type, resource->message())}});
     }
   }
   answer["items"] = std::move(items);

@@ -50,7 +50,8 @@ std::optional<model::Key> key_of_path(std::string_view path) {
 
 Reply Api::list(const Request& request) {
   const std::string kind = proper_kind(request.parameter("kind")), ns = request.parameter("namespace"), name = request.parameter("name");
-  if (!kind.empty() && validation::kind_named(kind) == nullptr) return error_reply(400, "bad_request", "kind: \"" + kind.substr(0, 200) + "\" is none that weft-control holds");
+  if (!kind.empty() && validation::kind_named(kind) == nullptr)
+    return error_reply(400, "bad_request", "kind: \"" + kind.substr(0, 200) + "\" is none that weft-control holds");
   const std::shared_ptr<const model::View> view = services_.store.view();
   json::object answer;
   answer["revision"] = view->revision();
@@ -97,7 +98,8 @@ Reply Api::history(const Request& request) {
       change["change"] = kChanges[static_cast<size_t>(item.kind)];
       items.push_back(std::move(change));
     }
-    list.push_back(json::object{{"revision", revision.number}, {"time", to_json(revision.time)}, {"cause", revision.cause}, {"changes", std::move(items)}});
+    list.push_back(json::object{
+        {"revision", revision.number}, {"time", to_json(revision.time)}, {"cause", revision.cause}, {"changes", std::move(items)}});
   }
   return json_reply(json::object{{"revisions", std::move(list)}});
 }

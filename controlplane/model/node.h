@@ -17,8 +17,8 @@ struct Node {
   Interception interception = Interception::kRedirect;  // metadata INTERCEPTION_MODE
   Locality locality;
   std::string service_account, network;
-  std::string software;                                 // what the proxy says it is: "envoy 1.40.0"; may be empty
-  yaml::Node metadata;  // the whole, as a tree
+  std::string software;  // what the proxy says it is: "envoy 1.40.0"; may be empty
+  yaml::Node metadata;   // the whole, as a tree
 };
 
 // `metadata_json`: the node's metadata as JSON text (may be empty). An id that is not of the four parts is refused with what is wrong.

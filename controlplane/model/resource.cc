@@ -25,7 +25,7 @@ Diagnostic Resource::finding(Severity severity, std::string code, std::string me
   const Mark mark = locate(text.root, field).mark;
   Diagnostic finding = text.at(mark, std::move(code), std::move(message), std::move(field));
   finding.severity = severity;
-  finding.mark.line += std::max(0, origin.line - 1);            // counts in the file, not in the object
+  finding.mark.line += std::max(0, origin.line - 1);  // counts in the file, not in the object
   finding.file = origin.file;
   finding.object = key.to_string();
   return finding;

@@ -27,7 +27,7 @@ class Debouncer {
   std::chrono::milliseconds max_;
   std::function<void(Clock::time_point)> fire_;
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // a handler may be on its way when this goes
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a handler may be on its way when this goes
   Clock::time_point first_{}, due_{};
 };
 

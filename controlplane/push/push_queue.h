@@ -11,7 +11,7 @@ namespace weft::push {
 
 struct PendingPush {
   std::chrono::steady_clock::time_point queued{};
-  bool everything = false;                        // anything may differ; else only `changed`
+  bool everything = false;  // anything may differ; else only `changed`
   xds::Session::ChangedNames changed;
 
   void merge(const PendingPush& later);
@@ -27,7 +27,7 @@ class PushQueue {
   size_t size() const { return pending_.size(); }
 
  private:
-  std::deque<xds::StreamId> order_;               // may hold streams that were removed
+  std::deque<xds::StreamId> order_;  // may hold streams that were removed
   std::unordered_map<xds::StreamId, PendingPush> pending_;
 };
 

@@ -13,9 +13,9 @@
 namespace weft::push {
 
 struct PushOptions {
-  std::chrono::milliseconds quiet{100}, max{10'000};   // istiod's own; quiet 0 pushes at once
-  std::chrono::milliseconds endpoint_quiet{5};         // for changes of nothing but endpoints
-  size_t batch = 64;                                   // proxies in one turn of the loop
+  std::chrono::milliseconds quiet{100}, max{10'000};  // istiod's own; quiet 0 pushes at once
+  std::chrono::milliseconds endpoint_quiet{5};        // for changes of nothing but endpoints
+  size_t batch = 64;                                  // proxies in one turn of the loop
 };
 
 class Pusher : public xds::ProxyObserver {
@@ -45,7 +45,7 @@ class Pusher : public xds::ProxyObserver {
   const PushOptions options_;
   Executor executor_;
   observe::PrometheusRegistry& registry_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // posts may outlive this
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // posts may outlive this
   xds::AdsServer* server_ = nullptr;
   Debouncer debouncer_;
   PushQueue queue_;

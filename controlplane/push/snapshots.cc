@@ -18,8 +18,8 @@ using xds::ResourceType;
 
 namespace {
 
-constexpr size_t kMaxSets = 10'000;       // of clusters with inbound ones; more are made anew
-constexpr uint64_t kUnusedEpochs = 16;    // routes of clients that nobody asked for through so many changes are forgotten
+constexpr size_t kMaxSets = 10'000;     // of clusters with inbound ones; more are made anew
+constexpr uint64_t kUnusedEpochs = 16;  // routes of clients that nobody asked for through so many changes are forgotten
 
 }  // namespace
 
@@ -85,7 +85,8 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
 Snapshots::ByNamespace& Snapshots::clusters_of(const std::string& ns) {
   ByNamespace& held = namespaces_[ns];
   if (held.clusters_epoch != clusters_epoch_) {
-    held.clusters = make(ResourceType::kCluster, translate::outbound_clusters(*view_, ns), [](const auto& m) { return m.name(); }, held.clusters);
+    held.clusters = make(
+        ResourceType::kCluster, translate::outbound_clusters(*view_, ns), [](const auto& m) { return m.name(); }, held.clusters);
     held.clusters_epoch = clusters_epoch_;
   }
   return held;
@@ -94,8 +95,8 @@ Snapshots::ByNamespace& Snapshots::clusters_of(const std::string& ns) {
 Snapshots::ByNamespace& Snapshots::endpoints_of(const std::string& ns) {
   ByNamespace& held = namespaces_[ns];
   if (held.endpoints_epoch != endpoints_epoch_) {
-    held.endpoints = make(ResourceType::kEndpoint, translate::load_assignments(*view_, ns), [](const auto& m) { return m.cluster_name(); },
-                          held.endpoints);
+    held.endpoints = make(
+        ResourceType::kEndpoint, translate::load_assignments(*view_, ns), [](const auto& m) { return m.cluster_name(); }, held.endpoints);
     held.endpoints_epoch = endpoints_epoch_;
   }
   return held;
@@ -104,7 +105,8 @@ Snapshots::ByNamespace& Snapshots::endpoints_of(const std::string& ns) {
 const ResourceMapPtr& Snapshots::routes_of(const translate::Client& client) {
   Routes& held = routes_[client];
   if (held.epoch != routes_epoch_) {
-    held.map = make(ResourceType::kRoute, translate::route_configurations(*view_, client), [](const auto& m) { return m.name(); }, held.map);
+    held.map = make(
+        ResourceType::kRoute, translate::route_configurations(*view_, client), [](const auto& m) { return m.name(); }, held.map);
     held.epoch = routes_epoch_;
   }
   return held.map;

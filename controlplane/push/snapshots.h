@@ -21,7 +21,7 @@ class Snapshots {
   // What belongs to one proxy and is kept for it between pushes.
   struct Held {
     std::shared_ptr<const model::Node> node;
-    uint64_t listeners_epoch = 0;                 // of the maps below; older ones are made anew
+    uint64_t listeners_epoch = 0;  // of the maps below; older ones are made anew
     translate::Client client;
     std::vector<xds::ResourcePtr> inbound;
     xds::ResourceMapPtr listeners;
@@ -29,7 +29,7 @@ class Snapshots {
   };
   xds::SnapshotPtr snapshot_of(Held& proxy);
 
-  size_t translations() const { return translations_; }     // for tests: how often a translator ran
+  size_t translations() const { return translations_; }  // for tests: how often a translator ran
 
  private:
   struct ByNamespace {
@@ -59,7 +59,7 @@ class Snapshots {
   std::map<std::vector<const xds::Resource*>, std::weak_ptr<const xds::ResourceMap>> listener_sets_;
   std::map<std::pair<const xds::ResourceMap*, std::vector<const xds::Resource*>>, xds::ResourceMapPtr> cluster_sets_;
   std::map<std::pair<xds::NameId, uint64_t>, std::weak_ptr<const xds::Resource>> own_resources_;
-  std::map<std::array<const xds::ResourceMap*, xds::kTypeCount>, xds::SnapshotPtr> snapshots_;   // of this revision
+  std::map<std::array<const xds::ResourceMap*, xds::kTypeCount>, xds::SnapshotPtr> snapshots_;  // of this revision
   size_t translations_ = 0;
 };
 

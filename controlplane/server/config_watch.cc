@@ -8,7 +8,8 @@
 namespace weft::control {
 
 ConfigWatch::ConfigWatch(std::string directory, store::Store& store)
-    : directory_(std::move(directory)), store_(store),
+    : directory_(std::move(directory)),
+      store_(store),
       source_(directory_, store.owned(store::kOwnerFile),
               {[this](const model::Batch& batch) { return store_.apply(batch, store::kOwnerFile); },
                [this](const Diagnostics& findings) { on_findings(findings); }}) {}

@@ -23,8 +23,8 @@ class ConfigWatch {
   std::string directory_;
   store::Store& store_;
   mutable std::mutex mutex_;
-  Diagnostics findings_;           // guarded by mutex_
-  std::set<std::string> told_;     // on the source's thread
+  Diagnostics findings_;        // guarded by mutex_
+  std::set<std::string> told_;  // on the source's thread
   sources::FileSource source_;
 };
 

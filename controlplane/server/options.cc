@@ -38,9 +38,7 @@ std::string read_duration(const std::string& text, std::chrono::milliseconds& ou
 
 }  // namespace
 
-std::string ListenAddress::text() const {
-  return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + std::to_string(port);
-}
+std::string ListenAddress::text() const { return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + std::to_string(port); }
 
 ParsedOptions parse_options(int argc, const char* const* argv) {
   ParsedOptions parsed;
@@ -49,14 +47,22 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   CLI::App app("weft-control: the control plane of Weft. It reads Istio's YAML and steers proxies over Envoy's xDS v3.", "weft-control");
   app.set_version_flag("--version", std::string("weft-control ") + kVersion);
   app.add_option("--config-dir", options.config_dir, "directory of YAML files that is watched (*.yaml, *.yml, *.json)")->type_name("DIR");
-  app.add_option("--store", options.store, "SQLite file that keeps all objects and revisions (default: in memory, gone at the end)")->type_name("FILE");
-  app.add_option("--xds-address", xds, "where proxies connect, by gRPC (default 127.0.0.1:15010; port 0: a free one)")->type_name("IP:PORT");
-  app.add_option("--http-address", http, "where weftctl and monitoring connect; there is no login, so keep it on loopback (default 127.0.0.1:15014)")->type_name("IP:PORT");
-  app.add_option("--http-name", options.http_names, "a host name by which clients may call the HTTP address, besides IP addresses and localhost; may be repeated")->type_name("NAME");
-  app.add_option("--address-path", options.address_path, "file to write {\"xds\":\"ip:port\",\"http\":\"ip:port\"} to once listening")->type_name("FILE");
+  app.add_option("--store", options.store, "SQLite file that keeps all objects and revisions (default: in memory, gone at the end)")
+      ->type_name("FILE");
+  app.add_option("--xds-address", xds, "where proxies connect, by gRPC (default 127.0.0.1:15010; port 0: a free one)")
+      ->type_name("IP:PORT");
+  app.add_option("--http-address", http,
+                 "where weftctl and monitoring connect; there is no login, so keep it on loopback (default 127.0.0.1:15014)")
+      ->type_name("IP:PORT");
+  app.add_option("--http-name", options.http_names,
+                 "a host name by which clients may call the HTTP address, besides IP addresses and localhost; may be repeated")
+      ->type_name("NAME");
+  app.add_option("--address-path", options.address_path, "file to write {\"xds\":\"ip:port\",\"http\":\"ip:port\"} to once listening")
+      ->type_name("FILE");
   app.add_option("--debounce-after", after, "push changes after this much quiet (default 100ms)")->type_name("DURATION");
   app.add_option("--debounce-max", max, "and no later than this after the first (default 10s)")->type_name("DURATION");
-  app.add_option("-l,--log-level", options.log_level, "trace, debug, info, warning, error, critical or off (default info)")->type_name("LEVEL");
+  app.add_option("-l,--log-level", options.log_level, "trace, debug, info, warning, error, critical or off (default info)")
+      ->type_name("LEVEL");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

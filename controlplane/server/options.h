@@ -15,11 +15,11 @@ struct ListenAddress {
 };
 
 struct Options {
-  std::string config_dir;         // watched; empty: none
-  std::string store = ":memory:"; // SQLite file
+  std::string config_dir;          // watched; empty: none
+  std::string store = ":memory:";  // SQLite file
   ListenAddress xds{"127.0.0.1", 15010}, http{"127.0.0.1", 15014};
   std::vector<std::string> http_names;
-  std::string address_path;       // file that is told where we listen
+  std::string address_path;  // file that is told where we listen
   std::chrono::milliseconds debounce_after{100}, debounce_max{10'000};
   std::string log_level = "info";
 };

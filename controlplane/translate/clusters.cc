@@ -94,7 +94,8 @@ cluster::Cluster::LbPolicy lb_policy(const std::optional<model::LoadBalancer>& c
   return Cluster::LEAST_REQUEST;
 }
 
-Cluster outbound(const model::ServiceInfo& service, const model::ServicePort& port, const model::MergedRule* rule, const model::Subset* subset) {
+Cluster outbound(const model::ServiceInfo& service, const model::ServicePort& port, const model::MergedRule* rule,
+                 const model::Subset* subset) {
   const auto* subset_policy = subset != nullptr && subset->traffic_policy ? &*subset->traffic_policy : nullptr;
   model::PolicyBlocks policy = effective_policy(rule != nullptr ? rule->policy() : nullptr, subset_policy, port.number);
   const model::ConnectionPool pool = policy.connection_pool.value_or(model::ConnectionPool{});

@@ -6,15 +6,15 @@
 namespace envoy::config::route::v3 {
 class Route;
 class RetryPolicy;
-}
+}  // namespace envoy::config::route::v3
 
 namespace weft::translate {
 
 struct RouteScope {
   const model::View& view;
   const Client& client;
-  std::string gateway;                  // "mesh" or "ns/name"
-  uint32_t port = 0;                    // of the listener, as clients see it
+  std::string gateway;  // "mesh" or "ns/name"
+  uint32_t port = 0;    // of the listener, as clients see it
 };
 
 using Route = envoy::config::route::v3::Route;

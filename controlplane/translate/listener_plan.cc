@@ -19,7 +19,7 @@ std::string text_of(const model::Node& node, std::string_view key, std::string f
 uint32_t number_of(const yaml::Node* value, uint32_t fallback) {
   if (value == nullptr || !value->is_scalar()) return fallback;
   char* end = nullptr;
-  const double number = std::strtod(value->text.c_str(), &end);      // a Struct's numbers are doubles; strings are taken as well
+  const double number = std::strtod(value->text.c_str(), &end);  // a Struct's numbers are doubles; strings are taken as well
   return *end == '\0' && number >= 1 && number <= kLastPort ? static_cast<uint32_t>(number) : fallback;
 }
 
@@ -40,7 +40,8 @@ std::optional<uint32_t> outbound_port(const std::set<Address>& taken, const std:
 void plan_inbound(const model::View& view, const model::Node& node, ListenerPlan& plan, std::set<Address>& taken) {
   for (const model::InboundPort& inbound : view.inbound(node)) {
     if (!taken.insert({node.ip, inbound.target_port}).second) {
-      const auto claimed = std::find_if(plan.bindings.begin(), plan.bindings.end(), [&](const Binding& b) { return b.port == inbound.target_port; });
+      const auto claimed =
+          std::find_if(plan.bindings.begin(), plan.bindings.end(), [&](const Binding& b) { return b.port == inbound.target_port; });
       if (claimed->inbound.service != inbound.service) {
         plan.conflicts.push_back({Conflict::Kind::kInbound, "inbound port " + std::to_string(inbound.target_port) + ": " +
                                                                 claimed->inbound.service->hostname + " has it, " +
@@ -62,7 +63,7 @@ void plan_outbound(const model::View& view, const model::Node& node, ListenerPla
   const bool unprivileged = is_true(node, "UNPRIVILEGED_POD");
   const uint32_t offset = number_of(node.metadata.find("OUTBOUND_PORT_OFFSET"), kOutboundPortOffset);
   const yaml::Node* moved = node.metadata.find("OUTBOUND_PORTS");  // by hand: service port -> where to listen for it
-  std::map<uint32_t, const model::ServiceInfo*> ports;       // null: HTTP, which many services share; else the TCP service
+  std::map<uint32_t, const model::ServiceInfo*> ports;             // null: HTTP, which many services share; else the TCP service
   for (const model::ServiceInfo* service : view.visible_services(node.ns)) {
     for (const model::ServicePort& port : service->ports) {
       const bool http = is_http(served_protocol(port));
@@ -102,7 +103,7 @@ void plan_gateways(const model::View& view, const model::Node& node, ListenerPla
   const std::string address = node.interception == model::Node::Interception::kNone ? node.ip : "0.0.0.0";
   const bool unprivileged = is_true(node, "UNPRIVILEGED_POD");
   const std::vector<model::InboundPort> inbound = view.inbound(node);
-  std::map<uint32_t, uint32_t> bound_ports;                  // bound port -> server port
+  std::map<uint32_t, uint32_t> bound_ports;  // bound port -> server port
   for (const auto& gateway : view.gateways(view.labels(node))) {
     for (const model::GatewayServer& server : gateway->servers) {
       if (!server.served()) continue;
@@ -113,7 +114,8 @@ void plan_gateways(const model::View& view, const model::Node& node, ListenerPla
           break;
         }
       }
-      const std::string where = "gateway " + gateway.resource->key.ns + "/" + gateway.resource->key.name + " port " + std::to_string(server.port);
+      const std::string where =
+          "gateway " + gateway.resource->key.ns + "/" + gateway.resource->key.name + " port " + std::to_string(server.port);
       if (unprivileged && bound < kFirstUnprivileged) {
         plan.conflicts.push_back({Conflict::Kind::kGateway, where + ": an unprivileged pod cannot listen on " + std::to_string(bound)});
         continue;
@@ -121,7 +123,8 @@ void plan_gateways(const model::View& view, const model::Node& node, ListenerPla
       auto [at, first] = bound_ports.emplace(bound, server.port);
       if (!first) {
         if (at->second != server.port) {
-          plan.conflicts.push_back({Conflict::Kind::kGateway, where + ": port " + std::to_string(bound) + " serves " + std::to_string(at->second)});
+          plan.conflicts.push_back(
+              {Conflict::Kind::kGateway, where + ": port " + std::to_string(bound) + " serves " + std::to_string(at->second)});
         }
         continue;
       }

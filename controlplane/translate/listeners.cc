@@ -21,7 +21,7 @@ constexpr const char* kServerName = "istio-envoy";
 HttpConnectionManager connection_manager(std::string stat_prefix) {
   HttpConnectionManager out;
   out.set_stat_prefix(std::move(stat_prefix));
-  out.mutable_stream_idle_timeout();                        // 0s: routes have their timeouts
+  out.mutable_stream_idle_timeout();  // 0s: routes have their timeouts
   out.mutable_normalize_path()->set_value(true);
   out.set_path_with_escaped_slashes_action(HttpConnectionManager::KEEP_UNCHANGED);
   out.mutable_use_remote_address()->set_value(false);
@@ -95,7 +95,7 @@ Listener outbound(const Binding& binding) {
   HttpConnectionManager manager = connection_manager("outbound_" + out.name() + ";");
   if (binding.kind == Binding::Kind::kGateway) {
     manager.set_server_name(kServerName);
-    manager.mutable_use_remote_address()->set_value(true);   // the edge: what the client says about itself is not believed
+    manager.mutable_use_remote_address()->set_value(true);  // the edge: what the client says about itself is not believed
     set_rds(manager, gateway_routes_name(binding.port));
   } else {
     set_rds(manager, std::to_string(binding.service_port));

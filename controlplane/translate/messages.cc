@@ -10,7 +10,7 @@ std::string serialise(const google::protobuf::Message& message) {
   {
     google::protobuf::io::StringOutputStream stream(&bytes);
     google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);        // maps in the order of their keys
+    coded.SetSerializationDeterministic(true);  // maps in the order of their keys
     message.SerializeToCodedStream(&coded);
   }
   return bytes;

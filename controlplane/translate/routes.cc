@@ -72,7 +72,8 @@ const model::Typed<model::VirtualService>* rule_for(const Rules& rules, const st
 }
 
 // Adds the host without the domains that another one has already; a host without domains is left out.
-void add_host(RouteConfiguration& out, std::set<std::string>& taken, std::string name, const std::vector<std::string>& domains, std::vector<Route> routes) {
+void add_host(RouteConfiguration& out, std::set<std::string>& taken, std::string name, const std::vector<std::string>& domains,
+              std::vector<Route> routes) {
   VirtualHost host;
   for (const std::string& domain : domains) {
     if (taken.insert(domain).second) host.add_domains(domain);
@@ -132,7 +133,7 @@ std::optional<std::string> intersection(const std::string& rule_host, const std:
 RouteConfiguration gateway_routes(const model::View& view, const Client& client, uint32_t port, uint32_t bound) {
   RouteConfiguration out = empty_configuration(gateway_routes_name(bound));
   struct Host {
-    std::set<std::string> rules;                            // those that are in already
+    std::set<std::string> rules;  // those that are in already
     std::vector<Route> routes;
   };
   struct Source {
@@ -158,7 +159,8 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
       }
     }
   }
-  std::stable_sort(sources.begin(), sources.end(), [](const Source& a, const Source& b) { return older(*a.rule.resource, *b.rule.resource); });
+  std::stable_sort(sources.begin(), sources.end(),
+                   [](const Source& a, const Source& b) { return older(*a.rule.resource, *b.rule.resource); });
 
   std::map<std::string, Host> hosts;
   for (const Source& source : sources) {

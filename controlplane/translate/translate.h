@@ -35,26 +35,26 @@ struct Binding {
   enum class Kind : unsigned char { kInbound, kOutboundHttp, kOutboundTcp, kGateway };
   Kind kind = Kind::kInbound;
   std::string address;
-  uint32_t port = 0;                          // bound
-  uint32_t service_port = 0;                  // whose traffic it is: a service's or gateway server's port
-  model::InboundPort inbound;                 // kInbound
+  uint32_t port = 0;                                // bound
+  uint32_t service_port = 0;                        // whose traffic it is: a service's or gateway server's port
+  model::InboundPort inbound;                       // kInbound
   const model::ServiceInfo* tcp_service = nullptr;  // kOutboundTcp
 };
 struct Conflict {
   enum class Kind : unsigned char { kInbound, kHttpOverTcp, kTcpUnderHttp, kTcpOverTcp, kGateway, kNoPort };
   Kind kind = Kind::kInbound;
-  std::string text;                           // one sentence
+  std::string text;  // one sentence
 };
 struct ListenerPlan {
-  std::vector<Binding> bindings;              // by address and port
-  std::vector<Conflict> conflicts;            // what had to give way
+  std::vector<Binding> bindings;    // by address and port
+  std::vector<Conflict> conflicts;  // what had to give way
 };
 ListenerPlan listener_plan(const model::View& view, const model::Node& node);
 
 // What the routes of a proxy depend on, besides the view.
 struct Client {
   std::string ns;
-  model::Labels labels;                       // of the workload; left empty when no VirtualService asks for source labels
+  model::Labels labels;  // of the workload; left empty when no VirtualService asks for source labels
   bool router = false;
   std::vector<std::pair<uint32_t, uint32_t>> gateway_ports;  // router: (server port, bound port), from listener_plan
   auto operator<=>(const Client&) const = default;

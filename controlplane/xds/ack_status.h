@@ -16,23 +16,23 @@ struct ProxyStatus {
   using Time = std::chrono::system_clock::time_point;
   struct Type : Session::TypeStatus {
     Time last_ack{}, last_nack{};
-    Nack nack;                          // the last one; empty text: never
+    Nack nack;  // the last one; empty text: never
   };
   StreamId stream = 0;
   std::shared_ptr<const model::Node> node;
-  std::string address;                  // of the peer
+  std::string address;  // of the peer
   Session::Protocol protocol = Session::Protocol::kSotw;
   Time connected{}, last_ack{};
   uint64_t sent_revision = 0, acked_revision = 0, answered_revision = 0;
-  uint64_t considered_revision = 0;     // of the newest snapshot it was compared with
-  uint64_t touched_revision = 0;        // the last that had something new for it
+  uint64_t considered_revision = 0;  // of the newest snapshot it was compared with
+  uint64_t touched_revision = 0;     // the last that had something new for it
   std::array<Type, kTypeCount> types;
-  SnapshotPtr snapshot;                 // what the proxy should run; null until the first push
+  SnapshotPtr snapshot;  // what the proxy should run; null until the first push
 
   // What a revision means to this proxy. One that is not concerned has nothing to accept: a proxy that hangs, or refuses something
   // older, does not stand in the way of a change that is not for it.
   bool concerned(uint64_t revision) const { return considered_revision < revision || touched_revision >= revision; }
-  bool refuses(uint64_t revision) const;                       // this revision or a later one
+  bool refuses(uint64_t revision) const;  // this revision or a later one
   bool behind(uint64_t revision) const;
   // The NACKs that stand now, as "lds: text"; empty when there are none.
   std::string refusals() const;

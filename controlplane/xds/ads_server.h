@@ -13,12 +13,12 @@ namespace weft::xds {
 
 struct AdsServerOptions {
   std::string address = "127.0.0.1:0";
-  std::string version = "0.1.0";                       // label of the gauge pilot_xds
+  std::string version = "0.1.0";  // label of the gauge pilot_xds
   size_t max_streams = 20'000;
   int max_request_bytes = 4 << 20;
-  std::chrono::milliseconds removal_delay{300};        // after the last route was accepted: time to let listeners warm
-  std::chrono::milliseconds route_delay{5'000};        // changed routes wait no longer for answers about clusters
-  std::chrono::milliseconds send_timeout{60'000};      // a proxy that takes nothing for so long is let go
+  std::chrono::milliseconds removal_delay{300};    // after the last route was accepted: time to let listeners warm
+  std::chrono::milliseconds route_delay{5'000};    // changed routes wait no longer for answers about clusters
+  std::chrono::milliseconds send_timeout{60'000};  // a proxy that takes nothing for so long is let go
   SessionOptions session;
 };
 
@@ -49,7 +49,7 @@ class AdsServer {
  private:
   class Core;
   explicit AdsServer(std::shared_ptr<Core> core);
-  std::shared_ptr<Core> core_;          // shared with the streams that gRPC still holds
+  std::shared_ptr<Core> core_;  // shared with the streams that gRPC still holds
 };
 
 }  // namespace weft::xds

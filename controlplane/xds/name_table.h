@@ -22,7 +22,7 @@ class NameTable {
 
   // Of a name that is in use.
   std::string text(NameId id) const;
-  uint64_t hash(NameId id) const;     // of the text: the same in every process
+  uint64_t hash(NameId id) const;  // of the text: the same in every process
   size_t size() const;
 
  private:

@@ -14,8 +14,8 @@ struct Resource {
   ResourceType type = ResourceType::kCluster;
   std::string name;
   NameId id = 0;
-  uint64_t version = 0;                     // of the content; never 0
-  std::shared_ptr<const std::string> any;   // a serialised google.protobuf.Any
+  uint64_t version = 0;                    // of the content; never 0
+  std::shared_ptr<const std::string> any;  // a serialised google.protobuf.Any
 
   Resource(std::shared_ptr<NameTable> names, ResourceType type, std::string_view name, std::string_view message);
   ~Resource();
@@ -37,8 +37,8 @@ class ResourceMap {
   ResourceMap() = default;
   explicit ResourceMap(std::vector<ResourcePtr> resources);
   const ResourcePtr* find(NameId id) const;
-  const ResourcePtr* find(std::string_view name) const;    // walks
-  std::span<const ResourcePtr> all() const { return resources_; }   // by id
+  const ResourcePtr* find(std::string_view name) const;            // walks
+  std::span<const ResourcePtr> all() const { return resources_; }  // by id
   // This map with some resources put in or replaced.
   std::shared_ptr<const ResourceMap> with(std::span<const ResourcePtr> changed) const;
 
@@ -48,7 +48,7 @@ class ResourceMap {
 using ResourceMapPtr = std::shared_ptr<const ResourceMap>;
 
 struct Snapshot {
-  uint64_t revision = 0;                    // of the store
+  uint64_t revision = 0;                          // of the store
   std::chrono::steady_clock::time_point since{};  // when the change that led to it arrived; for the convergence metric
   std::array<ResourceMapPtr, kTypeCount> maps;    // never null once made by make_snapshot
 
@@ -68,7 +68,7 @@ class ResourceMaker {
   std::shared_ptr<NameTable> names_;
 };
 
-std::string version_text(uint64_t version);         // 16 hex digits
-uint64_t parse_version(std::string_view text);      // 0: not one of ours
+std::string version_text(uint64_t version);     // 16 hex digits
+uint64_t parse_version(std::string_view text);  // 0: not one of ours
 
 }  // namespace weft::xds

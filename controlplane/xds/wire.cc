@@ -11,12 +11,12 @@
 namespace weft::xds {
 namespace {
 
-using google::protobuf::io::CodedInputStream;
 using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
 
-constexpr size_t kShare = 512;          // a resource of fewer bytes is cheaper to copy than to share as a slice
+constexpr size_t kShare = 512;  // a resource of fewer bytes is cheaper to copy than to share as a slice
 
-constexpr char tag_of(int field) { return static_cast<char>((field << 3) | 2); }   // length-delimited, fields 1 to 15
+constexpr char tag_of(int field) { return static_cast<char>((field << 3) | 2); }  // length-delimited, fields 1 to 15
 
 void append_varint(std::string& out, uint64_t value) {
   while (value >= 0x80) {
@@ -43,8 +43,9 @@ size_t field_size(size_t bytes) { return 1 + varint_size(bytes) + bytes; }
 // A slice that keeps the cached bytes alive.
 grpc::Slice shared_slice(const std::shared_ptr<const std::string>& bytes) {
   auto* owner = new std::shared_ptr<const std::string>(bytes);
-  return grpc::Slice(const_cast<char*>(bytes->data()), bytes->size(),
-                     [](void* held) { delete static_cast<std::shared_ptr<const std::string>*>(held); }, owner);
+  return grpc::Slice(
+      const_cast<char*>(bytes->data()), bytes->size(), [](void* held) { delete static_cast<std::shared_ptr<const std::string>*>(held); },
+      owner);
 }
 
 bool read_bytes(CodedInputStream& in, std::string_view all, std::string_view& out) {
@@ -93,7 +94,8 @@ Result<model::Node> decode_node(std::string_view bytes) {
   if (!node.user_agent_version().empty()) {
     result->software += " " + node.user_agent_version();
   } else if (node.has_user_agent_build_version()) {
-    result->software += " " + std::to_string(version.major_number()) + "." + std::to_string(version.minor_number()) + "." + std::to_string(version.patch());
+    result->software +=
+        " " + std::to_string(version.major_number()) + "." + std::to_string(version.minor_number()) + "." + std::to_string(version.patch());
   }
   return result;
 }
@@ -146,7 +148,7 @@ Result<DecodedRequest> decode_request(const grpc::ByteBuffer& buffer, Session::P
 grpc::ByteBuffer encode_response(const Outgoing& response, Session::Protocol protocol) {
   const bool sotw = protocol == Session::Protocol::kSotw;
   std::vector<grpc::Slice> slices;
-  std::string run;                      // bytes not yet in a slice
+  std::string run;  // bytes not yet in a slice
   append_field(run, 1, response.version);
   for (const Outgoing::Item& item : response.items) {
     const std::string& any = *item.resource->any;
@@ -157,7 +159,7 @@ grpc::ByteBuffer encode_response(const Outgoing& response, Session::Protocol pro
       append_field(run, 1, version);
       append_field(run, 3, item.resource->name);
     }
-    run += tag_of(2);                   // DiscoveryResponse.resources, or Resource.resource
+    run += tag_of(2);  // DiscoveryResponse.resources, or Resource.resource
     append_varint(run, any.size());
     if (any.size() < kShare) {
       run += any;

@@ -14,7 +14,7 @@ namespace weft::xds {
 struct DecodedRequest {
   std::string type_url;
   std::optional<model::Node> node;
-  SotwRequest sotw;                   // the one that the stream speaks is filled in
+  SotwRequest sotw;  // the one that the stream speaks is filled in
   DeltaRequest delta;
 };
 

@@ -45,8 +45,12 @@ std::string text_of(const Tcp::endpoint& endpoint) {
 
 struct AdminServer::State {
   State(Executor executor, AdminSource& source, observe::Registry& registry, AdminOptions options)
-      : context{source, registry}, options(std::move(options)), acceptor(executor), http(observe::http_scope(registry, "admin")),
-        listener(observe::admin_listener_scope(registry)), listener_http(observe::admin_listener_http_scope(registry)) {}
+      : context{source, registry},
+        options(std::move(options)),
+        acceptor(executor),
+        http(observe::http_scope(registry, "admin")),
+        listener(observe::admin_listener_scope(registry)),
+        listener_http(observe::admin_listener_http_scope(registry)) {}
   PageContext context;
   AdminOptions options;
   Acceptor acceptor;
@@ -115,7 +119,8 @@ struct Serving {
       auto [error, n] = co_await http::async_read(*stream, buffer, parser, kAwait);
       state->http->cells(kControlThread).add(HttpStat::kDownstreamCxRxBytesTotal, static_cast<int64_t>(n));
       if (state->stopped || error == http::error::end_of_stream) break;
-      if (error == http::error::body_limit || error == http::error::header_limit || error.category() == make_error_code(http::error::bad_method).category()) {
+      if (error == http::error::body_limit || error == http::error::header_limit ||
+          error.category() == make_error_code(http::error::bad_method).category()) {
         Page page{error == http::error::body_limit ? 413 : error == http::error::header_limit ? 431 : 400, error.message() + "\n"};
         co_await write(*state, *stream, page, 11, false, false);
         break;
@@ -162,7 +167,8 @@ struct Serving {
   }
 
   template <class S>
-  static void note(S& state, Stream& stream, const http::request<http::string_body>& message, const Page& page, std::chrono::steady_clock::time_point began) {
+  static void note(S& state, Stream& stream, const http::request<http::string_body>& message, const Page& page,
+                   std::chrono::steady_clock::time_point began) {
     ServedRequest served;
     const beast::string_view method = message.method_string(), target = message.target();
     served.method = {method.data(), method.size()};

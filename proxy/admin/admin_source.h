@@ -13,7 +13,7 @@ namespace weft::admin {
 using WallTime = std::chrono::system_clock::time_point;
 
 struct HostView {
-  std::string address;            // "1.2.3.4:80"
+  std::string address;  // "1.2.3.4:80"
   std::string hostname;
   uint64_t cx_active = 0, cx_connect_fail = 0, cx_total = 0;
   uint64_t rq_active = 0, rq_error = 0, rq_pending_active = 0, rq_success = 0, rq_timeout = 0, rq_total = 0;
@@ -49,10 +49,10 @@ struct ConfigEntry {
   enum class State : unsigned char { kActive, kWarming, kDraining };
   Kind kind = Kind::kCluster;
   State state = State::kActive;
-  bool from_bootstrap = false;      // static
+  bool from_bootstrap = false;  // static
   std::string name;
-  std::string type_url;             // with type.googleapis.com/
-  std::string bytes;                // the message, serialised; empty when nothing was ever accepted
+  std::string type_url;  // with type.googleapis.com/
+  std::string bytes;     // the message, serialised; empty when nothing was ever accepted
   std::string version;
   WallTime last_updated;
   // The last refusal after it, if any.
@@ -61,7 +61,7 @@ struct ConfigEntry {
 };
 
 struct ConfigView {
-  std::string bootstrap_bytes;      // envoy.config.bootstrap.v3.Bootstrap
+  std::string bootstrap_bytes;  // envoy.config.bootstrap.v3.Bootstrap
   WallTime bootstrap_time;
   std::string cds_version, lds_version;
   std::vector<ConfigEntry> entries;
@@ -70,18 +70,18 @@ struct ConfigView {
 enum class ServerState : unsigned char { kLive, kDraining, kPreInitializing, kInitializing };
 
 struct ServerView {
-  std::string version;              // "<revision>/<version>/<status>/<build>/<ssl>"
+  std::string version;  // "<revision>/<version>/<status>/<build>/<ssl>"
   ServerState state = ServerState::kLive;
   std::chrono::seconds uptime{0};
-  std::string node_bytes;           // envoy.config.core.v3.Node
-  std::string options_bytes;        // envoy.admin.v3.CommandLineOptions
+  std::string node_bytes;     // envoy.config.core.v3.Node
+  std::string options_bytes;  // envoy.admin.v3.CommandLineOptions
 };
 
 // An admin request that was answered, for the admin's access log.
 struct ServedRequest {
-  std::string_view method, target, protocol;                            // "GET", "/stats?usedonly", "HTTP/1.1"
+  std::string_view method, target, protocol;  // "GET", "/stats?usedonly", "HTTP/1.1"
   std::vector<std::pair<std::string_view, std::string_view>> headers;
-  std::string client, local;                                            // addresses
+  std::string client, local;  // addresses
   int status = 0;
   uint64_t body_received = 0, body_sent = 0;
   std::chrono::steady_clock::time_point began;
@@ -104,7 +104,7 @@ class AdminSource {
   virtual void drain_listeners(bool graceful, bool skip_exit, bool inbound_only) = 0;
   virtual void fail_health_check(bool fail) = 0;
   virtual void reopen_logs() = 0;
-  virtual void quit() = 0;          // called after the answer has left
+  virtual void quit() = 0;  // called after the answer has left
 
  protected:
   ~AdminSource() = default;

@@ -143,8 +143,10 @@ Page clusters_page(PageContext& context, const PageRequest& request) {
   bool json = request.value("format") == "json";
   for (const ClusterView& cluster : context.source.clusters()) {
     if (filter && !RE2::PartialMatch(cluster.name, *filter)) continue;
-    if (json) fill(*all.add_cluster_statuses(), cluster);
-    else print(text, cluster);
+    if (json)
+      fill(*all.add_cluster_statuses(), cluster);
+    else
+      print(text, cluster);
   }
   if (!json) return {200, text};
   auto printed = to_json(all);

@@ -136,7 +136,8 @@ std::vector<std::string_view> split(std::string_view mask) {
 Page fault(int status, std::string text) { return {status, std::move(text), "text/plain"}; }
 
 // The elements of one repeated field. Empty when no dump has such a field.
-Page dump_resource(const std::vector<pb::Message*>& dumps, const std::string& name, const std::vector<std::string_view>& paths, std::string_view mask) {
+Page dump_resource(const std::vector<pb::Message*>& dumps, const std::string& name, const std::vector<std::string_view>& paths,
+                   std::string_view mask) {
   for (pb::Message* dump : dumps) {
     const pb::FieldDescriptor* field = dump->GetDescriptor()->FindFieldByName(name);
     if (field == nullptr || field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE) continue;

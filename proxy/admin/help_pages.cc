@@ -7,7 +7,8 @@ std::string help_text() {
   std::string out = "admin commands are:\n";
   for (const PageEntry& entry : pages()) {
     out += "  " + std::string(entry.path) + (entry.mutates ? " (POST)" : "") + ": " + std::string(entry.help) + "\n";
-    for (const Parameter& parameter : entry.parameters) out += "      " + std::string(parameter.name) + ": " + std::string(parameter.help) + "\n";
+    for (const Parameter& parameter : entry.parameters)
+      out += "      " + std::string(parameter.name) + ": " + std::string(parameter.help) + "\n";
   }
   return out;
 }
@@ -22,8 +23,10 @@ Page home_page(PageContext&, const PageRequest&) {
   for (const PageEntry& entry : pages()) {
     std::string name(entry.path.substr(1));
     out += "<tr><td>";
-    if (entry.mutates) out += "<form action='" + name + "' method='post'><button>" + name + "</button></form>";
-    else out += "<a href='" + (name.empty() ? std::string("/") : name) + "'>" + std::string(entry.path) + "</a>";
+    if (entry.mutates)
+      out += "<form action='" + name + "' method='post'><button>" + name + "</button></form>";
+    else
+      out += "<a href='" + (name.empty() ? std::string("/") : name) + "'>" + std::string(entry.path) + "</a>";
     out += "</td><td>" + std::string(entry.help) + "</td></tr>\n";
   }
   return {200, out + "</tbody>\n</table>\n</body>\n</html>\n", "text/html; charset=UTF-8"};

@@ -31,8 +31,8 @@ bool secret(const Field& field) {
   std::string_view name = field.name(), owner = field.containing_type()->name();
   if (owner == "TlsSessionTicketKeys") return name == "keys";
   if (owner == "GenericSecret") return name == "secret" || name == "secrets";
-  for (std::string_view known : {"private_key", "private_key_provider", "password", "refresh_token", "json_key", "authorization_token", "client_secret",
-                                 "hmac_secret", "token_secret"})
+  for (std::string_view known : {"private_key", "private_key_provider", "password", "refresh_token", "json_key", "authorization_token",
+                                 "client_secret", "hmac_secret", "token_secret"})
     if (name == known) return true;
   return false;
 }
@@ -65,8 +65,10 @@ void redact(pb::Message& message, bool all, int depth) {
   for (const Field* field : fields) {
     bool hide = all || secret(*field);
     if (field->cpp_type() == Field::CPPTYPE_MESSAGE) {
-      if (depth > 0) each_message(message, *field, [&](pb::Message& inner) { redact(inner, hide, depth - 1); });
-      else reflection.ClearField(&message, field);
+      if (depth > 0)
+        each_message(message, *field, [&](pb::Message& inner) { redact(inner, hide, depth - 1); });
+      else
+        reflection.ClearField(&message, field);
     } else if (hide && field->cpp_type() == Field::CPPTYPE_STRING) {
       bool key = field->containing_type()->map_key() == field;
       if (key) continue;
@@ -130,13 +132,17 @@ bool keep_only(pb::Message& message, const std::vector<std::string_view>& paths)
     for (std::string_view path : paths) {
       if (path.substr(0, path.find('.')) != field->name()) continue;
       named = true;
-      if (path.size() == field->name().size()) whole = true;
-      else inner.push_back(path.substr(field->name().size() + 1));
+      if (path.size() == field->name().size())
+        whole = true;
+      else
+        inner.push_back(path.substr(field->name().size() + 1));
     }
-    if (!named) reflection.ClearField(&message, field);
+    if (!named)
+      reflection.ClearField(&message, field);
     else if (!whole && field->cpp_type() == Field::CPPTYPE_MESSAGE && !field->is_map())
       each_message(message, *field, [&](pb::Message& sub) { good = keep_only(sub, inner) && good; });
-    else if (!whole) good = false;
+    else if (!whole)
+      good = false;
   }
   return good;
 }

@@ -20,14 +20,14 @@ struct PageRequest {
   std::string path;                                             // without the query
   std::vector<std::pair<std::string, std::string>> parameters;  // decoded, in order
   bool has(std::string_view name) const;
-  std::string_view value(std::string_view name) const;          // empty when absent
+  std::string_view value(std::string_view name) const;  // empty when absent
 };
 
 struct Page {
   int status = 200;
   std::string body;
   std::string content_type = "text/plain; charset=UTF-8";
-  std::function<void()> after = nullptr;                        // once the answer has left
+  std::function<void()> after = nullptr;  // once the answer has left
 };
 
 struct PageContext {
@@ -40,7 +40,7 @@ struct Parameter {
 };
 struct PageEntry {
   std::string_view path;
-  bool mutates;                    // POST only
+  bool mutates;  // POST only
   std::string_view help;
   std::vector<Parameter> parameters;
   Page (*make)(PageContext& context, const PageRequest& request);
@@ -76,6 +76,6 @@ Page reopen_page(PageContext&, const PageRequest&);
 Page reset_page(PageContext&, const PageRequest&);
 Page quit_page(PageContext&, const PageRequest&);
 
-std::string help_text();           // what /help prints after its first line
+std::string help_text();  // what /help prints after its first line
 
 }  // namespace weft::admin

@@ -46,7 +46,9 @@ Page memory_page(PageContext&, const PageRequest&) {
   struct mallinfo2 heap = mallinfo2();
   size_t pages = 0, resident = 0;
   std::ifstream("/proc/self/statm") >> pages >> resident;
-  auto line = [](const char* name, size_t value, const char* end) { return " \"" + std::string(name) + "\": \"" + std::to_string(value) + "\"" + end; };
+  auto line = [](const char* name, size_t value, const char* end) {
+    return " \"" + std::string(name) + "\": \"" + std::to_string(value) + "\"" + end;
+  };
   return {200,
           "{\n" + line("allocated", heap.uordblks + heap.hblkhd, ",\n") + line("heap_size", heap.arena + heap.hblkhd, ",\n") +
               line("pageheap_unmapped", 0, ",\n") + line("pageheap_free", heap.fordblks, ",\n") + line("total_thread_cache", 0, ",\n") +

@@ -74,8 +74,10 @@ std::optional<Formatter> default_format() {
 std::optional<Formatter> formatter(const core::SubstitutionFormatString& from, const Where& where) {
   const format::FormatOptions options{.omit_empty = from.omit_empty_values(), .escape = true};
   switch (from.format_case()) {
-    case core::SubstitutionFormatString::kTextFormat: return taken(Formatter::text(from.text_format(), options), Where(where, "text_format"));
-    case core::SubstitutionFormatString::kJsonFormat: return taken(Formatter::json(json_template(from.json_format()), options), Where(where, "json_format"));
+    case core::SubstitutionFormatString::kTextFormat:
+      return taken(Formatter::text(from.text_format(), options), Where(where, "text_format"));
+    case core::SubstitutionFormatString::kJsonFormat:
+      return taken(Formatter::json(json_template(from.json_format()), options), Where(where, "json_format"));
     case core::SubstitutionFormatString::kTextFormatSource: {
       const Where at(where, "text_format_source");
       const auto text = data(from.text_format_source(), at);
@@ -106,7 +108,8 @@ class FilterBuilder {
       case log::AccessLogFilter::kTraceableFilter: to.kind = LogFilter::Kind::kTraceable; break;
       case log::AccessLogFilter::kRuntimeFilter: {
         to.kind = LogFilter::Kind::kFraction;
-        const auto share = filters::fraction(from.runtime_filter().runtime_key(), filters::fraction(from.runtime_filter().percent_sampled()), runtime_);
+        const auto share =
+            filters::fraction(from.runtime_filter().runtime_key(), filters::fraction(from.runtime_filter().percent_sampled()), runtime_);
         to.value = share.numerator;
         to.of = share.denominator;
         to.independent = from.runtime_filter().use_independent_randomness();
@@ -131,8 +134,10 @@ class FilterBuilder {
         for (int i = 0; i < from.response_flag_filter().flags_size(); ++i) {
           const std::string& name = from.response_flag_filter().flags(i);
           const Where at(where, "response_flag_filter");
-          if (auto flag = observe::response_flag(name)) to.flags.set(*flag);
-          else Where(at, "flags", i).fail("\"" + name + "\" is no response flag");
+          if (auto flag = observe::response_flag(name))
+            to.flags.set(*flag);
+          else
+            Where(at, "flags", i).fail("\"" + name + "\" is no response flag");
         }
         break;
       case log::AccessLogFilter::kGrpcStatusFilter:
@@ -184,9 +189,12 @@ std::optional<Target> target(const google::protobuf::Any& any, const Where& wher
   Target to{to_file.path(), {}};
   switch (to_file.access_log_format_case()) {
     case file::FileAccessLog::kFormat:
-      to.formatter = to_file.format().empty() ? default_format() : taken(Formatter::text(to_file.format(), {.escape = true}), Where(at, "format"));
+      to.formatter =
+          to_file.format().empty() ? default_format() : taken(Formatter::text(to_file.format(), {.escape = true}), Where(at, "format"));
       break;
-    case file::FileAccessLog::kJsonFormat: to.formatter = taken(Formatter::json(json_template(to_file.json_format()), {.escape = true}), Where(at, "json_format")); break;
+    case file::FileAccessLog::kJsonFormat:
+      to.formatter = taken(Formatter::json(json_template(to_file.json_format()), {.escape = true}), Where(at, "json_format"));
+      break;
     case file::FileAccessLog::kTypedJsonFormat:
       to.formatter = taken(Formatter::json(json_template(to_file.typed_json_format()), {.escape = true}), Where(at, "typed_json_format"));
       break;
@@ -198,7 +206,8 @@ std::optional<Target> target(const google::protobuf::Any& any, const Where& wher
 }  // namespace
 
 std::vector<std::shared_ptr<telemetry::AccessLog>> build_access_logs(const google::protobuf::RepeatedPtrField<log::AccessLog>& from,
-                                                                     const BuildContext& context, const Where& parent, std::string_view field) {
+                                                                     const BuildContext& context, const Where& parent,
+                                                                     std::string_view field) {
   std::vector<std::shared_ptr<telemetry::AccessLog>> out;
   for (int i = 0; i < from.size(); ++i) {
     const Where where(parent, field, i);

@@ -21,7 +21,7 @@ class AccessLog;
 namespace weft::config {
 
 std::vector<std::shared_ptr<telemetry::AccessLog>> build_access_logs(
-    const google::protobuf::RepeatedPtrField<envoy::config::accesslog::v3::AccessLog>& from, const BuildContext& context, const filters::Where& parent,
-    std::string_view field);
+    const google::protobuf::RepeatedPtrField<envoy::config::accesslog::v3::AccessLog>& from, const BuildContext& context,
+    const filters::Where& parent, std::string_view field);
 
 }  // namespace weft::config

@@ -52,10 +52,10 @@ void flatten(const std::string& key, const google::protobuf::Value& value, Runti
       const auto& fields = value.struct_value().fields();
       const auto numerator = fields.find("numerator"), denominator = fields.find("denominator");
       if (numerator != fields.end() || denominator != fields.end()) {
-        const std::string of = denominator == fields.end()                                ? "100"
-                               : denominator->second.string_value() == "MILLION"          ? "1000000"
-                               : denominator->second.string_value() == "TEN_THOUSAND"     ? "10000"
-                                                                                          : "100";
+        const std::string of = denominator == fields.end()                            ? "100"
+                               : denominator->second.string_value() == "MILLION"      ? "1000000"
+                               : denominator->second.string_value() == "TEN_THOUSAND" ? "10000"
+                                                                                      : "100";
         return to.set(key, (numerator == fields.end() ? "0" : number_text(numerator->second.number_value())) + "/" + of);
       }
       for (const auto& [name, inner] : fields) flatten(key.empty() ? name : key + "." + name, inner, to);
@@ -107,7 +107,8 @@ class Loader {
       return inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[');
     };
     return std::any_of(findings.begin(), findings.end(), [&](const Diagnostic& finding) {
-      return finding.severity == Severity::kError && (finding.field.empty() || within(finding.field, field) || within(field, finding.field));
+      return finding.severity == Severity::kError &&
+             (finding.field.empty() || within(finding.field, field) || within(field, finding.field));
     });
   }
 
@@ -121,8 +122,10 @@ class Loader {
     if (!sources_.path.empty()) {
       std::vector<yaml::Document> documents;
       Diagnostic problem;
-      if (yaml::parse_file(sources_.path, documents, problem, limits())) take(std::move(documents), sources_.path);
-      else findings_.push_back(std::move(problem));
+      if (yaml::parse_file(sources_.path, documents, problem, limits()))
+        take(std::move(documents), sources_.path);
+      else
+        findings_.push_back(std::move(problem));
     }
     read_inline();
   }
@@ -131,13 +134,16 @@ class Loader {
     if (sources_.inline_yaml.empty()) return;
     std::vector<yaml::Document> documents;
     Diagnostic problem;
-    if (yaml::parse(sources_.inline_yaml, "--config-yaml", documents, problem, limits())) take(std::move(documents), "--config-yaml");
-    else findings_.push_back(std::move(problem));
+    if (yaml::parse(sources_.inline_yaml, "--config-yaml", documents, problem, limits()))
+      take(std::move(documents), "--config-yaml");
+    else
+      findings_.push_back(std::move(problem));
   }
 
   void read_binary() {
     std::ifstream in(sources_.path, std::ios::binary);
-    if (!in || !proto_.ParseFromIstream(&in)) findings_.push_back(of_the_whole(sources_.path + ": cannot be read as a binary envoy.config.bootstrap.v3.Bootstrap"));
+    if (!in || !proto_.ParseFromIstream(&in))
+      findings_.push_back(of_the_whole(sources_.path + ": cannot be read as a binary envoy.config.bootstrap.v3.Bootstrap"));
     read_inline();
   }
 
@@ -192,8 +198,9 @@ class Loader {
   }
 
   bool unwrap() {
-    const bool some = std::any_of(documents_.begin(), documents_.end(),
-                                  [](const yaml::Document& document) { return document.source && document.source->find("TypedStruct") != std::string::npos; });
+    const bool some = std::any_of(documents_.begin(), documents_.end(), [](const yaml::Document& document) {
+      return document.source && document.source->find("TypedStruct") != std::string::npos;
+    });
     return !some || unwrap_typed_structs(proto_, {}, findings_);
   }
 
@@ -228,11 +235,14 @@ class Loader {
     for (int i = 0; i < resources.clusters_size(); ++i) {
       const auto& one = resources.clusters(i);
       const Where at(statics, "clusters", i);
-      if (!one.name().empty() && !clusters_.emplace(one.name(), nullptr).second) Where(at, "name").fail("duplicate cluster \"" + one.name() + "\"");
-      else if (sound("clusters", i)) cluster(one, at);
+      if (!one.name().empty() && !clusters_.emplace(one.name(), nullptr).second)
+        Where(at, "name").fail("duplicate cluster \"" + one.name() + "\"");
+      else if (sound("clusters", i))
+        cluster(one, at);
     }
     // Routes may name clusters that only CDS will bring.
-    if (!proto_.dynamic_resources().has_cds_config()) context.knows_cluster = [this](std::string_view name) { return clusters_.contains(std::string(name)); };
+    if (!proto_.dynamic_resources().has_cds_config())
+      context.knows_cluster = [this](std::string_view name) { return clusters_.contains(std::string(name)); };
     for (int i = 0; i < resources.listeners_size(); ++i)
       if (sound("listeners", i)) listener(resources.listeners(i), context, Where(statics, "listeners", i));
     if (proto_.has_dynamic_resources() && !touched(of_fields, "dynamic_resources")) dynamic(Where(root, "dynamic_resources"));
@@ -250,7 +260,8 @@ class Loader {
       for (const auto& [key, value] : ordered) flatten(key, *value, out_->runtime);
     }
     for (const auto& [key, value] : out_->runtime.values()) {
-      if (!key.starts_with("envoy.") && !key.starts_with("overload.") && !key.starts_with("re2.") && !key.starts_with("upstream.")) continue;
+      if (!key.starts_with("envoy.") && !key.starts_with("overload.") && !key.starts_with("re2.") && !key.starts_with("upstream."))
+        continue;
       Diagnostic finding;
       finding.severity = Severity::kWarning;
       finding.code = kUnsupportedCode;
@@ -270,10 +281,12 @@ class Loader {
   void listener(const envoy::config::listener::v3::Listener& from, const BuildContext& context, const Where& where) {
     auto built = build_listener(from, hash_of(from), context, where);
     if (!built) return;
-    const bool twice = std::any_of(out_->statics.listeners.begin(), out_->statics.listeners.end(), [&](const auto& other) { return other->name == built->name; });
+    const bool twice = std::any_of(out_->statics.listeners.begin(), out_->statics.listeners.end(),
+                                   [&](const auto& other) { return other->name == built->name; });
     if (twice) return Where(where, "name").fail("duplicate listener \"" + built->name + "\"");
-    const bool same_address = built->address.port() != 0 && std::any_of(out_->statics.listeners.begin(), out_->statics.listeners.end(),
-                                                                        [&](const auto& other) { return other->address == built->address; });
+    const bool same_address =
+        built->address.port() != 0 && std::any_of(out_->statics.listeners.begin(), out_->statics.listeners.end(),
+                                                  [&](const auto& other) { return other->address == built->address; });
     if (same_address) Where(where, "address").fail("another listener has " + net::to_string(built->address) + " already");
     out_->statics.listeners.push_back(std::move(built));
   }
@@ -298,7 +311,8 @@ class Loader {
   }
 
   void ads(const core::ApiConfigSource& from, const Where& where) {
-    if (from.grpc_services_size() != 1) return Where(where, "grpc_services").fail("must hold exactly one item, found " + std::to_string(from.grpc_services_size()));
+    if (from.grpc_services_size() != 1)
+      return Where(where, "grpc_services").fail("must hold exactly one item, found " + std::to_string(from.grpc_services_size()));
     const core::GrpcService& service = from.grpc_services(0);
     const Where at(where, "grpc_services", 0);
     const Where grpc(at, "envoy_grpc");
@@ -316,12 +330,16 @@ class Loader {
       const auto& back_off = service.envoy_grpc().retry_policy().retry_back_off();
       to.backoff_base = milliseconds(back_off.base_interval());
       to.backoff_max = back_off.has_max_interval() ? milliseconds(back_off.max_interval()) : to.backoff_base * 10;
-      if (to.backoff_max < to.backoff_base) Where(Where(Where(grpc, "retry_policy"), "retry_back_off"), "max_interval").fail("must be at least base_interval");
+      if (to.backoff_max < to.backoff_base)
+        Where(Where(Where(grpc, "retry_policy"), "retry_back_off"), "max_interval").fail("must be at least base_interval");
     }
     auto cluster = clusters_.find(to.cluster);
-    if (cluster == clusters_.end()) Where(grpc, "cluster_name").fail("unknown cluster \"" + to.cluster + "\"; it must be one of static_resources.clusters");
+    if (cluster == clusters_.end())
+      Where(grpc, "cluster_name").fail("unknown cluster \"" + to.cluster + "\"; it must be one of static_resources.clusters");
     else if (cluster->second && cluster->second->protocol != upstream::ClusterConfig::Protocol::kHttp2)
-      Where(grpc, "cluster_name").fail("cluster \"" + to.cluster + "\" does not speak HTTP/2, which gRPC needs; set http2_protocol_options in its typed_extension_protocol_options");
+      Where(grpc, "cluster_name")
+          .fail("cluster \"" + to.cluster +
+                "\" does not speak HTTP/2, which gRPC needs; set http2_protocol_options in its typed_extension_protocol_options");
     out_->ads = std::move(to);
   }
 

@@ -3,8 +3,8 @@
 #pragma once
 #include "common/base/diagnostic.h"
 #include "common/net/stream.h"
-#include "proxy/filters/runtime.h"
 #include "proxy/config/update.h"
+#include "proxy/filters/runtime.h"
 
 #include <chrono>
 #include <memory>
@@ -30,8 +30,8 @@ using filters::Runtime;
 
 // What the command line says about the bootstrap.
 struct BootstrapSources {
-  std::string path;           // -c
-  std::string inline_yaml;    // --config-yaml, merged over the file: single fields win, lists are appended
+  std::string path;                                         // -c
+  std::string inline_yaml;                                  // --config-yaml, merged over the file: single fields win, lists are appended
   std::string service_node, service_cluster, service_zone;  // override node.id, node.cluster, node.locality.zone
   bool allow_unknown_static_fields = false;
 };
@@ -40,23 +40,23 @@ struct BootstrapSources {
 struct BootstrapServices {
   observe::Registry* registry = nullptr;
   telemetry::LogWriter* log_writer = nullptr;
-  boost::asio::ip::address node_address;   // see routing::ForwardedOptions
+  boost::asio::ip::address node_address;  // see routing::ForwardedOptions
 };
 
 // Where a kind of resource comes from.
 struct ConfigSource {
   enum class Kind : uint8_t { kNone, kAds, kPath };
   Kind kind = Kind::kNone;
-  std::string path;                 // kPath: a file with a DiscoveryResponse (YAML, JSON; .pb: binary)
-  std::string watched_directory;    // kPath: react to moves in this folder instead of to the file itself
+  std::string path;                                         // kPath: a file with a DiscoveryResponse (YAML, JSON; .pb: binary)
+  std::string watched_directory;                            // kPath: react to moves in this folder instead of to the file itself
   std::chrono::milliseconds initial_fetch_timeout{15'000};  // 0: wait for ever
 };
 
 // dynamic_resources.ads_config.
 struct AdsConfig {
   bool delta = false;
-  std::string cluster;              // of the bootstrap's static clusters
-  std::string authority;            // :authority; the cluster's name unless set
+  std::string cluster;                                        // of the bootstrap's static clusters
+  std::string authority;                                      // :authority; the cluster's name unless set
   std::vector<std::pair<std::string, std::string>> metadata;  // sent on the stream
   bool node_on_first_message_only = false;
   std::chrono::milliseconds backoff_base{500};
@@ -69,9 +69,9 @@ struct Admin {
 };
 
 struct Bootstrap {
-  std::shared_ptr<const envoy::config::core::v3::Node> node;   // with what the command line overrides; user agent filled in
-  std::string bytes;                // envoy.config.bootstrap.v3.Bootstrap, serialised, as loaded (node overrides included)
-  Update statics;                   // static clusters, their endpoints and listeners
+  std::shared_ptr<const envoy::config::core::v3::Node> node;  // with what the command line overrides; user agent filled in
+  std::string bytes;  // envoy.config.bootstrap.v3.Bootstrap, serialised, as loaded (node overrides included)
+  Update statics;     // static clusters, their endpoints and listeners
   ConfigSource lds, cds;
   std::optional<AdsConfig> ads;
   std::optional<Admin> admin;
@@ -80,6 +80,7 @@ struct Bootstrap {
 };
 
 // Loads and builds everything; opens nothing. On failure `problems` holds every error and the result is null.
-std::unique_ptr<const Bootstrap> load_bootstrap(const BootstrapSources& sources, Diagnostics& problems, const BootstrapServices& services = {});
+std::unique_ptr<const Bootstrap> load_bootstrap(const BootstrapSources& sources, Diagnostics& problems,
+                                                const BootstrapServices& services = {});
 
 }  // namespace weft::config

@@ -22,8 +22,8 @@ struct BuildContext {
   const filters::Runtime& runtime;
   observe::Registry* registry = nullptr;
   telemetry::LogWriter* log_writer = nullptr;
-  std::string local_cluster, local_node;                       // node.cluster, node.id
-  boost::asio::ip::address node_address;                       // ForwardedOptions::node_address
+  std::string local_cluster, local_node;  // node.cluster, node.id
+  boost::asio::ip::address node_address;  // ForwardedOptions::node_address
   // For route configurations that ask for it (validate_clusters); unset: not checked.
   std::function<bool(std::string_view)> knows_cluster = {};
   // Names that the bootstrap took and xDS may not replace; unset: none.

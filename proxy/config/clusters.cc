@@ -36,7 +36,8 @@ double bias(const core::RuntimeDouble& from, const filters::Runtime& runtime) {
 
 class ClusterBuilder {
  public:
-  ClusterBuilder(const cluster_v3::Cluster& from, const filters::Runtime& runtime, const Where& where) : from_(from), runtime_(runtime), where_(where) {}
+  ClusterBuilder(const cluster_v3::Cluster& from, const filters::Runtime& runtime, const Where& where)
+      : from_(from), runtime_(runtime), where_(where) {}
 
   std::shared_ptr<ClusterConfig> build() {
     out_->name = from_.name();
@@ -58,7 +59,8 @@ class ClusterBuilder {
     if (from_.type() == cluster_v3::Cluster::EDS) {
       out_->discovery = ClusterConfig::Discovery::kEds;
       const Where at(where_, "eds_cluster_config");
-      if (!from_.has_eds_cluster_config() || !from_.eds_cluster_config().has_eds_config()) return Where(at, "eds_config").fail("is required for an EDS cluster");
+      if (!from_.has_eds_cluster_config() || !from_.eds_cluster_config().has_eds_config())
+        return Where(at, "eds_config").fail("is required for an EDS cluster");
       if (from_.has_load_assignment()) Where(where_, "load_assignment").fail("must not be set for an EDS cluster");
       out_->eds_service_name = from_.eds_cluster_config().service_name();
       const auto source = config_source(from_.eds_cluster_config().eds_config(), Where(at, "eds_config"));
@@ -91,7 +93,8 @@ class ClusterBuilder {
       default: Where(where_, "load_balancing_policy").fail("is required for lb_policy LOAD_BALANCING_POLICY_CONFIG"); return;
     }
     // What is said for another policy than the chosen one has no effect, as in Envoy.
-    if (out_->policy == ClusterConfig::Policy::kLeastRequest && from_.has_least_request_lb_config()) least_request(from_.least_request_lb_config());
+    if (out_->policy == ClusterConfig::Policy::kLeastRequest && from_.has_least_request_lb_config())
+      least_request(from_.least_request_lb_config());
   }
 
   template <class Message>
@@ -116,7 +119,8 @@ class ClusterBuilder {
       out_->policy = ClusterConfig::Policy::kLeastRequest;
       least_request(least);
     } else {
-      Where(config, "typed_extension_config").unsupported("extension " + std::string(type_name(any.type_url())) + " is not supported by this version");
+      Where(config, "typed_extension_config")
+          .unsupported("extension " + std::string(type_name(any.type_url())) + " is not supported by this version");
     }
   }
 
@@ -144,7 +148,8 @@ class ClusterBuilder {
     take(from.has_consecutive_gateway_failure(), from.consecutive_gateway_failure(), to.consecutive_gateway_failure);
     take(from.has_consecutive_local_origin_failure(), from.consecutive_local_origin_failure(), to.consecutive_local_origin_failure);
     take(from.has_enforcing_consecutive_5xx(), from.enforcing_consecutive_5xx(), to.enforcing_consecutive_5xx);
-    take(from.has_enforcing_consecutive_gateway_failure(), from.enforcing_consecutive_gateway_failure(), to.enforcing_consecutive_gateway_failure);
+    take(from.has_enforcing_consecutive_gateway_failure(), from.enforcing_consecutive_gateway_failure(),
+         to.enforcing_consecutive_gateway_failure);
     take(from.has_enforcing_consecutive_local_origin_failure(), from.enforcing_consecutive_local_origin_failure(),
          to.enforcing_consecutive_local_origin_failure);
     take(from.has_max_ejection_percent(), from.max_ejection_percent(), to.max_ejection_percent);
@@ -152,7 +157,8 @@ class ClusterBuilder {
     if (from.has_interval()) to.interval = milliseconds(from.interval());
     if (from.has_base_ejection_time()) to.base_ejection_time = milliseconds(from.base_ejection_time());
     // As Envoy: not below the base.
-    to.max_ejection_time = from.has_max_ejection_time() ? milliseconds(from.max_ejection_time()) : std::max(to.base_ejection_time, to.max_ejection_time);
+    to.max_ejection_time =
+        from.has_max_ejection_time() ? milliseconds(from.max_ejection_time()) : std::max(to.base_ejection_time, to.max_ejection_time);
     if (to.max_ejection_time < to.base_ejection_time)
       Where(Where(where_, "outlier_detection"), "max_ejection_time").fail("must be at least base_ejection_time");
     if (from.has_max_ejection_time_jitter()) to.max_ejection_time_jitter = milliseconds(from.max_ejection_time_jitter());
@@ -227,7 +233,8 @@ class ClusterBuilder {
 
 }  // namespace
 
-std::shared_ptr<const ClusterConfig> build_cluster(const cluster_v3::Cluster& from, uint64_t hash, const filters::Runtime& runtime, const Where& where) {
+std::shared_ptr<const ClusterConfig> build_cluster(const cluster_v3::Cluster& from, uint64_t hash, const filters::Runtime& runtime,
+                                                   const Where& where) {
   const size_t before = where.problems().size();
   std::shared_ptr<ClusterConfig> out = ClusterBuilder(from, runtime, where).build();
   out->hash = hash;

@@ -22,7 +22,8 @@ constexpr size_t kMaxFilters = 100;
 
 class ManagerBuilder {
  public:
-  ManagerBuilder(const hcm::HttpConnectionManager& from, const BuildContext& context, const Where& where) : from_(from), context_(context), where_(where) {}
+  ManagerBuilder(const hcm::HttpConnectionManager& from, const BuildContext& context, const Where& where)
+      : from_(from), context_(context), where_(where) {}
 
   std::shared_ptr<HttpConnectionManager> build(uint32_t buffer_limit) {
     to_->stat_prefix = from_.stat_prefix();
@@ -45,12 +46,15 @@ class ManagerBuilder {
                                                      : HttpConnectionManager::Codec::kAuto;
     read_http1(from_.http_protocol_options(), to_->http1);
     read_http2(from_.http2_protocol_options(), to_->http2);
-    if (from_.has_max_request_headers_kb()) to_->http1.max_headers_kib = to_->http2.max_headers_kib = from_.max_request_headers_kb().value();
+    if (from_.has_max_request_headers_kb())
+      to_->http1.max_headers_kib = to_->http2.max_headers_kib = from_.max_request_headers_kb().value();
     const core::HttpProtocolOptions& common = from_.common_http_protocol_options();
     if (common.has_max_headers_count()) to_->http1.max_headers_count = to_->http2.max_headers_count = common.max_headers_count().value();
     if (common.has_max_requests_per_connection()) to_->max_requests_per_connection = common.max_requests_per_connection().value();
     switch (common.headers_with_underscores_action()) {
-      case core::HttpProtocolOptions::REJECT_REQUEST: to_->underscore_headers = HttpConnectionManager::UnderscoreHeaders::kRejectRequest; break;
+      case core::HttpProtocolOptions::REJECT_REQUEST:
+        to_->underscore_headers = HttpConnectionManager::UnderscoreHeaders::kRejectRequest;
+        break;
       case core::HttpProtocolOptions::DROP_HEADER: to_->underscore_headers = HttpConnectionManager::UnderscoreHeaders::kDropHeader; break;
       default: break;
     }
@@ -64,7 +68,8 @@ class ManagerBuilder {
       to_->rds_name = from_.rds().route_config_name();
       if (!from_.rds().has_config_source()) return Where(at, "config_source").fail("is required");
       const auto source = config_source(from_.rds().config_source(), Where(at, "config_source"));
-      if (source && source->kind != ConfigSource::Kind::kAds) Where(at, "config_source").unsupported("only ads is supported here by this version");
+      if (source && source->kind != ConfigSource::Kind::kAds)
+        Where(at, "config_source").unsupported("only ads is supported here by this version");
       if (source) to_->rds_fetch_timeout = source->initial_fetch_timeout;
       return;
     }
@@ -84,7 +89,8 @@ class ManagerBuilder {
     filters::RouterOptions router;
     const int last = from_.http_filters_size() - 1;
     if (last < 0) return Where(where_, "http_filters").fail("must have at least one item: the router, as the last");
-    if (static_cast<size_t>(last) >= kMaxFilters) return Where(where_, "http_filters").fail("must have at most " + std::to_string(kMaxFilters) + " items");
+    if (static_cast<size_t>(last) >= kMaxFilters)
+      return Where(where_, "http_filters").fail("must have at most " + std::to_string(kMaxFilters) + " items");
     for (int i = 0; i <= last; ++i) {
       const hcm::HttpFilter& filter = from_.http_filters(i);
       const Where at(where_, "http_filters", i);
@@ -118,9 +124,10 @@ class ManagerBuilder {
   void identity() {
     using From = hcm::HttpConnectionManager;
     if (!from_.server_name().empty()) to_->server_name = from_.server_name();
-    to_->server_header = from_.server_header_transformation() == From::APPEND_IF_ABSENT ? HttpConnectionManager::ServerHeader::kAppendIfAbsent
-                         : from_.server_header_transformation() == From::PASS_THROUGH   ? HttpConnectionManager::ServerHeader::kPassThrough
-                                                                                        : HttpConnectionManager::ServerHeader::kOverwrite;
+    to_->server_header = from_.server_header_transformation() == From::APPEND_IF_ABSENT
+                             ? HttpConnectionManager::ServerHeader::kAppendIfAbsent
+                         : from_.server_header_transformation() == From::PASS_THROUGH ? HttpConnectionManager::ServerHeader::kPassThrough
+                                                                                      : HttpConnectionManager::ServerHeader::kOverwrite;
     to_->always_set_request_id_in_response = from_.always_set_request_id_in_response();
   }
 

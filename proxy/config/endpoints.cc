@@ -70,7 +70,9 @@ std::shared_ptr<const upstream::EndpointSet> build_endpoints(const endpoint_v3::
     if (weight_of_hosts > kMax) at.fail("the weights of its endpoints add up to more than 4294967295");
     uint64_t& sum = weight_of_priority[locality.priority];
     sum += locality.weight;
-    if (sum > kMax) Where(at, "load_balancing_weight").fail("the weights of priority " + std::to_string(locality.priority) + " add up to more than 4294967295");
+    if (sum > kMax)
+      Where(at, "load_balancing_weight")
+          .fail("the weights of priority " + std::to_string(locality.priority) + " add up to more than 4294967295");
     set->size += locality.hosts.size();
     set->priorities = std::max(set->priorities, locality.priority + 1);
     set->localities.push_back(std::move(locality));

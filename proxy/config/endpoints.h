@@ -13,6 +13,7 @@ class ClusterLoadAssignment;
 namespace weft::config {
 
 // Null after a complaint.
-std::shared_ptr<const upstream::EndpointSet> build_endpoints(const envoy::config::endpoint::v3::ClusterLoadAssignment& from, const Where& where);
+std::shared_ptr<const upstream::EndpointSet> build_endpoints(const envoy::config::endpoint::v3::ClusterLoadAssignment& from,
+                                                             const Where& where);
 
 }  // namespace weft::config

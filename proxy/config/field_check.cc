@@ -76,7 +76,8 @@ class Checker {
     const pb::Reflection& reflection = *message.GetReflection();
     const pb::UnknownFieldSet& unknown = reflection.GetUnknownFields(message);
     for (int i = 0; i < unknown.field_count(); ++i)
-      refuse(path, kUnsupportedCode, "field number " + std::to_string(unknown.field(i).number()) + " of " + type.full_name() + " is not known to this version");
+      refuse(path, kUnsupportedCode,
+             "field number " + std::to_string(unknown.field(i).number()) + " of " + type.full_name() + " is not known to this version");
     if (table->whole) return;
     std::vector<const FieldDescriptor*> set;
     reflection.ListFields(message, &set);
@@ -115,24 +116,29 @@ class Checker {
   static std::string named(const pb::Message& message, const FieldDescriptor& field) {
     if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || field.is_map()) return {};
     const pb::Reflection& reflection = *message.GetReflection();
-    const pb::Message& value = field.is_repeated() ? reflection.GetRepeatedMessage(message, &field, 0) : reflection.GetMessage(message, &field);
+    const pb::Message& value =
+        field.is_repeated() ? reflection.GetRepeatedMessage(message, &field, 0) : reflection.GetMessage(message, &field);
     const FieldDescriptor* name = value.GetDescriptor()->FindFieldByName("name");
     if (!name || name->is_repeated() || name->cpp_type() != FieldDescriptor::CPPTYPE_STRING) return {};
     const std::string text = value.GetReflection()->GetString(value, name);
     return text.empty() ? std::string() : " (" + text + ")";
   }
 
-  void used(const pb::Message& message, const FieldDescriptor& field, const Field& row, const std::string& path, std::string_view takes, int depth) {
+  void used(const pb::Message& message, const FieldDescriptor& field, const Field& row, const std::string& path, std::string_view takes,
+            int depth) {
     const pb::Reflection& reflection = *message.GetReflection();
     if (!row.takes.empty()) takes = row.takes;
     if (!field.is_repeated()) {
-      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) return value(message, reflection.GetMessage(message, &field), row, path, takes, depth);
+      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE)
+        return value(message, reflection.GetMessage(message, &field), row, path, takes, depth);
       return scalar(message, field, -1, row, path);
     }
     const int size = reflection.FieldSize(message, &field);
     const bool numbers = field.cpp_type() != FieldDescriptor::CPPTYPE_STRING && field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
-    if (!numbers && size < row.min) refuse(path, kRuleCode, "must have at least " + number_text(row.min) + " items, found " + std::to_string(size));
-    if (!numbers && size > row.max) refuse(path, kRuleCode, "must have at most " + number_text(row.max) + " items, found " + std::to_string(size));
+    if (!numbers && size < row.min)
+      refuse(path, kRuleCode, "must have at least " + number_text(row.min) + " items, found " + std::to_string(size));
+    if (!numbers && size > row.max)
+      refuse(path, kRuleCode, "must have at most " + number_text(row.max) + " items, found " + std::to_string(size));
     Field item = row;
     if (!numbers) item.min = -INFINITY, item.max = INFINITY;
     item.checks &= ~static_cast<unsigned>(filters::kNotEmpty);
@@ -142,17 +148,22 @@ class Checker {
         const pb::Message& pair = reflection.GetRepeatedMessage(message, &field, i);
         const FieldDescriptor& key = *field.message_type()->map_key();
         const FieldDescriptor& content = *field.message_type()->map_value();
-        const std::string where = path + "[\"" + (key.cpp_type() == FieldDescriptor::CPPTYPE_STRING ? pair.GetReflection()->GetString(pair, &key) : "") + "\"]";
-        if (content.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) value(pair, pair.GetReflection()->GetMessage(pair, &content), item, where, takes, depth);
+        const std::string where =
+            path + "[\"" + (key.cpp_type() == FieldDescriptor::CPPTYPE_STRING ? pair.GetReflection()->GetString(pair, &key) : "") + "\"]";
+        if (content.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE)
+          value(pair, pair.GetReflection()->GetMessage(pair, &content), item, where, takes, depth);
         continue;
       }
       const std::string where = path + "[" + std::to_string(i) + "]";
-      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) value(message, reflection.GetRepeatedMessage(message, &field, i), item, where, takes, depth);
-      else scalar(message, field, i, item, where);
+      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE)
+        value(message, reflection.GetRepeatedMessage(message, &field, i), item, where, takes, depth);
+      else
+        scalar(message, field, i, item, where);
     }
   }
 
-  void value(const pb::Message& owner, const pb::Message& content, const Field& row, const std::string& path, std::string_view takes, int depth) {
+  void value(const pb::Message& owner, const pb::Message& content, const Field& row, const std::string& path, std::string_view takes,
+             int depth) {
     const pb::Descriptor& type = *content.GetDescriptor();
     if (type.full_name() == "google.protobuf.Duration") return duration(static_cast<const pb::Duration&>(content), row, path);
     if (is_wrapper(type)) return scalar(content, *type.FindFieldByNumber(1), -1, row, path);
@@ -162,7 +173,8 @@ class Checker {
   void duration(const pb::Duration& value, const Field& row, const std::string& path) {
     const double seconds = static_cast<double>(value.seconds()) + value.nanos() * 1e-9;
     const std::string found = number_text(seconds) + "s";
-    if (std::abs(value.nanos()) > 999'999'999 || std::abs(seconds) > 315'576'000'000.0) return refuse(path, kRuleCode, "is out of range: " + found);
+    if (std::abs(value.nanos()) > 999'999'999 || std::abs(seconds) > 315'576'000'000.0)
+      return refuse(path, kRuleCode, "is out of range: " + found);
     if (row.checks & filters::kPositive && seconds <= 0) return refuse(path, kRuleCode, "must be greater than 0s, found " + found);
     if (seconds < 0) return refuse(path, kRuleCode, "must not be negative, found " + found);
     if (seconds < row.min) return refuse(path, kRuleCode, "must be at least " + number_text(row.min) + "s, found " + found);
@@ -177,9 +189,12 @@ class Checker {
       case FieldDescriptor::CPPTYPE_STRING: {
         const std::string value = index < 0 ? r.GetString(message, &field) : r.GetRepeatedString(message, &field, index);
         if (row.checks & filters::kNotEmpty && value.empty()) return refuse(path, kRuleCode, "must not be empty");
-        if (row.checks & filters::kHeaderName && !legal_header_name(value)) return refuse(path, kRuleCode, "is no legal header name: \"" + printable(value) + "\"");
-        if (row.checks & filters::kHeaderValue && !legal_header_text(value)) return refuse(path, kRuleCode, "is no legal header value: \"" + printable(value) + "\"");
-        if (static_cast<double>(value.size()) > row.max) return refuse(path, kRuleCode, "is longer than " + number_text(row.max) + " bytes");
+        if (row.checks & filters::kHeaderName && !legal_header_name(value))
+          return refuse(path, kRuleCode, "is no legal header name: \"" + printable(value) + "\"");
+        if (row.checks & filters::kHeaderValue && !legal_header_text(value))
+          return refuse(path, kRuleCode, "is no legal header value: \"" + printable(value) + "\"");
+        if (static_cast<double>(value.size()) > row.max)
+          return refuse(path, kRuleCode, "is longer than " + number_text(row.max) + " bytes");
         text = value;
         break;
       }
@@ -190,16 +205,31 @@ class Checker {
         text = known->name();
         break;
       }
-      case FieldDescriptor::CPPTYPE_BOOL: text = (index < 0 ? r.GetBool(message, &field) : r.GetRepeatedBool(message, &field, index)) ? "true" : "false"; break;
-      case FieldDescriptor::CPPTYPE_INT32: number = index < 0 ? r.GetInt32(message, &field) : r.GetRepeatedInt32(message, &field, index); break;
-      case FieldDescriptor::CPPTYPE_UINT32: number = index < 0 ? r.GetUInt32(message, &field) : r.GetRepeatedUInt32(message, &field, index); break;
-      case FieldDescriptor::CPPTYPE_INT64: number = static_cast<double>(index < 0 ? r.GetInt64(message, &field) : r.GetRepeatedInt64(message, &field, index)); break;
-      case FieldDescriptor::CPPTYPE_UINT64: number = static_cast<double>(index < 0 ? r.GetUInt64(message, &field) : r.GetRepeatedUInt64(message, &field, index)); break;
-      case FieldDescriptor::CPPTYPE_DOUBLE: number = index < 0 ? r.GetDouble(message, &field) : r.GetRepeatedDouble(message, &field, index); break;
-      case FieldDescriptor::CPPTYPE_FLOAT: number = index < 0 ? r.GetFloat(message, &field) : r.GetRepeatedFloat(message, &field, index); break;
+      case FieldDescriptor::CPPTYPE_BOOL:
+        text = (index < 0 ? r.GetBool(message, &field) : r.GetRepeatedBool(message, &field, index)) ? "true" : "false";
+        break;
+      case FieldDescriptor::CPPTYPE_INT32:
+        number = index < 0 ? r.GetInt32(message, &field) : r.GetRepeatedInt32(message, &field, index);
+        break;
+      case FieldDescriptor::CPPTYPE_UINT32:
+        number = index < 0 ? r.GetUInt32(message, &field) : r.GetRepeatedUInt32(message, &field, index);
+        break;
+      case FieldDescriptor::CPPTYPE_INT64:
+        number = static_cast<double>(index < 0 ? r.GetInt64(message, &field) : r.GetRepeatedInt64(message, &field, index));
+        break;
+      case FieldDescriptor::CPPTYPE_UINT64:
+        number = static_cast<double>(index < 0 ? r.GetUInt64(message, &field) : r.GetRepeatedUInt64(message, &field, index));
+        break;
+      case FieldDescriptor::CPPTYPE_DOUBLE:
+        number = index < 0 ? r.GetDouble(message, &field) : r.GetRepeatedDouble(message, &field, index);
+        break;
+      case FieldDescriptor::CPPTYPE_FLOAT:
+        number = index < 0 ? r.GetFloat(message, &field) : r.GetRepeatedFloat(message, &field, index);
+        break;
       case FieldDescriptor::CPPTYPE_MESSAGE: return;
     }
-    const bool numeric = text.empty() && field.cpp_type() != FieldDescriptor::CPPTYPE_STRING && field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM;
+    const bool numeric =
+        text.empty() && field.cpp_type() != FieldDescriptor::CPPTYPE_STRING && field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM;
     if (numeric) {
       text = number_text(number);
       if (std::isnan(number)) return refuse(path, kRuleCode, "is not a number");
@@ -229,7 +259,8 @@ class Checker {
     if (field->is_repeated()) {
       if (reflection.FieldSize(message, field) > 0) return;
       const bool numbers = field->cpp_type() != FieldDescriptor::CPPTYPE_STRING && field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
-      if (row.checks & filters::kNotEmpty || (row.min >= 1 && !numbers)) refuse(join(path, row.name), kRuleCode, "must have at least one item");
+      if (row.checks & filters::kNotEmpty || (row.min >= 1 && !numbers))
+        refuse(join(path, row.name), kRuleCode, "must have at least one item");
       return;
     }
     if (reflection.HasField(message, field)) return;
@@ -239,9 +270,12 @@ class Checker {
     }
     // A plain scalar at its default is not listed among the fields that are set.
     const bool text = field->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
-    if (row.checks & filters::kNotEmpty) refuse(join(path, row.name), kRuleCode, "must not be empty");
-    else if (!text && row.min > 0) refuse(join(path, row.name), kRuleCode, "must be at least " + number_text(row.min));
-    else if (!row.only.empty() && field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM && !has_word(row.only, field->enum_type()->FindValueByNumber(0)->name()))
+    if (row.checks & filters::kNotEmpty)
+      refuse(join(path, row.name), kRuleCode, "must not be empty");
+    else if (!text && row.min > 0)
+      refuse(join(path, row.name), kRuleCode, "must be at least " + number_text(row.min));
+    else if (!row.only.empty() && field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM &&
+             !has_word(row.only, field->enum_type()->FindValueByNumber(0)->name()))
       refuse(join(path, row.name), kRuleCode, "must be set to one of: " + std::string(row.only));
   }
 
@@ -262,7 +296,8 @@ class Checker {
       for (const FieldTable& candidate : all_tables())
         if (!takes.empty() && has_word(candidate.categories, takes)) known += (known.empty() ? "" : ", ") + std::string(candidate.message);
       return refuse(path, kUnsupportedCode,
-                    "extension " + title(owner, name) + " is not supported " + (takes.empty() ? "by this version" : "here by this version; supported: " + known));
+                    "extension " + title(owner, name) + " is not supported " +
+                        (takes.empty() ? "by this version" : "here by this version; supported: " + known));
     }
     const pb::Descriptor* type = pb::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
     if (!type) return refuse(path, kUnsupportedCode, "extension " + name + " is not supported by this version");
@@ -314,7 +349,11 @@ std::string type_text(const FieldDescriptor* field) {
   std::string type = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE ? field->message_type()->full_name()
                      : field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM  ? field->enum_type()->full_name()
                                                                            : std::string(field->type_name());
-  if (field->is_map()) type = std::string(short_name(field->message_type()->map_value()->message_type() ? field->message_type()->map_value()->message_type()->full_name() : "string")) + " by key";
+  if (field->is_map())
+    type = std::string(short_name(field->message_type()->map_value()->message_type()
+                                      ? field->message_type()->map_value()->message_type()->full_name()
+                                      : "string")) +
+           " by key";
   else {
     type = short_name(type);
     if (field->is_repeated()) type = "list of " + type;
@@ -328,7 +367,8 @@ const std::vector<FieldTable>& all_tables() {
   static const std::vector<FieldTable> tables = [] {
     link_extension_types();
     std::vector<FieldTable> all;
-    for (auto area : {bootstrap_tables(), listener_tables(), route_tables(), cluster_tables(), common_tables()}) all.insert(all.end(), area.begin(), area.end());
+    for (auto area : {bootstrap_tables(), listener_tables(), route_tables(), cluster_tables(), common_tables()})
+      all.insert(all.end(), area.begin(), area.end());
     for (const filters::HttpFilterType& type : filters::http_filter_types()) {
       const filters::FieldTables own = type.tables();
       all.insert(all.end(), own.begin(), own.end());

@@ -22,7 +22,8 @@ using Manager = envoy::extensions::filters::network::http_connection_manager::v3
 void filter_chain(const listener_v3::FilterChain& from, const BuildContext& context, Listener& to, const Where& where) {
   to.chain.name = from.name();
   if (from.filters_size() != 1) {
-    Where(where, "filters").fail("must hold exactly one filter (an HttpConnectionManager or a TcpProxy), found " + std::to_string(from.filters_size()));
+    Where(where, "filters")
+        .fail("must hold exactly one filter (an HttpConnectionManager or a TcpProxy), found " + std::to_string(from.filters_size()));
     return;
   }
   const Where at(where, "filters", 0);
@@ -30,19 +31,25 @@ void filter_chain(const listener_v3::FilterChain& from, const BuildContext& cont
   const google::protobuf::Any& any = from.filters(0).typed_config();
   Manager manager;
   tcp::TcpProxy proxy;
-  if (any.UnpackTo(&manager)) to.chain.terminal = build_connection_manager(manager, to.buffer_limit, context, Where(config, "(HttpConnectionManager)"));
-  else if (any.UnpackTo(&proxy)) to.chain.terminal = build_tcp_proxy(proxy, context, Where(config, "(TcpProxy)"));
-  else config.fail("is required: the configuration of an HttpConnectionManager or a TcpProxy");
+  if (any.UnpackTo(&manager))
+    to.chain.terminal = build_connection_manager(manager, to.buffer_limit, context, Where(config, "(HttpConnectionManager)"));
+  else if (any.UnpackTo(&proxy))
+    to.chain.terminal = build_tcp_proxy(proxy, context, Where(config, "(TcpProxy)"));
+  else
+    config.fail("is required: the configuration of an HttpConnectionManager or a TcpProxy");
 }
 
 }  // namespace
 
-std::shared_ptr<const Listener> build_listener(const listener_v3::Listener& from, uint64_t hash, const BuildContext& context, const Where& where) {
+std::shared_ptr<const Listener> build_listener(const listener_v3::Listener& from, uint64_t hash, const BuildContext& context,
+                                               const Where& where) {
   const size_t before = where.problems().size();
   auto to = std::make_shared<Listener>();
   to->hash = hash;
-  if (!from.has_address()) Where(where, "address").fail("is required");
-  else if (auto address = endpoint(from.address(), Where(where, "address"))) to->address = *address;
+  if (!from.has_address())
+    Where(where, "address").fail("is required");
+  else if (auto address = endpoint(from.address(), Where(where, "address")))
+    to->address = *address;
   to->name = from.name().empty() ? net::to_string(to->address) : from.name();
   to->stat_prefix = from.stat_prefix().empty() ? net::to_string(to->address) : from.stat_prefix();
   std::replace(to->stat_prefix.begin(), to->stat_prefix.end(), ':', '_');
@@ -51,10 +58,13 @@ std::shared_ptr<const Listener> build_listener(const listener_v3::Listener& from
   to->inbound = from.traffic_direction() == envoy::config::core::v3::INBOUND;
   if (from.has_tcp_backlog_size()) to->backlog = from.tcp_backlog_size().value();
   if (from.filter_chains_size() + (from.has_default_filter_chain() ? 1 : 0) != 1)
-    Where(where, "filter_chains").unsupported("one filter chain (or default_filter_chain) is supported by this version, found " +
-                                              std::to_string(from.filter_chains_size() + (from.has_default_filter_chain() ? 1 : 0)));
-  else if (from.has_default_filter_chain()) filter_chain(from.default_filter_chain(), context, *to, Where(where, "default_filter_chain"));
-  else filter_chain(from.filter_chains(0), context, *to, Where(where, "filter_chains", 0));
+    Where(where, "filter_chains")
+        .unsupported("one filter chain (or default_filter_chain) is supported by this version, found " +
+                     std::to_string(from.filter_chains_size() + (from.has_default_filter_chain() ? 1 : 0)));
+  else if (from.has_default_filter_chain())
+    filter_chain(from.default_filter_chain(), context, *to, Where(where, "default_filter_chain"));
+  else
+    filter_chain(from.filter_chains(0), context, *to, Where(where, "filter_chains", 0));
   return where.problems().size() == before ? to : nullptr;
 }
 

@@ -26,15 +26,17 @@ constexpr int kMaxDepth = 64;
 
 bool is_wrapper(std::string_view name) {
   static const std::set<std::string_view> names = {
-      "google.protobuf.BoolValue",  "google.protobuf.Int32Value",  "google.protobuf.UInt32Value", "google.protobuf.Int64Value", "google.protobuf.UInt64Value",
-      "google.protobuf.FloatValue", "google.protobuf.DoubleValue", "google.protobuf.StringValue", "google.protobuf.BytesValue"};
+      "google.protobuf.BoolValue",   "google.protobuf.Int32Value",  "google.protobuf.UInt32Value",
+      "google.protobuf.Int64Value",  "google.protobuf.UInt64Value", "google.protobuf.FloatValue",
+      "google.protobuf.DoubleValue", "google.protobuf.StringValue", "google.protobuf.BytesValue"};
   return names.contains(name);
 }
 
 // Those whose JSON form is not a map of their fields: inside an Any they stand under "value".
 bool has_own_form(std::string_view name) {
-  return is_wrapper(name) || name == "google.protobuf.Duration" || name == "google.protobuf.Timestamp" || name == "google.protobuf.Struct" ||
-         name == "google.protobuf.Value" || name == "google.protobuf.ListValue" || name == "google.protobuf.Any";
+  return is_wrapper(name) || name == "google.protobuf.Duration" || name == "google.protobuf.Timestamp" ||
+         name == "google.protobuf.Struct" || name == "google.protobuf.Value" || name == "google.protobuf.ListValue" ||
+         name == "google.protobuf.Any";
 }
 
 bool decode_base64(std::string_view text, std::string& out) {
@@ -43,12 +45,18 @@ bool decode_base64(std::string_view text, std::string& out) {
   while (!text.empty() && text.back() == '=') text.remove_suffix(1);
   for (char c : text) {
     int v;
-    if (c >= 'A' && c <= 'Z') v = c - 'A';
-    else if (c >= 'a' && c <= 'z') v = c - 'a' + 26;
-    else if (c >= '0' && c <= '9') v = c - '0' + 52;
-    else if (c == '+' || c == '-') v = 62;
-    else if (c == '/' || c == '_') v = 63;
-    else return false;
+    if (c >= 'A' && c <= 'Z')
+      v = c - 'A';
+    else if (c >= 'a' && c <= 'z')
+      v = c - 'a' + 26;
+    else if (c >= '0' && c <= '9')
+      v = c - '0' + 52;
+    else if (c == '+' || c == '-')
+      v = 62;
+    else if (c == '/' || c == '_')
+      v = 63;
+    else
+      return false;
     bits = (bits << 6) | static_cast<uint32_t>(v);
     held += 6;
     if (held >= 8) {
@@ -113,7 +121,8 @@ class Loader {
     if (depth > kMaxDepth) return fail(node.mark, path, "nested deeper than " + std::to_string(kMaxDepth) + " levels");
     const pb::Descriptor& type = *to.GetDescriptor();
     if (special(node, to, path, depth)) return;
-    if (!node.is_map()) return fail(node.mark, path, "expected a map with the fields of " + type.full_name() + ", found " + node.describe());
+    if (!node.is_map())
+      return fail(node.mark, path, "expected a map with the fields of " + type.full_name() + ", found " + node.describe());
     std::map<int, std::string> seen_fields;
     std::map<const pb::OneofDescriptor*, std::string> seen_oneofs;
     for (const yaml::Entry& entry : node.entries) {
@@ -139,9 +148,12 @@ class Loader {
         }
       }
       const bool outer = std::exchange(in_any_, false);
-      if (field->is_map()) map_field(entry.value, to, *field, where, depth);
-      else if (field->is_repeated()) repeated(entry.value, to, *field, where, depth);
-      else single(entry.value, to, *field, where, depth);
+      if (field->is_map())
+        map_field(entry.value, to, *field, where, depth);
+      else if (field->is_repeated())
+        repeated(entry.value, to, *field, where, depth);
+      else
+        single(entry.value, to, *field, where, depth);
       in_any_ = outer;
     }
   }
@@ -167,7 +179,8 @@ class Loader {
 
   void repeated(const Node& node, pb::Message& to, const FieldDescriptor& field, const std::string& path, int depth) {
     if (!node.is_sequence())
-      return fail(node.mark, path, "expected a list, found " + node.describe(), node.is_map() ? "write it as a list item: \"- ...\"" : "write it as [...]");
+      return fail(node.mark, path, "expected a list, found " + node.describe(),
+                  node.is_map() ? "write it as a list item: \"- ...\"" : "write it as [...]");
     int index = to.GetReflection()->FieldSize(to, &field);
     for (const Node& item : node.items) {
       const std::string where = path + "[" + std::to_string(index) + "]";
@@ -176,8 +189,10 @@ class Loader {
         fail(item.mark, where, "expected " + expected(field) + ", found null");
         continue;
       }
-      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) message(item, *to.GetReflection()->AddMessage(&to, &field), where, depth + 1);
-      else scalar(item, to, field, where, true);
+      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE)
+        message(item, *to.GetReflection()->AddMessage(&to, &field), where, depth + 1);
+      else
+        scalar(item, to, field, where, true);
     }
   }
 
@@ -197,14 +212,18 @@ class Loader {
       key_node.text = entry.key;
       key_node.mark = entry.mark;
       scalar(key_node, pair, key, where, false);
-      if (value.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) message(entry.value, *pair.GetReflection()->MutableMessage(&pair, &value), where, depth + 1);
-      else scalar(entry.value, pair, value, where, false);
+      if (value.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE)
+        message(entry.value, *pair.GetReflection()->MutableMessage(&pair, &value), where, depth + 1);
+      else
+        scalar(entry.value, pair, value, where, false);
     }
   }
 
   void single(const Node& node, pb::Message& to, const FieldDescriptor& field, const std::string& path, int depth) {
-    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) message(node, *to.GetReflection()->MutableMessage(&to, &field), path, depth + 1);
-    else scalar(node, to, field, path, false);
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE)
+      message(node, *to.GetReflection()->MutableMessage(&to, &field), path, depth + 1);
+    else
+      scalar(node, to, field, path, false);
   }
 
   void scalar(const Node& node, pb::Message& to, const FieldDescriptor& field, const std::string& path, bool add) {
@@ -339,9 +358,12 @@ class Loader {
         return;
       case Node::Kind::kScalar: break;
     }
-    if (!node.quoted && yaml::to_bool(node, truth)) to.set_bool_value(truth);
-    else if (!node.quoted && yaml::to_double(node, number)) to.set_number_value(number);
-    else to.set_string_value(node.text);
+    if (!node.quoted && yaml::to_bool(node, truth))
+      to.set_bool_value(truth);
+    else if (!node.quoted && yaml::to_double(node, number))
+      to.set_number_value(number);
+    else
+      to.set_string_value(node.text);
   }
 
   void any(const Node& node, pb::Message& to, const std::string& path, int depth) {
@@ -363,8 +385,10 @@ class Loader {
     if (has_own_form(name)) {
       const Node* value = node.find("value");
       in_any_ = false;
-      if (value) message(*value, *inner, where, depth + 1);
-      else fail(node.mark, path, "\"value\" is missing beside \"@type\": " + name);
+      if (value)
+        message(*value, *inner, where, depth + 1);
+      else
+        fail(node.mark, path, "\"value\" is missing beside \"@type\": " + name);
     } else {
       message(node, *inner, where, depth + 1);
     }

@@ -6,9 +6,9 @@
 #include "envoy/config/core/v3/protocol.pb.h"
 #include "proxy/config/bootstrap.h"
 
-#include <boost/asio/ip/address.hpp>
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/wrappers.pb.h>
+#include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -64,7 +64,8 @@ void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to) 
   take(from.has_max_outbound_control_frames(), from.max_outbound_control_frames(), to.max_outbound_control_frames);
   take(from.has_max_consecutive_inbound_frames_with_empty_payload(), from.max_consecutive_inbound_frames_with_empty_payload(),
        to.max_consecutive_empty_data_frames);
-  take(from.has_max_inbound_priority_frames_per_stream(), from.max_inbound_priority_frames_per_stream(), to.max_inbound_priority_frames_per_stream);
+  take(from.has_max_inbound_priority_frames_per_stream(), from.max_inbound_priority_frames_per_stream(),
+       to.max_inbound_priority_frames_per_stream);
 }
 
 void set_buffer_limit(uint32_t bytes, http::Http1Options& http1, http::Http2Options& http2) {
@@ -118,7 +119,9 @@ std::optional<ConfigSource> config_source(const core::ConfigSource& from, const 
       to.path = from.path_config_source().path();
       to.watched_directory = from.path_config_source().watched_directory().path();
       break;
-    default: where.unsupported("this kind of config source is not supported by this version; supported: ads, path_config_source"); return {};
+    default:
+      where.unsupported("this kind of config source is not supported by this version; supported: ads, path_config_source");
+      return {};
   }
   return to;
 }

@@ -49,10 +49,12 @@ class RouteBuilder {
     to.ignore_path_parameters_in_path_matching = from.ignore_path_parameters_in_path_matching();
     to.validate_clusters = from.validate_clusters().value();
     to.virtual_host_header = lower(from.vhost_header());
-    if (from.has_max_direct_response_body_size_bytes()) to.max_direct_response_body_size = from.max_direct_response_body_size_bytes().value();
+    if (from.has_max_direct_response_body_size_bytes())
+      to.max_direct_response_body_size = from.max_direct_response_body_size_bytes().value();
     to.internal_only_headers = lower_all(from.internal_only_headers());
     to.virtual_hosts.reserve(static_cast<size_t>(from.virtual_hosts_size()));
-    for (int i = 0; i < from.virtual_hosts_size(); ++i) to.virtual_hosts.push_back(virtual_host(from.virtual_hosts(i), Where(where, "virtual_hosts", i)));
+    for (int i = 0; i < from.virtual_hosts_size(); ++i)
+      to.virtual_hosts.push_back(virtual_host(from.virtual_hosts(i), Where(where, "virtual_hosts", i)));
     return to;
   }
 
@@ -86,7 +88,9 @@ class RouteBuilder {
       case route_v3::Route::kRoute: to.action = forward(from.route(), Where(where, "route")); break;
       case route_v3::Route::kRedirect: to.action = redirect(from.redirect(), Where(where, "redirect")); break;
       case route_v3::Route::kDirectResponse: to.action = direct_response(from.direct_response(), Where(where, "direct_response")); break;
-      default: where.unsupported("this kind of action is not supported by this version; supported: route, redirect, direct_response"); break;
+      default:
+        where.unsupported("this kind of action is not supported by this version; supported: route, redirect, direct_response");
+        break;
     }
     to.mutations = mutations(from, where);
     to.filters = filters(from.typed_per_filter_config(), where);
@@ -112,13 +116,15 @@ class RouteBuilder {
       case route_v3::RouteMatch::kPathSeparatedPrefix: {
         const std::string& text = from.path_separated_prefix();
         if (text.size() < 2 || text.back() == '/' || text.find_first_of("?#") != std::string::npos)
-          Where(where, "path_separated_prefix").fail("must have two characters or more, no \"?\" or \"#\" and no \"/\" at its end, found \"" + text + "\"");
+          Where(where, "path_separated_prefix")
+              .fail("must have two characters or more, no \"?\" or \"#\" and no \"/\" at its end, found \"" + text + "\"");
         to.path = {Kind::kSeparatedPrefix, text, case_sensitive};
         break;
       }
       case route_v3::RouteMatch::kSafeRegex: {
         // Envoy takes case_sensitive here and does nothing with it.
-        if (auto compiled = filters::regex(from.safe_regex(), Where(where, "safe_regex"))) to.path = routing::PathMatcher(std::move(*compiled));
+        if (auto compiled = filters::regex(from.safe_regex(), Where(where, "safe_regex")))
+          to.path = routing::PathMatcher(std::move(*compiled));
         break;
       }
       default: where.unsupported("this kind of path is not supported by this version"); break;
@@ -144,7 +150,9 @@ class RouteBuilder {
     switch (from.cluster_specifier_case()) {
       case route_v3::RouteAction::kCluster: to->cluster = from.cluster(); break;
       case route_v3::RouteAction::kClusterHeader: to->cluster_header = lower(from.cluster_header()); break;
-      case route_v3::RouteAction::kWeightedClusters: to->weighted = weighted(from.weighted_clusters(), Where(where, "weighted_clusters")); break;
+      case route_v3::RouteAction::kWeightedClusters:
+        to->weighted = weighted(from.weighted_clusters(), Where(where, "weighted_clusters"));
+        break;
       default: where.unsupported("this way to choose a cluster is not supported by this version"); break;
     }
     to->rewrite = rewrite(from, where);
@@ -220,12 +228,16 @@ class RouteBuilder {
     to->host = from.host_redirect();
     to->port = from.port_redirect();
     if (to->port > 65535) Where(where, "port_redirect").fail("must be at most 65535, found " + std::to_string(to->port));
-    if (from.scheme_rewrite_specifier_case() == route_v3::RedirectAction::kHttpsRedirect) to->scheme = from.https_redirect() ? "https" : "";
-    else to->scheme = from.scheme_redirect();
+    if (from.scheme_rewrite_specifier_case() == route_v3::RedirectAction::kHttpsRedirect)
+      to->scheme = from.https_redirect() ? "https" : "";
+    else
+      to->scheme = from.scheme_redirect();
     switch (from.path_rewrite_specifier_case()) {
       case route_v3::RedirectAction::kPathRedirect: to->path = from.path_redirect(); break;
       case route_v3::RedirectAction::kPrefixRewrite: to->prefix_rewrite = from.prefix_rewrite(); break;
-      case route_v3::RedirectAction::kRegexRewrite: to->regex_rewrite = substitution(from.regex_rewrite(), Where(where, "regex_rewrite")); break;
+      case route_v3::RedirectAction::kRegexRewrite:
+        to->regex_rewrite = substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
+        break;
       default: break;
     }
     to->strip_query = from.strip_query();
@@ -250,7 +262,8 @@ class RouteBuilder {
     auto to = std::make_shared<routing::RetryPolicy>();
     const routing::RetryOnParse parsed = routing::parse_retry_on_config(from.retry_on());
     to->retry_on = parsed.bits;
-    if (!parsed.all_known) Where(where, "retry_on").unsupported("\"" + from.retry_on() + "\" names a condition that is not supported by this version");
+    if (!parsed.all_known)
+      Where(where, "retry_on").unsupported("\"" + from.retry_on() + "\" names a condition that is not supported by this version");
     if (from.has_num_retries()) to->num_retries = from.num_retries().value();
     if (from.has_per_try_timeout()) to->per_try_timeout = milliseconds(from.per_try_timeout());
     if (from.has_per_try_idle_timeout()) to->per_try_idle_timeout = milliseconds(from.per_try_idle_timeout());
@@ -265,14 +278,20 @@ class RouteBuilder {
     to->retriable_request_headers = filters::header_matchers(from.retriable_request_headers(), where, "retriable_request_headers");
     for (int i = 0; i < from.retry_host_predicate_size(); ++i) {
       const auto& predicate = from.retry_host_predicate(i);
-      const bool known = predicate.has_typed_config() ? predicate.typed_config().Is<envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>()
-                                                      : predicate.name() == "envoy.retry_host_predicates.previous_hosts";
-      if (known) to->avoid_previous_hosts = true;
-      else Where(where, "retry_host_predicate", i).unsupported("\"" + predicate.name() + "\" is not supported by this version; supported: envoy.retry_host_predicates.previous_hosts");
+      const bool known = predicate.has_typed_config()
+                             ? predicate.typed_config().Is<envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>()
+                             : predicate.name() == "envoy.retry_host_predicates.previous_hosts";
+      if (known)
+        to->avoid_previous_hosts = true;
+      else
+        Where(where, "retry_host_predicate", i)
+            .unsupported("\"" + predicate.name() +
+                         "\" is not supported by this version; supported: envoy.retry_host_predicates.previous_hosts");
     }
     if (from.host_selection_retry_max_attempts() < 0 || from.host_selection_retry_max_attempts() > 1000)
       Where(where, "host_selection_retry_max_attempts").fail("must be from 0 to 1000");
-    if (from.host_selection_retry_max_attempts() > 0) to->host_selection_retry_max_attempts = static_cast<uint32_t>(from.host_selection_retry_max_attempts());
+    if (from.host_selection_retry_max_attempts() > 0)
+      to->host_selection_retry_max_attempts = static_cast<uint32_t>(from.host_selection_retry_max_attempts());
     return to;
   }
 
@@ -303,12 +322,15 @@ class RouteBuilder {
         default: break;
       }
       if (one.has_append()) {
-        if (one.append_action() != core::HeaderValueOption::APPEND_IF_EXISTS_OR_ADD) at.fail("append and append_action must not both be set");
+        if (one.append_action() != core::HeaderValueOption::APPEND_IF_EXISTS_OR_ADD)
+          at.fail("append and append_action must not both be set");
         append = one.append().value() ? Append::kAppendIfExistsOrAdd : Append::kOverwriteIfExistsOrAdd;
       }
       auto made = routing::HeaderToAdd::make(one.header().key(), one.header().value(), append, one.keep_empty_value());
-      if (made) to.add.push_back(std::move(*made));
-      else Where(at, "header").fail(made.error().detail);
+      if (made)
+        to.add.push_back(std::move(*made));
+      else
+        Where(at, "header").fail(made.error().detail);
     }
   }
 
@@ -336,7 +358,8 @@ class RouteBuilder {
         continue;
       }
       for (const filters::HttpFilterType& other : filters::http_filter_types())
-        if (other.name == name && other.message != type->message) at.fail("holds " + message + ", which is not for the filter \"" + name + "\"");
+        if (other.name == name && other.message != type->message)
+          at.fail("holds " + message + ", which is not for the filter \"" + name + "\"");
       const std::string inner = ".(" + std::string(short_name(message)) + ")";
       auto config = type->make_for_route(any->value(), build_, Where(at, inner.substr(1)));
       if (config) to->push_back({name, std::move(config), false});
@@ -349,7 +372,8 @@ class RouteBuilder {
 
 }  // namespace
 
-std::shared_ptr<const routing::RouteTable> build_routes(const route_v3::RouteConfiguration& from, const filters::FilterBuild& build, const Where& where) {
+std::shared_ptr<const routing::RouteTable> build_routes(const route_v3::RouteConfiguration& from, const filters::FilterBuild& build,
+                                                        const Where& where) {
   const size_t before = where.problems().size();
   routing::RouteTableOptions options = RouteBuilder(build).table(from, where);
   if (where.problems().size() != before) return nullptr;

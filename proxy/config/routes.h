@@ -13,7 +13,7 @@ class RouteConfiguration;
 namespace weft::config {
 
 // Null after a complaint.
-std::shared_ptr<const routing::RouteTable> build_routes(const envoy::config::route::v3::RouteConfiguration& from, const filters::FilterBuild& build,
-                                                        const Where& where);
+std::shared_ptr<const routing::RouteTable> build_routes(const envoy::config::route::v3::RouteConfiguration& from,
+                                                        const filters::FilterBuild& build, const Where& where);
 
 }  // namespace weft::config

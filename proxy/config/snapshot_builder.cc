@@ -38,7 +38,8 @@ const std::string& name_of(const envoy::config::endpoint::v3::ClusterLoadAssignm
 
 class SnapshotBuilder {
  public:
-  SnapshotBuilder(const Values& current, const Changes& changes, const BuildContext& context) : current_(current), changes_(changes), context_(context) {}
+  SnapshotBuilder(const Values& current, const Changes& changes, const BuildContext& context)
+      : current_(current), changes_(changes), context_(context) {}
 
   Built build() {
     for (const RawResource& raw : changes_.resources) {
@@ -146,10 +147,18 @@ class SnapshotBuilder {
   void remove(const std::string& name) {
     if (is_static(name)) return;
     switch (changes_.type) {
-      case ResourceType::kCluster: if (current_.clusters.contains(name)) built_.update.removed_clusters.push_back(name); break;
-      case ResourceType::kEndpoints: if (current_.endpoints.contains(name)) built_.update.removed_endpoints.push_back(name); break;
-      case ResourceType::kListener: if (current_.listeners.contains(name)) built_.update.removed_listeners.push_back(name); break;
-      case ResourceType::kRoute: if (current_.routes.contains(name)) built_.update.removed_routes.push_back(name); break;
+      case ResourceType::kCluster:
+        if (current_.clusters.contains(name)) built_.update.removed_clusters.push_back(name);
+        break;
+      case ResourceType::kEndpoints:
+        if (current_.endpoints.contains(name)) built_.update.removed_endpoints.push_back(name);
+        break;
+      case ResourceType::kListener:
+        if (current_.listeners.contains(name)) built_.update.removed_listeners.push_back(name);
+        break;
+      case ResourceType::kRoute:
+        if (current_.routes.contains(name)) built_.update.removed_routes.push_back(name);
+        break;
     }
   }
 
@@ -174,7 +183,9 @@ std::string Built::nack_detail() const {
   return out;
 }
 
-Built build(const Values& current, const Changes& changes, const BuildContext& context) { return SnapshotBuilder(current, changes, context).build(); }
+Built build(const Values& current, const Changes& changes, const BuildContext& context) {
+  return SnapshotBuilder(current, changes, context).build();
+}
 
 void apply(const Built& built, Values& values) {
   const Update& update = built.update;
@@ -182,7 +193,8 @@ void apply(const Built& built, Values& values) {
   for (const auto& cluster : update.clusters) values.clusters.insert_or_assign(cluster->name, cluster);
   for (const auto& [name, set] : update.endpoints) values.endpoints.insert_or_assign(name, set);
   for (const auto& [name, table] : update.routes) values.routes.insert_or_assign(name, table);
-  for (const auto& [name, hash] : built.hashes) (update.routes.empty() ? values.endpoint_hashes : values.route_hashes).insert_or_assign(name, hash);
+  for (const auto& [name, hash] : built.hashes)
+    (update.routes.empty() ? values.endpoint_hashes : values.route_hashes).insert_or_assign(name, hash);
   for (const std::string& name : update.removed_listeners) values.listeners.erase(name);
   for (const std::string& name : update.removed_clusters) values.clusters.erase(name);
   for (const std::string& name : update.removed_endpoints) values.endpoints.erase(name), values.endpoint_hashes.erase(name);

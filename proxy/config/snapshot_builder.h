@@ -22,9 +22,9 @@ constexpr std::string_view type_url(ResourceType type) { return kTypeUrls[static
 
 // One resource as it came: the body of its Any.
 struct RawResource {
-  std::string type_url;   // of the Any; another than that of the set is an error of this resource
+  std::string type_url;  // of the Any; another than that of the set is an error of this resource
   std::string bytes;
-  std::string name;       // delta: the Resource's name, which must be the body's; empty otherwise
+  std::string name;  // delta: the Resource's name, which must be the body's; empty otherwise
 };
 
 struct Changes {
@@ -44,14 +44,14 @@ struct Values {
 };
 
 struct Rejected {
-  std::string name;        // empty if the body could not even be read
+  std::string name;  // empty if the body could not even be read
   Diagnostics findings;
-  std::string detail;      // for the NACK: "name: path: reason; path: reason"
+  std::string detail;  // for the NACK: "name: path: reason; path: reason"
 };
 
 struct Built {
-  Update update;                        // only what differs from `current`
-  std::vector<std::string> accepted;    // names of all valid resources, unchanged ones included, in the order given
+  Update update;                      // only what differs from `current`
+  std::vector<std::string> accepted;  // names of all valid resources, unchanged ones included, in the order given
   std::vector<std::string> unchanged;
   std::vector<Rejected> rejected;
   std::vector<std::pair<std::string, uint64_t>> hashes;  // of update.endpoints or update.routes

@@ -71,8 +71,6 @@ constexpr FieldTable kTables[] = {
 
 }  // namespace
 
-FieldTables bootstrap_tables() {
-  return all_of(kTables);
-}
+FieldTables bootstrap_tables() { return all_of(kTables); }
 
 }  // namespace weft::config

@@ -172,9 +172,12 @@ constexpr FieldTable kTables[] = {
     no_fields_of("envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", "lb_policy"),
     fields_of("envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest", kLeastRequestFields, "", "lb_policy"),
     no_fields_of("envoy.extensions.load_balancing_policies.random.v3.Random", "lb_policy"),
-    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", kHttpProtocolOptionsFields, "upstream_protocol_options", "upstream_options"),
-    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig", kHttpProtocolOptionsUseDownstreamHttpConfigFields),
-    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig", kHttpProtocolOptionsExplicitHttpConfigFields, "protocol_config"),
+    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", kHttpProtocolOptionsFields, "upstream_protocol_options",
+              "upstream_options"),
+    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig",
+              kHttpProtocolOptionsUseDownstreamHttpConfigFields),
+    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig", kHttpProtocolOptionsExplicitHttpConfigFields,
+              "protocol_config"),
     fields_of("envoy.config.endpoint.v3.ClusterLoadAssignment", kClusterLoadAssignmentFields),
     fields_of("envoy.config.endpoint.v3.ClusterLoadAssignment.Policy", kClusterLoadAssignmentPolicyFields),
     fields_of("envoy.config.endpoint.v3.LocalityLbEndpoints", kLocalityLbEndpointsFields),
@@ -184,8 +187,6 @@ constexpr FieldTable kTables[] = {
 
 }  // namespace
 
-FieldTables cluster_tables() {
-  return all_of(kTables);
-}
+FieldTables cluster_tables() { return all_of(kTables); }
 
 }  // namespace weft::config

@@ -44,12 +44,9 @@ constexpr Field kDataSourceFields[] = {
     {.name = "environment_variable", .checks = kNotEmpty},
 };
 constexpr Field kSubstitutionFormatStringFields[] = {
-    {"text_format"},
-    {.name = "json_format", .checks = kRequired},
-    {"omit_empty_values"},
-    {"content_type", "only local replies have a content type; this is a log line"},
-    {"text_format_source"},
-    {"json_format_options", "keys of JSON lines are always sorted"},
+    {"text_format"},        {.name = "json_format", .checks = kRequired},
+    {"omit_empty_values"},  {"content_type", "only local replies have a content type; this is a log line"},
+    {"text_format_source"}, {"json_format_options", "keys of JSON lines are always sorted"},
 };
 constexpr Field kTypedExtensionConfigFields[] = {
     {.name = "name", .checks = kNotEmpty},
@@ -70,18 +67,11 @@ constexpr Field kHttpUriFields[] = {
     {.name = "timeout", .checks = kRequired, .max = 4294967296},
 };
 constexpr Field kHttpProtocolOptionsFields[] = {
-    {"idle_timeout"},
-    {.name = "max_headers_count", .min = 1},
-    {"max_connection_duration"},
-    {"max_stream_duration"},
-    {"headers_with_underscores_action"},
-    {"max_requests_per_connection"},
+    {"idle_timeout"},        {.name = "max_headers_count", .min = 1}, {"max_connection_duration"},
+    {"max_stream_duration"}, {"headers_with_underscores_action"},     {"max_requests_per_connection"},
 };
 constexpr Field kHttp1ProtocolOptionsFields[] = {
-    {.name = "allow_absolute_url", .only = "true"},
-    {"accept_http_10"},
-    {"default_host_for_http_10"},
-    {"enable_trailers"},
+    {.name = "allow_absolute_url", .only = "true"}, {"accept_http_10"}, {"default_host_for_http_10"}, {"enable_trailers"},
     {"use_balsa_parser", "there is one parser"},
 };
 constexpr Field kHttp2ProtocolOptionsFields[] = {
@@ -97,11 +87,7 @@ constexpr Field kHttp2ProtocolOptionsFields[] = {
     {"use_oghttp2_codec", "there is one codec"},
 };
 constexpr Field kConfigSourceFields[] = {
-    {"path"},
-    {"ads"},
-    {"initial_fetch_timeout"},
-    {.name = "resource_api_version", .only = "AUTO V3"},
-    {"path_config_source"},
+    {"path"}, {"ads"}, {"initial_fetch_timeout"}, {.name = "resource_api_version", .only = "AUTO V3"}, {"path_config_source"},
 };
 constexpr Field kPathConfigSourceFields[] = {
     {.name = "path", .checks = kNotEmpty},
@@ -208,8 +194,6 @@ constexpr FieldTable kTables[] = {
 
 }  // namespace
 
-FieldTables common_tables() {
-  return all_of(kTables);
-}
+FieldTables common_tables() { return all_of(kTables); }
 
 }  // namespace weft::config

@@ -27,12 +27,8 @@ constexpr Field kListenerFields[] = {
     {"bypass_overload_manager", "there is no overload manager"},
 };
 constexpr Field kFilterChainFields[] = {
-    {"filter_chain_match"},
-    {"filters"},
-    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
-    {"transport_socket"},
-    {"name"},
-    {"transport_socket_connect_timeout", "a plain connection has no handshake"},
+    {"filter_chain_match"}, {"filters"}, {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {"transport_socket"},   {"name"},    {"transport_socket_connect_timeout", "a plain connection has no handshake"},
 };
 constexpr Field kFilterFields[] = {
     {.name = "name", .checks = kNotEmpty},
@@ -103,12 +99,8 @@ constexpr Field kUuidRequestIdConfigFields[] = {
     {"use_request_id_for_trace_sampling", "there is no tracing to sample"},
 };
 constexpr Field kTcpProxyFields[] = {
-    {.name = "stat_prefix", .checks = kNotEmpty},
-    {"cluster"},
-    {"access_log"},
-    {.name = "max_connect_attempts", .min = 1},
-    {"idle_timeout"},
-    {"weighted_clusters"},
+    {.name = "stat_prefix", .checks = kNotEmpty}, {"cluster"},      {"access_log"},
+    {.name = "max_connect_attempts", .min = 1},   {"idle_timeout"}, {"weighted_clusters"},
 };
 constexpr Field kTcpProxyWeightedClusterFields[] = {
     {.name = "clusters", .checks = kNotEmpty},
@@ -130,16 +122,8 @@ constexpr Field kAccessLogFields[] = {
     {.name = "typed_config", .takes = "access_logger"},
 };
 constexpr Field kAccessLogFilterFields[] = {
-    {"status_code_filter"},
-    {"duration_filter"},
-    {"not_health_check_filter"},
-    {"traceable_filter"},
-    {"runtime_filter"},
-    {"and_filter"},
-    {"or_filter"},
-    {"header_filter"},
-    {"response_flag_filter"},
-    {"grpc_status_filter"},
+    {"status_code_filter"}, {"duration_filter"}, {"not_health_check_filter"}, {"traceable_filter"},     {"runtime_filter"},
+    {"and_filter"},         {"or_filter"},       {"header_filter"},           {"response_flag_filter"}, {"grpc_status_filter"},
 };
 constexpr Field kGrpcStatusFilterFields[] = {
     {"statuses"},
@@ -173,11 +157,7 @@ constexpr Field kResponseFlagFilterFields[] = {
     {"flags"},
 };
 constexpr Field kFileAccessLogFields[] = {
-    {.name = "path", .checks = kNotEmpty},
-    {"format"},
-    {"json_format"},
-    {"typed_json_format"},
-    {.name = "log_format", .checks = kRequired},
+    {.name = "path", .checks = kNotEmpty}, {"format"}, {"json_format"}, {"typed_json_format"}, {.name = "log_format", .checks = kRequired},
 };
 constexpr Field kStdoutAccessLogFields[] = {
     {.name = "log_format", .checks = kRequired},
@@ -191,16 +171,19 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.listener.v3.FilterChain", kFilterChainFields),
     no_fields_of("envoy.config.listener.v3.FilterChainMatch", "", "only the empty one, which matches everything"),
     fields_of("envoy.config.listener.v3.Filter", kFilterFields),
-    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", kHttpConnectionManagerFields, "route_specifier", "network_filter"),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", kHttpConnectionManagerFields,
+              "route_specifier", "network_filter"),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.Rds", kRdsFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter", kHttpFilterFields),
-    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig", kHttpConnectionManagerInternalAddressConfigFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig",
+              kHttpConnectionManagerInternalAddressConfigFields),
     fields_of("envoy.config.core.v3.CidrRange", kCidrRangeFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension", kRequestIDExtensionFields),
     fields_of("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", kUuidRequestIdConfigFields, "", "request_id"),
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", kTcpProxyFields, "cluster_specifier", "network_filter"),
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster", kTcpProxyWeightedClusterFields),
-    fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight", kTcpProxyWeightedClusterClusterWeightFields),
+    fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight",
+              kTcpProxyWeightedClusterClusterWeightFields),
     fields_of("envoy.extensions.filters.http.router.v3.Router", kRouterFields, "", "http_filter"),
     fields_of("envoy.config.accesslog.v3.AccessLog", kAccessLogFields),
     fields_of("envoy.config.accesslog.v3.AccessLogFilter", kAccessLogFilterFields, "filter_specifier"),
@@ -222,8 +205,6 @@ constexpr FieldTable kTables[] = {
 
 }  // namespace
 
-FieldTables listener_tables() {
-  return all_of(kTables);
-}
+FieldTables listener_tables() { return all_of(kTables); }
 
 }  // namespace weft::config

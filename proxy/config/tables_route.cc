@@ -192,8 +192,6 @@ constexpr FieldTable kTables[] = {
 
 }  // namespace
 
-FieldTables route_tables() {
-  return all_of(kTables);
-}
+FieldTables route_tables() { return all_of(kTables); }
 
 }  // namespace weft::config

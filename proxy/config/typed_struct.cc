@@ -72,6 +72,8 @@ bool visit(pb::Message& message, const std::string& path, Diagnostics& problems,
 
 }  // namespace
 
-bool unwrap_typed_structs(pb::Message& message, const std::string& path, Diagnostics& problems) { return visit(message, path, problems, 0); }
+bool unwrap_typed_structs(pb::Message& message, const std::string& path, Diagnostics& problems) {
+  return visit(message, path, problems, 0);
+}
 
 }  // namespace weft::config

@@ -37,19 +37,19 @@ struct HttpConnectionManager {
   // The routes themselves, or the name under which RDS delivers them.
   std::shared_ptr<const routing::RouteTable> routes;
   std::string rds_name;
-  Milliseconds rds_fetch_timeout{15'000};   // initial_fetch_timeout of its config source; 0: wait for ever
+  Milliseconds rds_fetch_timeout{15'000};  // initial_fetch_timeout of its config source; 0: wait for ever
   filters::ChainPlan chain;
   std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;
 
   std::string server_name = "envoy";
   ServerHeader server_header = ServerHeader::kOverwrite;
-  routing::ForwardedOptions forwarded;      // x-forwarded-*, x-request-id, via, sanitising, path normalisation
+  routing::ForwardedOptions forwarded;  // x-forwarded-*, x-request-id, via, sanitising, path normalisation
   bool proxy_100_continue = false;
   bool always_set_request_id_in_response = false;
 
-  Milliseconds idle_timeout{3'600'000};     // common_http_protocol_options
+  Milliseconds idle_timeout{3'600'000};  // common_http_protocol_options
   Milliseconds max_connection_duration{0};
-  uint32_t max_requests_per_connection = 0; // 0: no limit
+  uint32_t max_requests_per_connection = 0;  // 0: no limit
   UnderscoreHeaders underscore_headers = UnderscoreHeaders::kAllow;
   Milliseconds max_stream_duration{0};
   Milliseconds stream_idle_timeout{300'000};
@@ -66,7 +66,7 @@ struct TcpProxy {
     uint32_t weight = 1;
   };
   std::string stat_prefix;
-  std::vector<Destination> destinations;    // one, or weighted_clusters
+  std::vector<Destination> destinations;  // one, or weighted_clusters
   uint32_t total_weight = 1;
   Milliseconds idle_timeout{3'600'000};
   uint32_t max_connect_attempts = 1;
@@ -81,13 +81,13 @@ struct FilterChain {
 // envoy.config.listener.v3.Listener. One filter chain, without match criteria, until captured traffic needs more.
 struct Listener {
   std::string name;
-  std::string stat_prefix;                  // "127.0.0.1_80" unless the resource names one
-  net::Endpoint address;                    // port 0: the kernel's choice
+  std::string stat_prefix;  // "127.0.0.1_80" unless the resource names one
+  net::Endpoint address;    // port 0: the kernel's choice
   uint32_t buffer_limit = 1 << 20;
   uint32_t backlog = 4096;
-  bool inbound = false;                     // traffic_direction INBOUND
+  bool inbound = false;  // traffic_direction INBOUND
   FilterChain chain;
-  uint64_t hash = 0;                        // of the resource's bytes: an equal one changes nothing
+  uint64_t hash = 0;  // of the resource's bytes: an equal one changes nothing
 };
 
 }  // namespace weft::config

@@ -58,9 +58,9 @@ struct HttpService {
   std::shared_ptr<const config::HttpConnectionManager> config;
   std::shared_ptr<RouteSlot> routes;
   std::shared_ptr<observe::Scope> http_scope, listener_scope, listener_http_scope;
-  observe::Cells& http;            // observe::HttpStat
-  observe::Cells& listener;        // observe::ListenerStat
-  observe::Cells& listener_http;   // observe::ListenerHttpStat
+  observe::Cells& http;           // observe::HttpStat
+  observe::Cells& listener;       // observe::ListenerStat
+  observe::Cells& listener_http;  // observe::ListenerHttpStat
   std::string listener_name;
   uint32_t buffer_limit = 1 << 20;
 };
@@ -70,8 +70,8 @@ struct TcpService {
   Environment& environment;
   std::shared_ptr<const config::TcpProxy> config;
   std::shared_ptr<observe::Scope> tcp_scope, listener_scope;
-  observe::Cells& tcp;             // observe::TcpStat
-  observe::Cells& listener;        // observe::ListenerStat
+  observe::Cells& tcp;       // observe::TcpStat
+  observe::Cells& listener;  // observe::ListenerStat
   std::string listener_name;
   uint32_t buffer_limit = 1 << 20;
 };

@@ -17,8 +17,8 @@ using observe::ClusterStat;
 using observe::HttpStat;
 using observe::ListenerHttpStat;
 using observe::ResponseFlag;
-using upstream::AttemptEnd;
 using std::chrono::milliseconds;
+using upstream::AttemptEnd;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kTryAgain = "upstream connect error or disconnect/reset before headers. reset reason: ";
@@ -36,19 +36,23 @@ struct EndText {
 EndText text_of(AttemptEnd how, bool request_begun) {
   switch (how) {
     case AttemptEnd::kConnectFailed:
-      return {"remote connection failure", "upstream_reset_before_response_started{remote_connection_failure}", ResponseFlag::kUpstreamConnectionFailure};
+      return {"remote connection failure", "upstream_reset_before_response_started{remote_connection_failure}",
+              ResponseFlag::kUpstreamConnectionFailure};
     case AttemptEnd::kConnectTimeout:
       return {"connection timeout", "upstream_reset_before_response_started{connection_timeout}", ResponseFlag::kUpstreamConnectionFailure};
     case AttemptEnd::kOverflow: return {"overflow", "upstream_reset_before_response_started{overflow}", ResponseFlag::kUpstreamOverflow};
     case AttemptEnd::kRemoteReset:
       return {"remote reset", "upstream_reset_before_response_started{remote_reset}", ResponseFlag::kUpstreamRemoteReset};
     case AttemptEnd::kRefusedStream:
-      return {"remote refused stream reset", "upstream_reset_before_response_started{remote_refused_stream_reset}", ResponseFlag::kUpstreamRemoteReset};
+      return {"remote refused stream reset", "upstream_reset_before_response_started{remote_refused_stream_reset}",
+              ResponseFlag::kUpstreamRemoteReset};
     case AttemptEnd::kConnectionClosed:
-      return {"connection termination", "upstream_reset_before_response_started{connection_termination}", ResponseFlag::kUpstreamConnectionTermination};
+      return {"connection termination", "upstream_reset_before_response_started{connection_termination}",
+              ResponseFlag::kUpstreamConnectionTermination};
     case AttemptEnd::kProtocolError:
       return {"protocol error", "upstream_reset_before_response_started{protocol_error}", ResponseFlag::kUpstreamProtocolError};
-    case AttemptEnd::kLocalOverflow: return {"overflow", "upstream_reset_before_response_started{overflow}", ResponseFlag::kUpstreamOverflow};
+    case AttemptEnd::kLocalOverflow:
+      return {"overflow", "upstream_reset_before_response_started{overflow}", ResponseFlag::kUpstreamOverflow};
   }
   return {"local reset", "upstream_reset_before_response_started{local_reset}", ResponseFlag::kLocalReset};
 }
@@ -276,6 +280,7 @@ void Exchange::resume_request() {
 
 // The filters have let the request through: what the route says is done.
 void Exchange::go_upstream() {
+  service_->http.add(HttpStat::kRqTotal);
   if (!route_) {
     service_->http.add(HttpStat::kNoRoute);
     return fail(404, "", "route_not_found", ResponseFlag::kNoRouteFound);
@@ -292,7 +297,8 @@ void Exchange::go_upstream() {
   held.swap(held_request_);
   held_bytes_ = 0;
   const bool ended = request_ended_ && !has_request_trailers_;
-  for (size_t i = 0; i < held.size() && phase_ == Phase::kForwarding; ++i) take_request_body(std::move(held[i]), ended && i + 1 == held.size());
+  for (size_t i = 0; i < held.size() && phase_ == Phase::kForwarding; ++i)
+    take_request_body(std::move(held[i]), ended && i + 1 == held.size());
   if (phase_ != Phase::kForwarding) return;
   if (held.empty() && ended) request_filtered_end_ = true;
   if (has_request_trailers_) on_trailers();
@@ -323,8 +329,10 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
   keep_body_ = retry_->enabled();
   routing::finish_request(request_, *route_, weighted_, info_, !router.suppress_envoy_headers);
   if (timeouts_.max_stream_from_route) {
-    if (timeouts_.max_stream.count() > 0) loop_.wheel().arm(stream_timeout_, timeouts_.max_stream);
-    else stream_timeout_.disarm();
+    if (timeouts_.max_stream.count() > 0)
+      loop_.wheel().arm(stream_timeout_, timeouts_.max_stream);
+    else
+      stream_timeout_.disarm();
   }
   if (request_ended_) arm_route_timeout();
   return true;
@@ -436,8 +444,8 @@ void Exchange::take_request_body(Slice slice, bool end) {
   }
   if (end) request_filtered_end_ = true;
   // A body that is too long to be kept is sent once only.
-  const uint64_t limit = route_->request_body_buffer_limit.value_or(route_->virtual_host ? route_->virtual_host->request_body_buffer_limit.value_or(service_->buffer_limit)
-                                                                                           : service_->buffer_limit);
+  const uint64_t limit = route_->request_body_buffer_limit.value_or(
+      route_->virtual_host ? route_->virtual_host->request_body_buffer_limit.value_or(service_->buffer_limit) : service_->buffer_limit);
   if (keep_body_ && body_bytes_ > limit) keep_body_ = false;
   if (!attempt_.stream() && body_bytes_ > limit && stream_ && !request_ended_) stream_->pause();
 }
@@ -460,12 +468,15 @@ void Exchange::send_request_body() {
   }
   if (request_filtered_end_ && !request_sent_) {
     request_sent_ = true;
-    if (has_request_trailers_) to->send_trailers(request_trailers_);
-    else to->send_body({}, true);
+    if (has_request_trailers_)
+      to->send_trailers(request_trailers_);
+    else
+      to->send_body({}, true);
   }
   if (request_sent_) {
     info_.upstream_request_end = loop_.now();
-    if (timeouts_.per_try.count() > 0 && !try_timeout_.armed() && phase_ == Phase::kForwarding) loop_.wheel().arm(try_timeout_, timeouts_.per_try);
+    if (timeouts_.per_try.count() > 0 && !try_timeout_.armed() && phase_ == Phase::kForwarding)
+      loop_.wheel().arm(try_timeout_, timeouts_.per_try);
   } else if (stream_ && !request_ended_) {
     to->writable() ? stream_->resume() : stream_->pause();
   }
@@ -504,7 +515,8 @@ void Exchange::on_attempt_head(bool end) {
   keep_body_ = false;
   http::remove_hop_by_hop(response_);
   if (!plan_->router().suppress_envoy_headers) {
-    if (request_ended_) response_.set(HeaderId::kXEnvoyUpstreamServiceTime, std::to_string(elapsed_ms(info_.request_end, info_.upstream_response_begin)));
+    if (request_ended_)
+      response_.set(HeaderId::kXEnvoyUpstreamServiceTime, std::to_string(elapsed_ms(info_.request_end, info_.upstream_response_begin)));
     if (route_->virtual_host && route_->virtual_host->include_attempt_count_in_response) {
       response_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
     }
@@ -524,8 +536,10 @@ bool Exchange::retry_on_head() {
   }
   if (!keep_body_ && (body_sent_ || !request_filtered_end_ || body_bytes_ || info_.bytes_received)) return false;  // the body is gone
   // An answer that is complete and whose request is sent leaves its connection fit for others.
-  if (response_ended_ && request_sent_) attempt_.complete();
-  else attempt_.cancel();
+  if (response_ended_ && request_sent_)
+    attempt_.complete();
+  else
+    attempt_.cancel();
   schedule_retry(decision);
   return true;
 }
@@ -607,7 +621,8 @@ void Exchange::send_response_head() {
     response_.set(HeaderId::kServer, config.server_name);
   }
   if (!response_.has(HeaderId::kDate)) response_.add(HeaderId::kDate, http_date());
-  if (config.always_set_request_id_in_response && request_.has(HeaderId::kXRequestId)) response_.set(HeaderId::kXRequestId, request_.value(HeaderId::kXRequestId));
+  if (config.always_set_request_id_in_response && request_.has(HeaderId::kXRequestId))
+    response_.set(HeaderId::kXRequestId, request_.value(HeaderId::kXRequestId));
   if (!config.forwarded.via.empty()) response_.append(HeaderId::kVia, config.forwarded.via);
   info_.response_begin = loop_.now();
   response_head_sent_ = true;
@@ -686,7 +701,8 @@ void Exchange::end_response() {
   try_idle_timeout_.disarm();
   if (!local_ && cluster_ && !upstream_counted_) {
     upstream_counted_ = true;
-    cluster_->stats().record(ClusterStat::kUpstreamRqTime, elapsed_ms(info_.request_end == Clock::time_point{} ? info_.start : info_.request_end, info_.response_end));
+    cluster_->stats().record(ClusterStat::kUpstreamRqTime,
+                             elapsed_ms(info_.request_end == Clock::time_point{} ? info_.start : info_.request_end, info_.response_end));
   }
 }
 
@@ -722,10 +738,12 @@ void Exchange::reply(filters::LocalReply reply) {
   info_.response_code = response_.status();
   info_.local_reply_body = {};
   // The router's own answers say how often it tried.
-  if (reply.flag && *reply.flag != ResponseFlag::kStreamIdleTimeout && info_.attempt_count > 0 && route_ && route_->virtual_host && route_->virtual_host->include_attempt_count_in_response) {
+  if (reply.flag && *reply.flag != ResponseFlag::kStreamIdleTimeout && info_.attempt_count > 0 && route_ && route_->virtual_host &&
+      route_->virtual_host->include_attempt_count_in_response) {
     response_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
   }
-  if (reply.flag == ResponseFlag::kUpstreamOverflow && plan_ && !plan_->router().suppress_envoy_headers) response_.set(HeaderId::kXEnvoyOverloaded, "true");
+  if (reply.flag == ResponseFlag::kUpstreamOverflow && plan_ && !plan_->router().suppress_envoy_headers)
+    response_.set(HeaderId::kXEnvoyOverloaded, "true");
   if (route_) routing::finish_response(response_, *route_, weighted_, info_);
   const bool end = body.empty() || head_request_;
   local_body_pending_ = !end;
@@ -736,8 +754,10 @@ void Exchange::reply(filters::LocalReply reply) {
     for (std::string_view rest = body; !rest.empty() && phase_ == Phase::kAnswering;) {
       Slice slice = copy_to_slice(loop_.slabs(), rest);
       rest.remove_prefix(slice.size);
-      if (response_waits_) held_response_.push_back(std::move(slice));
-      else take_response_body(std::move(slice), rest.empty());
+      if (response_waits_)
+        held_response_.push_back(std::move(slice));
+      else
+        take_response_body(std::move(slice), rest.empty());
     }
   }
   replying_ = false;
@@ -745,7 +765,8 @@ void Exchange::reply(filters::LocalReply reply) {
 
 void Exchange::on_attempt_failed(AttemptEnd how, std::string_view detail) {
   failure_text_ = detail;
-  info_.upstream_transport_failure_reason = how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout ? std::string_view(failure_text_) : std::string_view();
+  info_.upstream_transport_failure_reason =
+      how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout ? std::string_view(failure_text_) : std::string_view();
   const EndText text = text_of(how, attempt_.request_sent());
   try_timeout_.disarm();
   try_idle_timeout_.disarm();
@@ -807,7 +828,8 @@ void Exchange::on_reset(http::ResetReason reason, std::string_view details) {
       info_.flags.set(ResponseFlag::kDownstreamConnectionTermination);
       if (!response_head_sent_) info_.response_code_details = "downstream_remote_disconnect";
     } else {
-      info_.flags.set(reason == http::ResetReason::kProtocolError ? ResponseFlag::kDownstreamProtocolError : ResponseFlag::kDownstreamRemoteReset);
+      info_.flags.set(reason == http::ResetReason::kProtocolError ? ResponseFlag::kDownstreamProtocolError
+                                                                  : ResponseFlag::kDownstreamRemoteReset);
       if (!response_head_sent_) info_.response_code_details = details;
     }
   }
@@ -821,8 +843,10 @@ void Exchange::finish_if_over() {
   if (phase_ == Phase::kOver || phase_ == Phase::kIdle || !response_sent_) return;
   // An upstream that has answered in full need not hear the rest of the request.
   if (attempt_.active()) {
-    if (request_sent_) attempt_.complete();
-    else attempt_.cancel();
+    if (request_sent_)
+      attempt_.complete();
+    else
+      attempt_.cancel();
   }
   if (!request_ended_) {
     service_->http.add(HttpStat::kDownstreamRqResponseBeforeRqComplete);
@@ -905,8 +929,10 @@ void Exchange::rest() {
 void Exchange::arm_idle() {
   milliseconds patience = service_->config->stream_idle_timeout;
   if (route_ && route_->forward() && route_->forward()->idle_timeout) patience = *route_->forward()->idle_timeout;
-  if (patience.count() > 0) loop_.wheel().arm(idle_timeout_, patience);
-  else idle_timeout_.disarm();
+  if (patience.count() > 0)
+    loop_.wheel().arm(idle_timeout_, patience);
+  else
+    idle_timeout_.disarm();
 }
 
 void Exchange::on_stream_idle() {

@@ -169,21 +169,21 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
 
   // The request's body that has not been sent, or is kept for another attempt.
   std::vector<Slice> body_;
-  size_t body_bytes_ = 0, body_sent_ = 0;   // body_sent_: how many slices of body_ the present attempt has got
+  size_t body_bytes_ = 0, body_sent_ = 0;  // body_sent_: how many slices of body_ the present attempt has got
   bool keep_body_ = false;
-  std::vector<Slice> held_request_;         // came while a request filter waits
+  std::vector<Slice> held_request_;  // came while a request filter waits
   size_t held_bytes_ = 0;
-  std::vector<Slice> held_response_;        // came while a response filter waits
+  std::vector<Slice> held_response_;  // came while a response filter waits
 
   Phase phase_ = Phase::kIdle;
-  bool request_ended_ = false;              // the client has said all
-  bool request_filtered_end_ = false;       // and so have the filters
+  bool request_ended_ = false;         // the client has said all
+  bool request_filtered_end_ = false;  // and so have the filters
   bool has_request_trailers_ = false, has_response_trailers_ = false;
-  bool request_sent_ = false;               // the present attempt has the whole request
+  bool request_sent_ = false;  // the present attempt has the whole request
   bool request_waits_ = false, response_waits_ = false;
-  bool response_ended_ = false;             // the upstream (or we ourselves) has said all
+  bool response_ended_ = false;  // the upstream (or we ourselves) has said all
   bool response_head_sent_ = false, response_sent_ = false;
-  bool local_ = false;                      // the answer is ours
+  bool local_ = false;  // the answer is ours
   bool head_request_ = false, grpc_ = false;
   bool route_cleared_ = false, replying_ = false;
   bool upgrade_refused_ = false;
@@ -195,7 +195,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   Timeout<Exchange, &Exchange::on_route_timeout> route_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_timeout> try_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_idle> try_idle_timeout_{*this};
-  std::unique_ptr<net::Alarm> retry_timer_;   // made at the first retry
+  std::unique_ptr<net::Alarm> retry_timer_;  // made at the first retry
 };
 
 }  // namespace weft::downstream

@@ -60,14 +60,22 @@ HttpConnection::~HttpConnection() {
   observe::Cells& http = opened_with_->http;
   http.sub(HttpStat::kDownstreamCxActive);
   http.add(HttpStat::kDownstreamCxDestroy);
-  http.add(HttpStat::kDownstreamCxRxBytesTotal, static_cast<int64_t>(bytes_received()));
-  http.add(HttpStat::kDownstreamCxTxBytesTotal, static_cast<int64_t>(bytes_sent()));
+  count_bytes();
   const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - opened_);
   http.record(HttpStat::kDownstreamCxLengthMs, static_cast<uint64_t>(age.count()));
   opened_with_->listener.record(ListenerStat::kDownstreamCxLengthMs, static_cast<uint64_t>(age.count()));
   opened_with_->listener.sub(ListenerStat::kDownstreamCxActive);
   opened_with_->listener.add(ListenerStat::kDownstreamCxDestroy);
   if (codec_) http.sub(http2_ ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
+}
+
+// At the end of every stream, since a connection may live for days; an answer's last bytes are counted with the next.
+void HttpConnection::count_bytes() {
+  observe::Cells& http = opened_with_->http;
+  http.add(HttpStat::kDownstreamCxRxBytesTotal, static_cast<int64_t>(bytes_received() - counted_in_));
+  http.add(HttpStat::kDownstreamCxTxBytesTotal, static_cast<int64_t>(bytes_sent() - counted_out_));
+  counted_in_ = bytes_received();
+  counted_out_ = bytes_sent();
 }
 
 void HttpConnection::begin() {
@@ -87,7 +95,8 @@ bool HttpConnection::choose_codec() {
     if (!told) return false;
     http2_ = *told;
   }
-  codec_ = http2_ ? http::make_http2_server(*this, config.http2, loop().slabs()) : http::make_http1_server(*this, config.http1, loop().slabs());
+  codec_ =
+      http2_ ? http::make_http2_server(*this, config.http2, loop().slabs()) : http::make_http1_server(*this, config.http1, loop().slabs());
   observe::Cells& http = opened_with_->http;
   http.add(http2_ ? HttpStat::kDownstreamCxHttp2Total : HttpStat::kDownstreamCxHttp1Total);
   http.add(http2_ ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
@@ -207,7 +216,9 @@ void HttpConnection::on_exchange_over(Exchange& exchange) {
 }
 
 void HttpConnection::on_stream_over() {
-  if (over_ || codec_->active_streams() > 0) return;
+  if (over_) return;
+  count_bytes();
+  if (codec_->active_streams() > 0) return;
   if (service_->config->idle_timeout.count() > 0) loop().wheel().arm(idle_, service_->config->idle_timeout);
   if (codec_->wants_close()) mark_dirty();
 }

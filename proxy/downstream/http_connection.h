@@ -58,6 +58,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   void on_going_away() override {}
 
   bool choose_codec();
+  void count_bytes();
   void watch_flush();
   void close_if_done();
   void over();
@@ -80,7 +81,8 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   Timeout<HttpConnection, &HttpConnection::on_drain_timeout> farewell_{*this};
   // Answers that are complete for us wait for a client that may never read them.
   Timeout<HttpConnection, &HttpConnection::on_stalled> stalled_{*this};
-  uint64_t sent_before_ = 0;  // bytes_sent() when stalled_ was armed
+  uint64_t counted_in_ = 0, counted_out_ = 0;  // bytes that the stats have
+  uint64_t sent_before_ = 0;                   // bytes_sent() when stalled_ was armed
   uint64_t id_;
   uint32_t requests_ = 0;
   bool http2_ = false;

@@ -8,8 +8,8 @@
 namespace weft::downstream {
 
 struct ReplyShape {
-  bool grpc = false;   // the request was gRPC: status 200, the rest in grpc-status and grpc-message
-  bool head = false;   // the request was HEAD: no body
+  bool grpc = false;  // the request was gRPC: status 200, the rest in grpc-status and grpc-message
+  bool head = false;  // the request was HEAD: no body
 };
 
 // Fills `head` and returns the body to send (it lives in `reply`); empty: none.

@@ -113,8 +113,10 @@ void TcpSession::on_connected(int error, net::Socket socket) {
   info_.upstream_local_address = upstream_local_text_;
   upstream_->begin();
   if (!in_.empty()) on_bytes();
-  if (client_ended_) upstream_->finish_sending();
-  else resume_reading();
+  if (client_ended_)
+    upstream_->finish_sending();
+  else
+    resume_reading();
 }
 
 void TcpSession::on_activity() {

@@ -22,7 +22,8 @@ ChainPlan::ChainPlan(std::vector<std::unique_ptr<const FilterFactory>> factories
     if (hooks & kOnDone) done_.push_back(index);
   }
   // An answer meets the filter next to the router first.
-  for (std::vector<uint8_t>* reversed : {&response_head_, &response_body_, &response_trailers_}) std::reverse(reversed->begin(), reversed->end());
+  for (std::vector<uint8_t>* reversed : {&response_head_, &response_body_, &response_trailers_})
+    std::reverse(reversed->begin(), reversed->end());
 }
 
 }  // namespace weft::filters

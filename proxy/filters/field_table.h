@@ -8,12 +8,12 @@
 namespace weft::filters {
 
 enum FieldCheck : unsigned {
-  kRequired = 1,       // a message that must be set
-  kNotEmpty = 2,       // text or a list with something in it
-  kPositive = 4,       // a duration above zero
-  kHeaderName = 8,     // text, or each item: a header's name
-  kHeaderValue = 16,   // text, or each item: no control characters
-  kItemsNotEmpty = 32, // no item of the list is empty text
+  kRequired = 1,        // a message that must be set
+  kNotEmpty = 2,        // text or a list with something in it
+  kPositive = 4,        // a duration above zero
+  kHeaderName = 8,      // text, or each item: a header's name
+  kHeaderValue = 16,    // text, or each item: no control characters
+  kItemsNotEmpty = 32,  // no item of the list is empty text
 };
 
 struct Field {
@@ -23,19 +23,19 @@ struct Field {
   // A number's value, a duration's seconds, a list's length, a text's bytes.
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
-  std::string_view only = {};     // the values that are supported, separated by spaces
-  std::string_view takes = {};    // of an Any: the category that the extension must belong to
-  std::string_view note = {};     // for the reference page
+  std::string_view only = {};   // the values that are supported, separated by spaces
+  std::string_view takes = {};  // of an Any: the category that the extension must belong to
+  std::string_view note = {};   // for the reference page
 };
 
 struct FieldTable {
-  std::string_view message;       // full name
+  std::string_view message;  // full name
   const Field* fields;
   unsigned size;
   std::string_view required = {};    // oneofs of which a member must be set, separated by spaces
   std::string_view categories = {};  // where an Any may hold this message, separated by spaces
   std::string_view note = {};
-  bool whole = false;             // every field is taken as it stands
+  bool whole = false;  // every field is taken as it stands
 };
 
 template <unsigned N>
@@ -47,7 +47,9 @@ constexpr FieldTable fields_of(std::string_view message, const Field (&fields)[N
 constexpr FieldTable no_fields_of(std::string_view message, std::string_view categories = {}, std::string_view note = {}) {
   return {message, nullptr, 0, {}, categories, note, false};
 }
-constexpr FieldTable whole_message(std::string_view message, std::string_view note = {}) { return {message, nullptr, 0, {}, {}, note, true}; }
+constexpr FieldTable whole_message(std::string_view message, std::string_view note = {}) {
+  return {message, nullptr, 0, {}, {}, note, true};
+}
 
 // The tables of one area.
 struct FieldTables {

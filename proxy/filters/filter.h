@@ -53,8 +53,8 @@ struct Body {
 
 struct LocalReply {
   int status = 500;
-  std::string body;                    // text/plain; becomes grpc-message for gRPC requests
-  std::string_view details;            // static text: response_code_details
+  std::string body;          // text/plain; becomes grpc-message for gRPC requests
+  std::string_view details;  // static text: response_code_details
   std::optional<observe::ResponseFlag> flag = std::nullopt;
   std::vector<std::pair<std::string, std::string>> headers;  // lower-case names; set on the reply
 };
@@ -77,9 +77,9 @@ class FilterContext {
   virtual TimingWheel& wheel() = 0;
   virtual uint64_t random() = 0;
   virtual SlabPool& slabs() = 0;
-  virtual upstream::Caller& caller() = 0;       // one request of the filter's own to a cluster
-  virtual observe::Cells& http_cells() = 0;     // observe::HttpStat of the connection manager
-  virtual unsigned thread() const = 0;          // whose cells of a filter's own scope: scope->cells(thread())
+  virtual upstream::Caller& caller() = 0;    // one request of the filter's own to a cluster
+  virtual observe::Cells& http_cells() = 0;  // observe::HttpStat of the connection manager
+  virtual unsigned thread() const = 0;       // whose cells of a filter's own scope: scope->cells(thread())
 
  protected:
   ~FilterContext() = default;
@@ -130,7 +130,8 @@ class FilterFactory {
 template <class Filter, class Options>
 class FactoryOf final : public FilterFactory {
  public:
-  FactoryOf(std::string name, unsigned hooks, Options options) : FilterFactory(std::move(name)), hooks_(hooks), options_(std::move(options)) {}
+  FactoryOf(std::string name, unsigned hooks, Options options)
+      : FilterFactory(std::move(name)), hooks_(hooks), options_(std::move(options)) {}
   unsigned hooks() const override { return hooks_; }
   size_t size() const override { return sizeof(Filter); }
   size_t alignment() const override { return alignof(Filter); }

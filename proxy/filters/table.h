@@ -30,7 +30,8 @@ struct HttpFilterType {
   std::string_view message;        // full name of its configuration
   std::string_view route_message;  // of what a route says to it; empty: nothing
   FieldTables (*tables)();
-  std::unique_ptr<const FilterFactory> (*make)(const std::string& instance, const std::string& bytes, const FilterBuild& build, const Where& where);
+  std::unique_ptr<const FilterFactory> (*make)(const std::string& instance, const std::string& bytes, const FilterBuild& build,
+                                               const Where& where);
   std::shared_ptr<const routing::FilterConfig> (*make_for_route)(const std::string& bytes, const FilterBuild& build, const Where& where);
 };
 

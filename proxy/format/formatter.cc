@@ -13,8 +13,8 @@ namespace weft::format {
 struct Formatter::Node {
   enum class Kind : unsigned char { kText, kRaw, kFormat, kObject, kList };
   Kind kind = Kind::kText;
-  std::string raw;                            // kRaw: finished JSON
-  std::vector<Operation> operations;          // kText, kFormat
+  std::string raw;                                                     // kRaw: finished JSON
+  std::vector<Operation> operations;                                   // kText, kFormat
   std::vector<std::pair<std::string, std::unique_ptr<Node>>> members;  // names as finished JSON: "\"key\":"
 };
 
@@ -38,7 +38,8 @@ Result<Formatter> Formatter::json(const JsonTemplate& object, FormatOptions opti
   return Formatter(std::move(*root), options);
 }
 
-Result<std::unique_ptr<Formatter::Node>> Formatter::build(const JsonTemplate& value, const FormatOptions& options, const std::string& path) {
+Result<std::unique_ptr<Formatter::Node>> Formatter::build(const JsonTemplate& value, const FormatOptions& options,
+                                                          const std::string& path) {
   auto node = std::make_unique<Node>();
   node->kind = Node::Kind::kRaw;
   switch (value.kind) {
@@ -149,8 +150,10 @@ bool Formatter::append_node(std::string& out, const Node& node, const RequestInf
         size_t before = out.size();
         if (!first) out += ',';
         out += key;
-        if (append_node(out, *child, info)) first = false;
-        else out.resize(before);
+        if (append_node(out, *child, info))
+          first = false;
+        else
+          out.resize(before);
       }
       out += object ? '}' : ']';
       return true;

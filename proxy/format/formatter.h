@@ -20,10 +20,10 @@ namespace weft::format {
 struct Operation;
 
 struct FormatOptions {
-  bool omit_empty = false;     // a value that is not there prints nothing instead of "-"; in JSON its key is left out
-  bool escape = false;         // text: escape what a peer chose (JSON always does)
-  size_t max_value = 8192;     // longest value taken from a peer, when escaping
-  bool sort_keys = true;       // JSON: as Envoy does
+  bool omit_empty = false;  // a value that is not there prints nothing instead of "-"; in JSON its key is left out
+  bool escape = false;      // text: escape what a peer chose (JSON always does)
+  size_t max_value = 8192;  // longest value taken from a peer, when escaping
+  bool sort_keys = true;    // JSON: as Envoy does
 };
 
 // The template of a JSON format: google.protobuf.Struct without the protobuf.
@@ -32,7 +32,7 @@ struct JsonTemplate {
   Kind kind = Kind::kNull;
   bool flag = false;
   double number = 0;
-  std::string format;           // a kFormat: text with operators
+  std::string format;  // a kFormat: text with operators
   struct Member;
   std::vector<Member> members;  // a kObject's; a kList's without names
 };

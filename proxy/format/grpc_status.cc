@@ -9,14 +9,16 @@
 namespace weft::format {
 namespace {
 
-constexpr std::array<std::string_view, 17> kCamel = {"OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound",
-                                                     "AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
-                                                     "Aborted", "OutOfRange", "Unimplemented", "Internal", "Unavailable", "DataLoss",
-                                                     "Unauthenticated"};
-constexpr std::array<std::string_view, 17> kSnake = {"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-                                                     "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-                                                     "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
-                                                     "UNAUTHENTICATED"};
+constexpr std::array<std::string_view, 17> kCamel = {
+    "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+    "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+    "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+    "DataLoss", "Unauthenticated"};
+constexpr std::array<std::string_view, 17> kSnake = {
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
 
 std::optional<int> read(const http::Head* head) {
   if (head == nullptr) return std::nullopt;
@@ -58,7 +60,11 @@ std::optional<int> grpc_status(const RequestInfo& info) {
   return std::nullopt;
 }
 
-std::string_view grpc_camel_name(int status) { return status < 0 || status > 16 ? std::string_view() : kCamel[static_cast<size_t>(status)]; }
-std::string_view grpc_snake_name(int status) { return status < 0 || status > 16 ? std::string_view() : kSnake[static_cast<size_t>(status)]; }
+std::string_view grpc_camel_name(int status) {
+  return status < 0 || status > 16 ? std::string_view() : kCamel[static_cast<size_t>(status)];
+}
+std::string_view grpc_snake_name(int status) {
+  return status < 0 || status > 16 ? std::string_view() : kSnake[static_cast<size_t>(status)];
+}
 
 }  // namespace weft::format

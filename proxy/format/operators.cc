@@ -120,8 +120,10 @@ size_t head_bytes(const http::Head& head, bool request) {
   size_t bytes = 0;
   for (const http::Header& header : head.headers())
     if (!header.removed) bytes += header.name().size() + header.value().size() + (header.id == http::HeaderId::kHost && request ? 6 : 0);
-  if (request) bytes += 7 + head.method().size() + 5 + head.path().size() + 7 + head.scheme().size();
-  else if (head.status() != 0) bytes += 7 + 3;
+  if (request)
+    bytes += 7 + head.method().size() + 5 + head.path().size() + 7 + head.scheme().size();
+  else if (head.status() != 0)
+    bytes += 7 + 3;
   return bytes;
 }
 template <const http::Head* Info::*Member>
@@ -157,14 +159,18 @@ bool query_parameter(const Operation& op, const Info& info, Out out) {
 // --- the rest ---
 
 bool start_time(const Operation& op, const Info& info, Out out) {
-  if (op.text.empty()) append_iso_time(out, info.start_time);
-  else append_time(out, info.start_time, op.text, op.option == 1);
+  if (op.text.empty())
+    append_iso_time(out, info.start_time);
+  else
+    append_time(out, info.start_time, op.text, op.option == 1);
   return true;
 }
 bool emit_time(const Operation& op, const Info&, Out out) {
   WallTime now = std::chrono::system_clock::now();
-  if (op.text.empty()) append_iso_time(out, now);
-  else append_time(out, now, op.text, op.option == 1);
+  if (op.text.empty())
+    append_iso_time(out, now);
+  else
+    append_time(out, now, op.text, op.option == 1);
   return true;
 }
 bool duration(const Operation&, const Info& info, Out out) { return put_span(out, info.start, end_of(info)); }
@@ -213,9 +219,9 @@ bool long_flags(const Operation&, const Info& info, Out out) {
 }
 bool unique_id(const Operation&, const Info&, Out out) { return put(out, make_uuid().view()); }
 bool log_type(const Operation&, const Info& info, Out out) {
-  static constexpr std::string_view kNames[] = {"NotSet", "TcpUpstreamConnected", "TcpPeriodic", "TcpConnectionEnd", "DownstreamStart",
-                                                "DownstreamPeriodic", "DownstreamEnd", "UpstreamPoolReady", "UpstreamPeriodic",
-                                                "UpstreamEnd"};
+  static constexpr std::string_view kNames[] = {"NotSet",           "TcpUpstreamConnected", "TcpPeriodic",   "TcpConnectionEnd",
+                                                "DownstreamStart",  "DownstreamPeriodic",   "DownstreamEnd", "UpstreamPoolReady",
+                                                "UpstreamPeriodic", "UpstreamEnd"};
   return put(out, kNames[static_cast<size_t>(info.log_type)]);
 }
 bool grpc(const Operation& op, const Info& info, Out out) {  // option: 0 camel, 1 snake, 2 number
@@ -262,8 +268,10 @@ Status read_details(std::string_view, std::string_view argument, Operation& op) 
   return {};
 }
 Status read_grpc(std::string_view, std::string_view argument, Operation& op) {
-  if (argument == "NUMBER") op.option = 2, op.number = true;
-  else if (argument == "SNAKE_STRING") op.option = 1;
+  if (argument == "NUMBER")
+    op.option = 2, op.number = true;
+  else if (argument == "SNAKE_STRING")
+    op.option = 1;
   else if (!argument.empty() && argument != "CAMEL_STRING")
     return invalid("GrpcStatusFormatter only supports CAMEL_STRING, SNAKE_STRING or NUMBER. Got: " + std::string(argument));
   return {};
@@ -275,11 +283,14 @@ Status read_grpc_number(std::string_view, std::string_view, Operation& op) {
 Status read_path(std::string_view, std::string_view argument, Operation& op) {
   size_t colon = argument.find(':');
   std::string_view query = argument.substr(0, colon), which = colon == std::string_view::npos ? "" : argument.substr(colon + 1);
-  if (query == "NQ") op.option = 1;
+  if (query == "NQ")
+    op.option = 1;
   else if (!query.empty() && query != "WQ")
     return invalid("Invalid PATH option: '" + std::string(query) + "', only 'WQ'/'NQ' are allowed");
-  if (which == "ORIG") op.second = 1;
-  else if (which == "PATH") op.second = 2;
+  if (which == "ORIG")
+    op.second = 1;
+  else if (which == "PATH")
+    op.second = 2;
   else if (!which.empty() && which != "ORIG_OR_PATH")
     return invalid("Invalid PATH option: '" + std::string(which) + "', only 'ORIG'/'PATH'/'ORIG_OR_PATH' are allowed");
   return {};
@@ -309,14 +320,15 @@ Status read_points(std::string_view, std::string_view argument, Operation& op) {
     std::string_view name = rest.substr(0, colon);
     const auto* found = std::find_if(std::begin(kPoints), std::end(kPoints), [name](const auto& point) { return point.first == name; });
     if (found == std::end(kPoints) || colon == std::string_view::npos)
-      return invalid("COMMON_DURATION(" + std::string(argument) + "): expected START:END:PRECISION with points such as DS_RX_BEG, US_TX_END; '" +
-                     std::string(name) + "' is none");
+      return invalid("COMMON_DURATION(" + std::string(argument) +
+                     "): expected START:END:PRECISION with points such as DS_RX_BEG, US_TX_END; '" + std::string(name) + "' is none");
     index = static_cast<unsigned>(found - std::begin(kPoints));
     rest = rest.substr(colon + 1);
   }
   op.option = at[0] * 256 + at[1];
   op.second = rest == "ms" ? 1'000'000 : rest == "us" ? 1'000 : rest == "ns" ? 1 : 0;
-  if (op.second == 0) return invalid("COMMON_DURATION(" + std::string(argument) + "): precision '" + std::string(rest) + "' is not ms, us or ns");
+  if (op.second == 0)
+    return invalid("COMMON_DURATION(" + std::string(argument) + "): precision '" + std::string(rest) + "' is not ms, us or ns");
   return {};
 }
 
@@ -327,7 +339,7 @@ using Read = Status (*)(std::string_view name, std::string_view argument, Operat
 struct Entry {
   std::string_view name;
   Takes takes;
-  bool length;      // ":Z" allowed
+  bool length;  // ":Z" allowed
   bool number;
   bool from_peer;
   Operation::Print print;
@@ -404,13 +416,15 @@ constexpr Entry kEntries[] = {
     {"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", kMaybe, false, false, false, ip_text_of<&Info::downstream_remote_address>, read_mask},
     {"DOWNSTREAM_REMOTE_PORT", kNothing, false, true, false, port_text_of<&Info::downstream_remote_address>},
     {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS", kNothing, false, false, false, text_of<&Info::downstream_direct_remote_address>},
-    {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", kMaybe, false, false, false, ip_text_of<&Info::downstream_direct_remote_address>, read_mask},
+    {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", kMaybe, false, false, false, ip_text_of<&Info::downstream_direct_remote_address>,
+     read_mask},
     {"DOWNSTREAM_DIRECT_REMOTE_PORT", kNothing, false, true, false, port_text_of<&Info::downstream_direct_remote_address>},
     {"DOWNSTREAM_LOCAL_ADDRESS", kNothing, false, false, false, text_of<&Info::downstream_local_address>},
     {"DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", kMaybe, false, false, false, ip_text_of<&Info::downstream_local_address>, read_mask},
     {"DOWNSTREAM_LOCAL_PORT", kNothing, false, true, false, port_text_of<&Info::downstream_local_address>},
     {"DOWNSTREAM_DIRECT_LOCAL_ADDRESS", kNothing, false, false, false, text_of<&Info::downstream_direct_local_address>},
-    {"DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT", kMaybe, false, false, false, ip_text_of<&Info::downstream_direct_local_address>, read_mask},
+    {"DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT", kMaybe, false, false, false, ip_text_of<&Info::downstream_direct_local_address>,
+     read_mask},
     {"DOWNSTREAM_DIRECT_LOCAL_PORT", kNothing, false, true, false, port_text_of<&Info::downstream_direct_local_address>},
     {"DOWNSTREAM_TRANSPORT_FAILURE_REASON", kNothing, false, false, true, text_of<&Info::downstream_transport_failure_reason>},
     {"REQUESTED_SERVER_NAME", kNothing, false, false, true, text_of<&Info::requested_server_name>},
@@ -438,8 +452,8 @@ bool is_tls(std::string_view name) {
   }
   for (std::string_view prefix : {"DOWNSTREAM_PEER_", "DOWNSTREAM_LOCAL_", "UPSTREAM_PEER_", "UPSTREAM_LOCAL_"}) {
     std::string_view rest = side(prefix) ? name.substr(prefix.size()) : "";
-    for (std::string_view known : {"URI_SAN", "DNS_SAN", "IP_SAN", "EMAIL_SAN", "OTHERNAME_SAN", "SUBJECT", "ISSUER", "SERIAL", "FINGERPRINT_256",
-                                   "FINGERPRINT_1", "CERT", "CERT_V_START", "CERT_V_END"})
+    for (std::string_view known : {"URI_SAN", "DNS_SAN", "IP_SAN", "EMAIL_SAN", "OTHERNAME_SAN", "SUBJECT", "ISSUER", "SERIAL",
+                                   "FINGERPRINT_256", "FINGERPRINT_1", "CERT", "CERT_V_START", "CERT_V_END"})
       if (rest == known) return true;
   }
   return false;
@@ -447,10 +461,18 @@ bool is_tls(std::string_view name) {
 
 // Known to Envoy, with a source that this proxy does not have.
 constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
-    {"METADATA", "metadata"},           {"DYNAMIC_METADATA", "dynamic metadata"}, {"CLUSTER_METADATA", "cluster metadata"},
-    {"UPSTREAM_METADATA", "host metadata"}, {"FILTER_STATE", "filter state"},     {"UPSTREAM_FILTER_STATE", "filter state"},
-    {"CEL", "CEL"},                     {"TYPED_CEL", "CEL"},                     {"COALESCE", "alternatives"},
-    {"FILE_CONTENT", "files"},          {"SECRET", "secrets"},                    {"CUSTOM_FLAGS", "custom flags"},
+    {"METADATA", "metadata"},
+    {"DYNAMIC_METADATA", "dynamic metadata"},
+    {"CLUSTER_METADATA", "cluster metadata"},
+    {"UPSTREAM_METADATA", "host metadata"},
+    {"FILTER_STATE", "filter state"},
+    {"UPSTREAM_FILTER_STATE", "filter state"},
+    {"CEL", "CEL"},
+    {"TYPED_CEL", "CEL"},
+    {"COALESCE", "alternatives"},
+    {"FILE_CONTENT", "files"},
+    {"SECRET", "secrets"},
+    {"CUSTOM_FLAGS", "custom flags"},
     {"QUERY_PARAMS", "the decoded query"},
 };
 
@@ -464,7 +486,8 @@ Status resolve(std::string_view name, bool has_argument, std::string_view argume
       return {};
     }
     for (auto [refused, what] : kRefused)
-      if (refused == name) return invalid("%" + std::string(name) + "% is not supported: this proxy gives no access to " + std::string(what));
+      if (refused == name)
+        return invalid("%" + std::string(name) + "% is not supported: this proxy gives no access to " + std::string(what));
     return invalid("Not supported field in StreamInfo: " + std::string(name));
   }
   if (entry->takes == kArgument && argument.empty()) return invalid(std::string(name) + " requires parameters");

@@ -61,8 +61,8 @@ uint64_t random_bits() {
 
 Uuid make_uuid() {
   uint64_t high = random_bits(), low = random_bits();
-  high = (high & ~0xf000ull) | 0x4000;                              // version 4
-  low = (low & 0x3fffffffffffffffull) | 0x8000000000000000ull;      // variant 10
+  high = (high & ~0xf000ull) | 0x4000;                          // version 4
+  low = (low & 0x3fffffffffffffffull) | 0x8000000000000000ull;  // variant 10
   char digits[32];
   write_hex(high, digits);
   write_hex(low, digits + 16);

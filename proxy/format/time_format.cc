@@ -47,8 +47,10 @@ void append_iso_time(std::string& out, WallTime time) {
 void append_time(std::string& out, WallTime time, const std::string& format, bool local) {
   Split parts = split(time);
   tm broken{};
-  if (local) localtime_r(&parts.seconds, &broken);
-  else gmtime_r(&parts.seconds, &broken);
+  if (local)
+    localtime_r(&parts.seconds, &broken);
+  else
+    gmtime_r(&parts.seconds, &broken);
   // Runs of plain strftime text are handed over whole, ours are printed in between.
   std::string run;
   auto flush = [&] {

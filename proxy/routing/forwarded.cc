@@ -27,11 +27,18 @@ std::optional<Address> parse_address(std::string_view text) {
 bool is_scheme(std::string_view text) { return text == "http" || text == "https"; }
 
 // What no outsider may say; an insider's own words for the router, which takes them out itself.
-constexpr HeaderId kInternalOnly[] = {
-    HeaderId::kXEnvoyRetriableStatusCodes, HeaderId::kXEnvoyRetriableHeaderNames, HeaderId::kXEnvoyRetryOn, HeaderId::kXEnvoyRetryGrpcOn,
-    HeaderId::kXEnvoyMaxRetries, HeaderId::kXEnvoyUpstreamAltStatName, HeaderId::kXEnvoyUpstreamRqTimeoutMs,
-    HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs, HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse, HeaderId::kXEnvoyExpectedRqTimeoutMs,
-    HeaderId::kXEnvoyIpTags, HeaderId::kXEnvoyHedgeOnPerTryTimeout};
+constexpr HeaderId kInternalOnly[] = {HeaderId::kXEnvoyRetriableStatusCodes,
+                                      HeaderId::kXEnvoyRetriableHeaderNames,
+                                      HeaderId::kXEnvoyRetryOn,
+                                      HeaderId::kXEnvoyRetryGrpcOn,
+                                      HeaderId::kXEnvoyMaxRetries,
+                                      HeaderId::kXEnvoyUpstreamAltStatName,
+                                      HeaderId::kXEnvoyUpstreamRqTimeoutMs,
+                                      HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs,
+                                      HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse,
+                                      HeaderId::kXEnvoyExpectedRqTimeoutMs,
+                                      HeaderId::kXEnvoyIpTags,
+                                      HeaderId::kXEnvoyHedgeOnPerTryTimeout};
 
 void remove_internal(http::Head& request, std::span<const std::string> internal_only, bool edge) {
   // Most requests carry none of them: one pass over what there is instead of twenty look-ups by name.
@@ -129,7 +136,8 @@ void strip_trailing_host_dot(http::Head& request) {
   request.set_authority(host);
 }
 
-Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client, std::span<const std::string> internal_only) {
+Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client,
+                         std::span<const std::string> internal_only) {
   Forwarded result;
   if (options.strip_trailing_host_dot) strip_trailing_host_dot(request);
   strip_host_port(request, options.host_port, client.local_port);
@@ -182,8 +190,7 @@ Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, c
     request.set(HeaderId::kVia, via += options.via);
   }
   if (edge) request.set(HeaderId::kXEnvoyExternalAddress, result.client.to_string());
-  if (options.generate_request_id &&
-      (!request.has(HeaderId::kXRequestId) || (edge && !options.preserve_external_request_id)))
+  if (options.generate_request_id && (!request.has(HeaderId::kXRequestId) || (edge && !options.preserve_external_request_id)))
     request.set(HeaderId::kXRequestId, format::make_uuid().view());
   if (!options.always_forward_client_cert) request.remove(HeaderId::kXForwardedClientCert);
   return result;

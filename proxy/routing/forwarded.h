@@ -33,36 +33,37 @@ struct ForwardedOptions {
   bool skip_xff_append = false;
   bool append_x_forwarded_port = false;
   std::string via;
-  bool add_user_agent = false;            // x-envoy-downstream-service-cluster and -node, user-agent if there is none
-  std::string local_cluster;              // node.cluster, for add_user_agent
-  std::string local_node;                 // node.id
+  bool add_user_agent = false;  // x-envoy-downstream-service-cluster and -node, user-agent if there is none
+  std::string local_cluster;    // node.cluster, for add_user_agent
+  std::string local_node;       // node.id
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
-  std::vector<AddressRange> internal_addresses;   // internal_address_config.cidr_ranges; empty: nobody is internal
-  bool always_forward_client_cert = false;        // ALWAYS_FORWARD_ONLY; else x-forwarded-client-cert is removed (no TLS yet)
-  Address node_address;                   // what x-forwarded-for says for a client on loopback: the machine's own address
+  std::vector<AddressRange> internal_addresses;  // internal_address_config.cidr_ranges; empty: nobody is internal
+  bool always_forward_client_cert = false;       // ALWAYS_FORWARD_ONLY; else x-forwarded-client-cert is removed (no TLS yet)
+  Address node_address;                          // what x-forwarded-for says for a client on loopback: the machine's own address
   HostPort host_port = HostPort::kKeep;
   bool strip_trailing_host_dot = false;
   PathOptions path;
 };
 
 struct Client {
-  Address remote;                  // of the connection
+  Address remote;  // of the connection
   uint16_t remote_port = 0;
   uint16_t local_port = 0;
   bool tls = false;
 };
 
 struct Forwarded {
-  Address client;                  // trusted client address (%DOWNSTREAM_REMOTE_ADDRESS%)
-  uint16_t client_port = 0;        // 0 when it came from x-forwarded-for
-  bool internal = false;           // x-envoy-internal: true
+  Address client;            // trusted client address (%DOWNSTREAM_REMOTE_ADDRESS%)
+  uint16_t client_port = 0;  // 0 when it came from x-forwarded-for
+  bool internal = false;     // x-envoy-internal: true
   PathVerdict path = PathVerdict::kAccept;
 };
 
 // Changes the head as Envoy's connection manager does. `internal_only`: headers that the route configuration lets nobody bring
 // along from outside, in lower case.
-Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client, std::span<const std::string> internal_only = {});
+Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, const Client& client,
+                         std::span<const std::string> internal_only = {});
 
 // The pieces.
 bool is_internal(const Address& address, const ForwardedOptions& options);

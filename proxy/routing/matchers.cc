@@ -15,11 +15,13 @@ std::string lowered(std::string text) {
 
 // `expected` is in lower case.
 bool equals_lowered(std::string_view value, std::string_view expected) {
-  return value.size() == expected.size() && std::equal(value.begin(), value.end(), expected.begin(), [](char a, char b) { return lower(a) == b; });
+  return value.size() == expected.size() &&
+         std::equal(value.begin(), value.end(), expected.begin(), [](char a, char b) { return lower(a) == b; });
 }
 
 bool contains_lowered(std::string_view value, std::string_view expected) {
-  return std::search(value.begin(), value.end(), expected.begin(), expected.end(), [](char a, char b) { return lower(a) == b; }) != value.end() ||
+  return std::search(value.begin(), value.end(), expected.begin(), expected.end(), [](char a, char b) { return lower(a) == b; }) !=
+             value.end() ||
          expected.empty();
 }
 

@@ -79,7 +79,8 @@ class QueryMatcher {
 struct PathMatcher {
   enum class Kind : uint8_t { kPrefix, kExact, kRegex, kSeparatedPrefix };
   PathMatcher() : PathMatcher(Kind::kPrefix, "/") {}
-  PathMatcher(Kind kind, std::string text, bool case_sensitive = true) : kind(kind), case_sensitive(case_sensitive), text(std::move(text)) {}
+  PathMatcher(Kind kind, std::string text, bool case_sensitive = true)
+      : kind(kind), case_sensitive(case_sensitive), text(std::move(text)) {}
   explicit PathMatcher(Regex regex) : kind(Kind::kRegex), regex(std::move(regex)) {}
 
   // `path` without its query.

@@ -29,7 +29,9 @@ bool unreserved(int c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-bool must_escape(unsigned char c) { return c <= ' ' || c >= 0x7f || std::string_view("\"#<>?^`{|}").find(static_cast<char>(c)) != std::string_view::npos; }
+bool must_escape(unsigned char c) {
+  return c <= ' ' || c >= 0x7f || std::string_view("\"#<>?^`{|}").find(static_cast<char>(c)) != std::string_view::npos;
+}
 
 // Characters that a dot at `at` takes: 1 for ".", 3 for "%2e", 0 for no dot.
 size_t dot(std::string_view path, size_t at) {

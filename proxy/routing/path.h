@@ -14,7 +14,7 @@ namespace weft::routing {
 enum class EscapedSlashes : uint8_t { kKeepUnchanged, kReject, kUnescapeAndRedirect, kUnescapeAndForward };
 
 struct PathOptions {
-  bool normalize = false;                  // RFC 3986: dot segments, "\" as "/", case and needless use of %XX
+  bool normalize = false;  // RFC 3986: dot segments, "\" as "/", case and needless use of %XX
   bool merge_slashes = false;
   EscapedSlashes escaped_slashes = EscapedSlashes::kKeepUnchanged;
 };

@@ -10,15 +10,22 @@ struct Word {
   uint32_t bit;
 };
 
-constexpr Word kHttpWords[] = {
-    {"5xx", kRetryOn5xx}, {"gateway-error", kRetryOnGatewayError}, {"connect-failure", kRetryOnConnectFailure},
-    {"retriable-4xx", kRetryOnRetriable4xx}, {"refused-stream", kRetryOnRefusedStream},
-    {"retriable-status-codes", kRetryOnRetriableStatusCodes}, {"reset", kRetryOnReset},
-    {"reset-before-request", kRetryOnResetBeforeRequest}, {"retriable-headers", kRetryOnRetriableHeaders},
-    {"envoy-ratelimited", kRetryOnEnvoyRateLimited}, {"http3-post-connect-failure", kRetryOnHttp3PostConnectFailure}};
-constexpr Word kGrpcWords[] = {
-    {"cancelled", kRetryOnGrpcCancelled}, {"deadline-exceeded", kRetryOnGrpcDeadlineExceeded},
-    {"resource-exhausted", kRetryOnGrpcResourceExhausted}, {"unavailable", kRetryOnGrpcUnavailable}, {"internal", kRetryOnGrpcInternal}};
+constexpr Word kHttpWords[] = {{"5xx", kRetryOn5xx},
+                               {"gateway-error", kRetryOnGatewayError},
+                               {"connect-failure", kRetryOnConnectFailure},
+                               {"retriable-4xx", kRetryOnRetriable4xx},
+                               {"refused-stream", kRetryOnRefusedStream},
+                               {"retriable-status-codes", kRetryOnRetriableStatusCodes},
+                               {"reset", kRetryOnReset},
+                               {"reset-before-request", kRetryOnResetBeforeRequest},
+                               {"retriable-headers", kRetryOnRetriableHeaders},
+                               {"envoy-ratelimited", kRetryOnEnvoyRateLimited},
+                               {"http3-post-connect-failure", kRetryOnHttp3PostConnectFailure}};
+constexpr Word kGrpcWords[] = {{"cancelled", kRetryOnGrpcCancelled},
+                               {"deadline-exceeded", kRetryOnGrpcDeadlineExceeded},
+                               {"resource-exhausted", kRetryOnGrpcResourceExhausted},
+                               {"unavailable", kRetryOnGrpcUnavailable},
+                               {"internal", kRetryOnGrpcInternal}};
 
 template <size_t N>
 uint32_t bit_of(std::string_view word, const Word (&words)[N]) {

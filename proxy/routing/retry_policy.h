@@ -46,7 +46,7 @@ struct RetryPolicy {
   std::chrono::milliseconds per_try_timeout{0};       // 0: as the route's timeout
   std::chrono::milliseconds per_try_idle_timeout{0};  // 0: none
   std::chrono::milliseconds base_interval{25};
-  std::chrono::milliseconds max_interval{0};          // 0: ten times base_interval
+  std::chrono::milliseconds max_interval{0};  // 0: ten times base_interval
   std::vector<uint32_t> retriable_status_codes;
   std::vector<HeaderMatcher> retriable_headers;          // of responses: any may match
   std::vector<HeaderMatcher> retriable_request_headers;  // of requests: where there are some, one must match

@@ -66,7 +66,8 @@ std::string with_new_path(const Route& route, std::string_view path_and_query, c
 
 // "https://host/path" of require_tls, which keeps host and port as they came.
 bool is_plain_https(const Redirect& redirect, const Route& route) {
-  return route.virtual_host && route.virtual_host->require_tls != TlsRequirement::kNone && redirect.scheme == "https" && route.path.text.empty();
+  return route.virtual_host && route.virtual_host->require_tls != TlsRequirement::kNone && redirect.scheme == "https" &&
+         route.path.text.empty();
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ struct WeightedCluster {
   std::string cluster;         // or
   std::string cluster_header;  // the request header that names it
   uint32_t weight = 0;
-  std::string host_rewrite;    // host_rewrite_literal; empty: as the route says
+  std::string host_rewrite;  // host_rewrite_literal; empty: as the route says
   std::shared_ptr<const HeaderMutations> mutations;
   std::shared_ptr<const FilterOverrides> filters;
 };
@@ -60,17 +60,17 @@ struct Rewrite {
 
 // config.route.v3.RouteAction.
 struct Forward {
-  std::string cluster;                               // one of these three
+  std::string cluster;  // one of these three
   std::string cluster_header;
   std::shared_ptr<WeightedClusters> weighted;
   std::shared_ptr<const Rewrite> rewrite;
-  std::shared_ptr<const RetryPolicy> retry;          // null: the virtual host's
-  Milliseconds timeout{15'000};                      // 0: none
-  std::optional<Milliseconds> idle_timeout;          // replaces the connection manager's stream_idle_timeout; 0: none
-  std::optional<Milliseconds> max_grpc_timeout;      // set: grpc-timeout replaces `timeout`, at most this (0: unbounded)
+  std::shared_ptr<const RetryPolicy> retry;      // null: the virtual host's
+  Milliseconds timeout{15'000};                  // 0: none
+  std::optional<Milliseconds> idle_timeout;      // replaces the connection manager's stream_idle_timeout; 0: none
+  std::optional<Milliseconds> max_grpc_timeout;  // set: grpc-timeout replaces `timeout`, at most this (0: unbounded)
   std::optional<Milliseconds> grpc_timeout_offset;
   // max_stream_duration
-  std::optional<Milliseconds> max_stream_duration;         // 0: none
+  std::optional<Milliseconds> max_stream_duration;  // 0: none
   std::optional<Milliseconds> grpc_timeout_header_max;
   std::optional<Milliseconds> grpc_timeout_header_offset;
   Priority priority = Priority::kDefault;
@@ -80,9 +80,9 @@ struct Forward {
 // config.route.v3.RedirectAction.
 struct Redirect {
   std::string host;
-  std::string scheme;            // scheme_redirect; https_redirect is "https"
+  std::string scheme;  // scheme_redirect; https_redirect is "https"
   uint32_t port = 0;
-  std::string path;              // one of these three; a path_redirect with "?" brings its own query
+  std::string path;  // one of these three; a path_redirect with "?" brings its own query
   std::string prefix_rewrite;
   RegexRewrite regex_rewrite;
   bool strip_query = false;
@@ -109,7 +109,7 @@ struct Route {
   std::shared_ptr<const HeaderMutations> mutations;
   std::shared_ptr<const FilterOverrides> filters;
   std::string stat_prefix;
-  std::string decorator;      // tracing operation
+  std::string decorator;                              // tracing operation
   std::optional<uint64_t> request_body_buffer_limit;  // for retries; else the virtual host's, else the listener's
 
   const VirtualHost* virtual_host = nullptr;  // set by RouteTable::build
@@ -137,7 +137,7 @@ struct VirtualHost {
   std::vector<std::string> domains;
   std::vector<Route> routes;
   TlsRequirement require_tls = TlsRequirement::kNone;
-  std::shared_ptr<const RetryPolicy> retry;   // for routes that have none
+  std::shared_ptr<const RetryPolicy> retry;        // for routes that have none
   bool include_request_attempt_count = false;      // x-envoy-attempt-count upstream
   bool include_attempt_count_in_response = false;  // and downstream
   bool include_is_timeout_retry_header = false;    // x-envoy-is-timeout-retry

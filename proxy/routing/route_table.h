@@ -19,10 +19,10 @@ struct RouteTableOptions {
   bool most_specific_header_mutations_wins = false;
   bool ignore_port_in_host_matching = false;
   bool ignore_path_parameters_in_path_matching = false;  // "/a;x=1" matches as "/a"
-  bool validate_clusters = false;                 // whoever knows the clusters calls unknown_cluster()
-  std::string virtual_host_header;                // vhost_header: its value instead of the host
+  bool validate_clusters = false;                        // whoever knows the clusters calls unknown_cluster()
+  std::string virtual_host_header;                       // vhost_header: its value instead of the host
   uint32_t max_direct_response_body_size = 4096;
-  std::vector<std::string> internal_only_headers; // in lower case; removed from external requests
+  std::vector<std::string> internal_only_headers;  // in lower case; removed from external requests
 };
 
 class RouteTable {
@@ -70,7 +70,7 @@ class RouteTable {
   std::vector<Wildcards> suffixes_;  // "*.foo.com", longest first
   std::vector<Wildcards> prefixes_;  // "foo.*", longest first
   const VirtualHost* any_ = nullptr;
-  VirtualHost tls_redirect_host_;    // holds the one route of require_tls
+  VirtualHost tls_redirect_host_;  // holds the one route of require_tls
 };
 
 }  // namespace weft::routing

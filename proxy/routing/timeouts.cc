@@ -38,7 +38,8 @@ Milliseconds stream_duration(const Forward& forward, http::Head& request) {
       Milliseconds timeout = *asked;
       Milliseconds longest = *forward.grpc_timeout_header_max;
       if (longest.count() != 0 && (timeout.count() == 0 || timeout > longest)) timeout = longest;
-      if (forward.grpc_timeout_header_offset && *forward.grpc_timeout_header_offset < timeout) timeout -= *forward.grpc_timeout_header_offset;
+      if (forward.grpc_timeout_header_offset && *forward.grpc_timeout_header_offset < timeout)
+        timeout -= *forward.grpc_timeout_header_offset;
       if (timeout.count() != 0) request.set(HeaderId::kGrpcTimeout, format_grpc_timeout(timeout));
       return timeout;
     }
@@ -96,10 +97,12 @@ Timeouts resolve_timeouts(const Route& route, http::Head& request, const Timeout
     timeouts.per_try_idle = retry->per_try_idle_timeout;
   }
   bool expected_stands = rules.respect_expected && request.has(HeaderId::kXEnvoyExpectedRqTimeoutMs);
-  read_milliseconds(request, expected_stands ? HeaderId::kXEnvoyExpectedRqTimeoutMs : HeaderId::kXEnvoyUpstreamRqTimeoutMs, timeouts.global);
+  read_milliseconds(request, expected_stands ? HeaderId::kXEnvoyExpectedRqTimeoutMs : HeaderId::kXEnvoyUpstreamRqTimeoutMs,
+                    timeouts.global);
   read_milliseconds(request, HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs, timeouts.per_try);
-  for (HeaderId id : {HeaderId::kXEnvoyUpstreamRqTimeoutMs, HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs,
-                      HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse, HeaderId::kXEnvoyHedgeOnPerTryTimeout, HeaderId::kXEnvoyUpstreamAltStatName})
+  for (HeaderId id :
+       {HeaderId::kXEnvoyUpstreamRqTimeoutMs, HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs, HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse,
+        HeaderId::kXEnvoyHedgeOnPerTryTimeout, HeaderId::kXEnvoyUpstreamAltStatName})
     if (request.has(id)) request.remove(id);
   if (timeouts.global.count() != 0 && timeouts.per_try >= timeouts.global) timeouts.per_try = Milliseconds(0);
 

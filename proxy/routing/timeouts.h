@@ -8,16 +8,16 @@
 namespace weft::routing {
 
 struct Timeouts {
-  Milliseconds global{0};         // 0: none
-  Milliseconds per_try{0};        // 0: none beyond global
+  Milliseconds global{0};   // 0: none
+  Milliseconds per_try{0};  // 0: none beyond global
   Milliseconds per_try_idle{0};
-  Milliseconds max_stream{0};     // max_stream_duration; 0: none from the route
+  Milliseconds max_stream{0};          // max_stream_duration; 0: none from the route
   bool max_stream_from_route = false;  // false: the connection manager's max_stream_duration holds
 };
 
 struct TimeoutRules {
-  bool insert_expected = true;            // x-envoy-expected-rq-timeout-ms (not under suppress_envoy_headers)
-  bool respect_expected = false;          // router's respect_expected_rq_timeout
+  bool insert_expected = true;    // x-envoy-expected-rq-timeout-ms (not under suppress_envoy_headers)
+  bool respect_expected = false;  // router's respect_expected_rq_timeout
 };
 
 // Reads and removes the x-envoy-upstream-rq-* headers (untrusted ones were removed at the door), sets the expected one, and

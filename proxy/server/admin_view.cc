@@ -57,7 +57,8 @@ ConfigEntry::Kind kind_of(config::ResourceType type) {
   return ConfigEntry::Kind::kCluster;
 }
 
-ConfigEntry static_entry(ConfigEntry::Kind kind, config::ResourceType type, const std::string& name, std::string bytes, admin::WallTime when) {
+ConfigEntry static_entry(ConfigEntry::Kind kind, config::ResourceType type, const std::string& name, std::string bytes,
+                         admin::WallTime when) {
   ConfigEntry entry;
   entry.kind = kind;
   entry.from_bootstrap = true;
@@ -103,13 +104,16 @@ void AdminView::note_request(const admin::ServedRequest& served) {
   for (const auto& [name, value] : served.headers) {
     std::string lower_case(name);
     for (char& c : lower_case) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    if (lower_case == "host") head.set_authority(value);
-    else head.add(lower_case, value);
+    if (lower_case == "host")
+      head.set_authority(value);
+    else
+      head.add(lower_case, value);
   }
   format::RequestInfo info;
   info.end = info.response_end = std::chrono::steady_clock::now();
   info.start = served.began;
-  info.start_time = std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(info.end - served.began);
+  info.start_time =
+      std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(info.end - served.began);
   info.protocol = served.protocol;
   info.bytes_received = served.body_received;
   info.bytes_sent = served.body_sent;
@@ -209,10 +213,12 @@ admin::ConfigView AdminView::config(bool with_endpoints) {
   envoy::config::bootstrap::v3::Bootstrap bootstrap;
   if (bootstrap.ParseFromString(view.bootstrap_bytes)) {
     for (const auto& cluster : bootstrap.static_resources().clusters()) {
-      view.entries.push_back(static_entry(ConfigEntry::Kind::kCluster, config::ResourceType::kCluster, cluster.name(), cluster.SerializeAsString(), started_));
+      view.entries.push_back(
+          static_entry(ConfigEntry::Kind::kCluster, config::ResourceType::kCluster, cluster.name(), cluster.SerializeAsString(), started_));
     }
     for (const auto& listener : bootstrap.static_resources().listeners()) {
-      view.entries.push_back(static_entry(ConfigEntry::Kind::kListener, config::ResourceType::kListener, listener.name(), listener.SerializeAsString(), started_));
+      view.entries.push_back(static_entry(ConfigEntry::Kind::kListener, config::ResourceType::kListener, listener.name(),
+                                          listener.SerializeAsString(), started_));
     }
   }
   if (!server_.discovery_) return view;
@@ -254,7 +260,8 @@ void AdminView::refresh_stats() {
     server_.metrics_.turn_intervals();
   }
   observe::Cells& stats = server_.stats_->cells(0);
-  stats.set(ServerStat::kUptime, std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - server_.started_).count());
+  stats.set(ServerStat::kUptime,
+            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - server_.started_).count());
   const struct mallinfo2 heap = mallinfo2();
   stats.set(ServerStat::kMemoryAllocated, static_cast<int64_t>(heap.uordblks + heap.hblkhd));
   stats.set(ServerStat::kMemoryHeapSize, static_cast<int64_t>(heap.arena + heap.hblkhd));
@@ -263,7 +270,9 @@ void AdminView::refresh_stats() {
   if (statm >> pages >> resident) stats.set(ServerStat::kMemoryPhysicalSize, resident * 4096);
 }
 
-void AdminView::drain_listeners(bool graceful, bool skip_exit, bool inbound_only) { server_.drain_listeners(graceful, skip_exit, inbound_only); }
+void AdminView::drain_listeners(bool graceful, bool skip_exit, bool inbound_only) {
+  server_.drain_listeners(graceful, skip_exit, inbound_only);
+}
 
 void AdminView::fail_health_check(bool fail) {
   server_.health_check_failed_ = fail;

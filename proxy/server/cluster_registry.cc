@@ -31,8 +31,10 @@ void ClusterRegistry::apply(const config::Update& change) {
     stats.add(entry.shared ? ClusterManagerStat::kClusterModified : ClusterManagerStat::kClusterAdded);
     entry.shared = share(config, entry.shared.get());
     for (size_t i = 0; i < 2; ++i) {
-      if (!config->thresholds[i].track_remaining) entry.remaining[i] = nullptr;
-      else entry.remaining[i] = observe::remaining_scope(metrics_, config->stat_name(), i == static_cast<size_t>(Priority::kHigh));
+      if (!config->thresholds[i].track_remaining)
+        entry.remaining[i] = nullptr;
+      else
+        entry.remaining[i] = observe::remaining_scope(metrics_, config->stat_name(), i == static_cast<size_t>(Priority::kHigh));
     }
     std::shared_ptr<const upstream::EndpointSet> resource = config->endpoints;
     if (config->discovery == upstream::ClusterConfig::Discovery::kEds) {
@@ -50,7 +52,8 @@ void ClusterRegistry::apply(const config::Update& change) {
   // Endpoints for clusters that themselves stayed as they are.
   for (const auto& [eds_name, set] : change.endpoints) {
     for (auto& [name, entry] : entries_) {
-      if (entry.shared->config->discovery != upstream::ClusterConfig::Discovery::kEds || entry.shared->config->eds_name() != eds_name) continue;
+      if (entry.shared->config->discovery != upstream::ClusterConfig::Discovery::kEds || entry.shared->config->eds_name() != eds_name)
+        continue;
       bool fresh = false;
       for (const auto& changed : update.changed) fresh = fresh || changed.cluster == entry.shared;
       if (fresh) continue;
@@ -70,11 +73,14 @@ void ClusterRegistry::apply(const config::Update& change) {
 }
 
 // What did not change is carried over: breakers keep their counts, outlier detection its records, stats their numbers.
-std::shared_ptr<const SharedCluster> ClusterRegistry::share(const std::shared_ptr<const upstream::ClusterConfig>& config, const SharedCluster* former) {
+std::shared_ptr<const SharedCluster> ClusterRegistry::share(const std::shared_ptr<const upstream::ClusterConfig>& config,
+                                                            const SharedCluster* former) {
   auto shared = std::make_shared<SharedCluster>();
   shared->config = config;
-  shared->budget = former && former->config->thresholds == config->thresholds ? former->budget : std::make_shared<upstream::Budget>(config->thresholds);
-  shared->stats = former && former->config->stat_name() == config->stat_name() ? former->stats : observe::cluster_scope(metrics_, config->stat_name());
+  shared->budget =
+      former && former->config->thresholds == config->thresholds ? former->budget : std::make_shared<upstream::Budget>(config->thresholds);
+  shared->stats =
+      former && former->config->stat_name() == config->stat_name() ? former->stats : observe::cluster_scope(metrics_, config->stat_name());
   const std::string name = config->name;
   if (former && former->outlier && former->config->outlier == config->outlier) {
     shared->outlier = former->outlier;
@@ -97,7 +103,8 @@ std::shared_ptr<const SharedCluster> ClusterRegistry::share(const std::shared_pt
   return shared;
 }
 
-void ClusterRegistry::set_endpoints(const std::string& name, Entry& entry, const std::shared_ptr<const upstream::EndpointSet>& resource, ClusterUpdate&) {
+void ClusterRegistry::set_endpoints(const std::string& name, Entry& entry, const std::shared_ptr<const upstream::EndpointSet>& resource,
+                                    ClusterUpdate&) {
   // The states of hosts belong to the cluster, not to the resource that several clusters may share.
   upstream::EndpointSet own = *resource;
   for (upstream::Locality& locality : own.localities)

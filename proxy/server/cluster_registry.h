@@ -36,8 +36,10 @@ class ClusterRegistry {
 
  private:
   struct Sweep;
-  void set_endpoints(const std::string& name, Entry& entry, const std::shared_ptr<const upstream::EndpointSet>& resource, ClusterUpdate& update);
-  std::shared_ptr<const upstream::SharedCluster> share(const std::shared_ptr<const upstream::ClusterConfig>& config, const upstream::SharedCluster* former);
+  void set_endpoints(const std::string& name, Entry& entry, const std::shared_ptr<const upstream::EndpointSet>& resource,
+                     ClusterUpdate& update);
+  std::shared_ptr<const upstream::SharedCluster> share(const std::shared_ptr<const upstream::ClusterConfig>& config,
+                                                       const upstream::SharedCluster* former);
   void on_outlier(const std::string& name, const std::shared_ptr<upstream::HostState>& host, upstream::EjectionKind why);
   void on_sweep(const std::string& name);
   void publish_health(const std::string& name);

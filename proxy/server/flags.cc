@@ -24,7 +24,8 @@ ParsedFlags parse_flags(int argc, const char* const* argv) {
   app.add_flag("--version", version, "print the version and exit");
   app.add_option("-c,--config-path", flags.sources.path, "the bootstrap file (Envoy v3, YAML or JSON)");
   app.add_option("--config-yaml", flags.sources.inline_yaml, "bootstrap text, merged over the file");
-  app.add_option("--mode", mode, "serve, or validate: load everything, open nothing")->check(CLI::IsMember({"serve", "validate", "init_only"}));
+  app.add_option("--mode", mode, "serve, or validate: load everything, open nothing")
+      ->check(CLI::IsMember({"serve", "validate", "init_only"}));
   auto* concurrency = app.add_option("--concurrency", flags.concurrency, "worker threads (default: one per core)");
   app.add_option("-l,--log-level", flags.log_level, "trace, debug, info, warning, error, critical or off");
   app.add_option("--component-log-level", flags.component_log_level, "levels by logger: pool:debug,router:trace");
@@ -36,18 +37,22 @@ ParsedFlags parse_flags(int argc, const char* const* argv) {
   app.add_option("--admin-address-path", flags.admin_address_path, "file to write the admin address to");
   app.add_option("--drain-time-s", drain_s, "seconds that connections of a removed listener may go on")->check(CLI::NonNegativeNumber);
   app.add_option("--shutdown-grace-s", grace_s, "seconds that requests may go on after SIGTERM")->check(CLI::NonNegativeNumber);
-  app.add_flag("--allow-unknown-static-fields,--allow-unknown-fields", flags.sources.allow_unknown_static_fields, "do not refuse unknown fields of the bootstrap");
+  app.add_flag("--allow-unknown-static-fields,--allow-unknown-fields", flags.sources.allow_unknown_static_fields,
+               "do not refuse unknown fields of the bootstrap");
 
   const char* const none = "Envoy's; has no meaning here";
-  for (const char* name : {"--base-id", "--restart-epoch", "--parent-shutdown-time-s", "--file-flush-interval-msec", "--file-flush-min-size-kb"})
+  for (const char* name :
+       {"--base-id", "--restart-epoch", "--parent-shutdown-time-s", "--file-flush-interval-msec", "--file-flush-min-size-kb"})
     app.add_option(name, ignored_number, none);
   app.add_option("--drain-strategy", ignored, "gradual or immediate: connections are asked to go with their next answer either way")
       ->check(CLI::IsMember({"gradual", "immediate"}));
-  for (const char* name : {"--base-id-path", "--local-address-ip-version", "--disable-extensions", "--socket-path", "--socket-mode", "--stats-tag"})
+  for (const char* name :
+       {"--base-id-path", "--local-address-ip-version", "--disable-extensions", "--socket-path", "--socket-mode", "--stats-tag"})
     app.add_option(name, ignored, none);
-  for (const char* name : {"--disable-hot-restart", "--use-dynamic-base-id", "--reject-unknown-dynamic-fields", "--ignore-unknown-dynamic-fields",
-                           "--skip-hot-restart-on-no-parent", "--skip-hot-restart-parent-stats", "--skip-deprecated-logs", "--enable-mutex-tracing",
-                           "--cpuset-threads", "--enable-fine-grain-logging", "--enable-core-dump"})
+  for (const char* name :
+       {"--disable-hot-restart", "--use-dynamic-base-id", "--reject-unknown-dynamic-fields", "--ignore-unknown-dynamic-fields",
+        "--skip-hot-restart-on-no-parent", "--skip-hot-restart-parent-stats", "--skip-deprecated-logs", "--enable-mutex-tracing",
+        "--cpuset-threads", "--enable-fine-grain-logging", "--enable-core-dump"})
     app.add_flag(name, ignored_switch, none);
   app.add_flag("--hot-restart-version", hot_restart_version, "print \"disabled\" and exit");
 

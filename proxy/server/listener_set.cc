@@ -33,7 +33,8 @@ ListenerSet::~ListenerSet() {
 const ListenerSet::Entry* ListenerSet::holder_of(const config::Listener& listener, const std::vector<std::string>& removed) const {
   if (listener.address.port() == 0) return nullptr;
   for (const auto& [name, entry] : entries_) {
-    if (name != listener.name && entry.address == listener.address && std::find(removed.begin(), removed.end(), name) == removed.end()) return &entry;
+    if (name != listener.name && entry.address == listener.address && std::find(removed.begin(), removed.end(), name) == removed.end())
+      return &entry;
   }
   return nullptr;
 }
@@ -42,8 +43,8 @@ Status ListenerSet::reserve(const config::Listener& listener, const std::vector<
   auto own = entries_.find(listener.name);
   if (own != entries_.end() && own->second.config->address == listener.address) return {};
   if (const Entry* holder = holder_of(listener, removed)) {
-    return Error{Error::Kind::kRefused, "error adding listener: '" + listener.name + "' has duplicate address '" + net::to_string(listener.address) +
-                                            "' as existing listener '" + holder->config->name + "'"};
+    return Error{Error::Kind::kRefused, "error adding listener: '" + listener.name + "' has duplicate address '" +
+                                            net::to_string(listener.address) + "' as existing listener '" + holder->config->name + "'"};
   }
   // Held by one of ours that is going: its sockets are handed over.
   for (const auto& [name, entry] : entries_)
@@ -77,7 +78,8 @@ Status ListenerSet::set(const std::shared_ptr<const config::Listener>& listener,
     address = sockets.address;
     fds = sockets.fds;
   } else if (!in_place) {
-    auto holder = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.second.address == listener->address; });
+    auto holder =
+        std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.second.address == listener->address; });
     address = holder->second.address;
     for (auto& worker : workers_) worker->post([&w = *worker, from = holder->first, to = listener->name] { w.rename_listener(from, to); });
     entries_.erase(holder);

@@ -25,7 +25,7 @@ class ListenerSet {
                                                          const std::vector<std::string>& removed);
   struct Entry {
     std::shared_ptr<const config::Listener> config;
-    net::Endpoint address;      // with the kernel's port
+    net::Endpoint address;  // with the kernel's port
     ListenerScopes scopes;
   };
   const std::map<std::string, Entry>& entries() const { return entries_; }

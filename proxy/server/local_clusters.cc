@@ -15,9 +15,9 @@ void LocalClusters::apply(const ClusterUpdate& update) {
     if (!cluster) {
       // The last to let go of a cluster may stand on its stack: it is buried at the end of the event.
       net::Loop& loop = loop_;
-      cluster = std::shared_ptr<upstream::Cluster>(new upstream::Cluster(loop, changed.cluster, changed.endpoints), [&loop](upstream::Cluster* dead) {
-        loop.retire(std::unique_ptr<net::Retirable>(dead));
-      });
+      cluster =
+          std::shared_ptr<upstream::Cluster>(new upstream::Cluster(loop, changed.cluster, changed.endpoints),
+                                             [&loop](upstream::Cluster* dead) { loop.retire(std::unique_ptr<net::Retirable>(dead)); });
       continue;
     }
     if (cluster->shared() != changed.cluster) cluster->set_shared(changed.cluster);

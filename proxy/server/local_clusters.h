@@ -16,11 +16,11 @@ namespace weft::server {
 struct ClusterUpdate {
   struct Changed {
     std::shared_ptr<const upstream::SharedCluster> cluster;
-    std::shared_ptr<const upstream::EndpointSet> endpoints;   // null: as they are (a new cluster always brings them)
+    std::shared_ptr<const upstream::EndpointSet> endpoints;  // null: as they are (a new cluster always brings them)
   };
   std::vector<Changed> changed;
   std::vector<std::string> removed;
-  std::vector<std::string> health;   // hosts were ejected or taken back
+  std::vector<std::string> health;  // hosts were ejected or taken back
 };
 
 class LocalClusters final : public upstream::ClusterTable {

@@ -36,7 +36,8 @@ std::vector<std::unique_ptr<Worker>> make_workers(unsigned count) {
 
 Status set_up_logging(const Flags& flags) {
   const auto level = log::level(flags.log_level);
-  if (!level) return invalid("--log-level: unknown level \"" + flags.log_level + "\"; one of trace, debug, info, warning, error, critical, off");
+  if (!level)
+    return invalid("--log-level: unknown level \"" + flags.log_level + "\"; one of trace, debug, info, warning, error, critical, off");
   log::set_all(*level);
   if (!flags.log_path.empty())
     if (Status done = log::set_path(flags.log_path); !done) return done;
@@ -191,8 +192,10 @@ void Server::await_drained() {
       const bool done = *left == 0;
       control_.post([this, done] {
         if (state_ != State::kDraining) return;
-        if (done) end();
-        else control_.wheel().arm(drain_check_, std::chrono::milliseconds(20));
+        if (done)
+          end();
+        else
+          control_.wheel().arm(drain_check_, std::chrono::milliseconds(20));
       });
     });
   }

@@ -37,7 +37,9 @@ class Server final : private xds::Target {
   enum class State { kPreInitializing, kInitializing, kLive, kDraining };
 
   // xds::Target
-  Status reserve(const config::Listener& listener, const std::vector<std::string>& removed) override { return listeners_.reserve(listener, removed); }
+  Status reserve(const config::Listener& listener, const std::vector<std::string>& removed) override {
+    return listeners_.reserve(listener, removed);
+  }
   std::vector<std::pair<std::string, std::string>> apply(const config::Update& update) override;
 
   // The control thread's.

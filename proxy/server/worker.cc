@@ -78,8 +78,9 @@ void Worker::set_listener(std::shared_ptr<const config::Listener> config, const 
       if (kept.listener == name && kept.http) kept.http->change_service(listening.http);
   } else {
     const auto& proxy = std::get<std::shared_ptr<const config::TcpProxy>>(config->chain.terminal);
-    listening.tcp = std::make_shared<downstream::TcpService>(downstream::TcpService{
-        environment_, proxy, scopes.tcp, scopes.listener, scopes.tcp->cells(loop_.thread()), scopes.listener->cells(loop_.thread()), name, config->buffer_limit});
+    listening.tcp = std::make_shared<downstream::TcpService>(
+        downstream::TcpService{environment_, proxy, scopes.tcp, scopes.listener, scopes.tcp->cells(loop_.thread()),
+                               scopes.listener->cells(loop_.thread()), name, config->buffer_limit});
   }
   if (fd < 0) return;
   // A new address: what queues at the old one is served first.

@@ -52,15 +52,15 @@ class Worker final : public downstream::ConnectionOwner {
  private:
   struct Listening {
     std::shared_ptr<const config::Listener> config;
-    std::shared_ptr<downstream::HttpService> http;   // one of these two
+    std::shared_ptr<downstream::HttpService> http;  // one of these two
     std::shared_ptr<downstream::TcpService> tcp;
     std::unique_ptr<net::Acceptor> acceptor;
     bool draining = false;
-    std::shared_ptr<std::string> name;               // what the acceptor's callback looks up
+    std::shared_ptr<std::string> name;  // what the acceptor's callback looks up
   };
   struct Kept {
     std::unique_ptr<net::Connection> connection;
-    downstream::HttpConnection* http = nullptr;      // which of the two it is
+    downstream::HttpConnection* http = nullptr;  // which of the two it is
     downstream::TcpSession* tcp = nullptr;
     std::string listener;
   };

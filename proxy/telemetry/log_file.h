@@ -43,7 +43,7 @@ class LogFile {
   void write_all(std::string_view text);
   LogWriter& writer_;
   std::string path_;
-  int fd_;                     // the writer's thread alone, once it runs
+  int fd_;  // the writer's thread alone, once it runs
   std::vector<Buffer> buffers_;
   std::atomic<uint64_t> dropped_{0};
 };

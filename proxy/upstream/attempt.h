@@ -14,26 +14,26 @@ namespace weft::upstream {
 enum class AttemptEnd : uint8_t {
   kConnectFailed,
   kConnectTimeout,
-  kOverflow,         // pending requests or requests of the circuit breaker
+  kOverflow,  // pending requests or requests of the circuit breaker
   kRemoteReset,
   kRefusedStream,
   kConnectionClosed,
   kProtocolError,
-  kLocalOverflow,    // a limit of ours on what came
+  kLocalOverflow,  // a limit of ours on what came
 };
 
 class AttemptEvents {
  public:
   virtual http::Head& response_head() = 0;
   virtual http::Head& response_trailers() = 0;
-  virtual void on_attempt_ready() = 0;                      // stream() is there: send
-  virtual void on_attempt_informational() = 0;              // a 1xx stands in response_head()
+  virtual void on_attempt_ready() = 0;          // stream() is there: send
+  virtual void on_attempt_informational() = 0;  // a 1xx stands in response_head()
   virtual void on_attempt_head(bool end) = 0;
   virtual void on_attempt_body(Slice slice, bool end) = 0;
   virtual void on_attempt_trailers() = 0;
   // It is over without a whole answer. `detail` is valid during the call.
   virtual void on_attempt_failed(AttemptEnd how, std::string_view detail) = 0;
-  virtual void on_attempt_drained() = 0;                    // stream() is writable again
+  virtual void on_attempt_drained() = 0;  // stream() is writable again
 
  protected:
   ~AttemptEvents() = default;
@@ -62,7 +62,7 @@ class Attempt final : public http::StreamReceiver, private PoolWaiter {
   std::string_view local_address() const { return local_address_; }
   uint64_t connection_id() const { return connection_id_; }
   http::Protocol protocol() const { return protocol_; }
-  bool request_sent() const { return request_sent_; }       // something of it may have reached the host
+  bool request_sent() const { return request_sent_; }  // something of it may have reached the host
   void mark_sent() { request_sent_ = true; }
 
  private:
@@ -74,7 +74,7 @@ class Attempt final : public http::StreamReceiver, private PoolWaiter {
   void on_body(Slice slice, bool end) override;
   void on_trailers() override;
   void on_reset(http::ResetReason reason, std::string_view details) override;
-  void on_invalid(int, std::string_view) override {}        // server side only
+  void on_invalid(int, std::string_view) override {}  // server side only
   void on_drained() override { events_.on_attempt_drained(); }
   // PoolWaiter
   http::StreamReceiver& receiver() override { return *this; }
@@ -84,9 +84,9 @@ class Attempt final : public http::StreamReceiver, private PoolWaiter {
   void finish(bool success);
   AttemptEvents& events_;
   std::shared_ptr<Cluster> cluster_;
-  std::shared_ptr<Budget> budget_;                          // the one it took its place from: an update may bring another
+  std::shared_ptr<Budget> budget_;  // the one it took its place from: an update may bring another
   std::shared_ptr<HostState> host_state_;
-  HostPool* pool_ = nullptr;                                // while waiting
+  HostPool* pool_ = nullptr;  // while waiting
   http::Stream* stream_ = nullptr;
   std::string local_address_;
   uint64_t connection_id_ = 0;

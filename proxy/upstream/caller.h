@@ -17,11 +17,11 @@ struct CallRequest {
   std::string cluster;
   std::string method = "GET";
   std::string path = "/";
-  std::string authority;                                       // empty: the cluster's name
-  std::vector<std::pair<std::string, std::string>> headers;    // lower-case names
-  std::string body;                                            // content-length is added
+  std::string authority;                                     // empty: the cluster's name
+  std::vector<std::pair<std::string, std::string>> headers;  // lower-case names
+  std::string body;                                          // content-length is added
   std::chrono::milliseconds timeout{200};
-  size_t max_response_body = 64 * 1024;                        // beyond it the call fails
+  size_t max_response_body = 64 * 1024;  // beyond it the call fails
 };
 
 class CallEvents {

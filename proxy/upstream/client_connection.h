@@ -24,7 +24,7 @@ class ClientConnection final : public net::Connection, private http::CodecEvents
   // Opens no more streams; closes once those under way are over.
   void retire_when_idle();
   uint64_t id() const { return id_; }
-  const std::string& local_text() const { return local_text_; }   // "127.0.0.1:40000"
+  const std::string& local_text() const { return local_text_; }  // "127.0.0.1:40000"
   http::Protocol protocol() const { return codec_->protocol(); }
   // Where it stands in the pool's vector, and whether it is on the ready list: the pool's own notes.
   size_t index = 0;

@@ -26,10 +26,10 @@ struct ClusterConfig {
   enum class Protocol : uint8_t { kHttp1, kHttp2, kAsDownstream };
 
   std::string name;
-  std::string alt_stat_name;       // empty: the name
+  std::string alt_stat_name;  // empty: the name
   Discovery discovery = Discovery::kStatic;
-  std::string eds_service_name;    // empty: the name
-  bool eds_over_ads = true;        // else from a watched file:
+  std::string eds_service_name;  // empty: the name
+  bool eds_over_ads = true;      // else from a watched file:
   std::string eds_path;
   Milliseconds eds_fetch_timeout{15'000};  // initial_fetch_timeout of eds_config; 0: wait for ever
 
@@ -40,20 +40,20 @@ struct ClusterConfig {
 
   Milliseconds connect_timeout{5'000};
   uint32_t buffer_limit = 1 << 20;
-  std::array<Thresholds, 2> thresholds;            // by Priority
+  std::array<Thresholds, 2> thresholds;  // by Priority
   std::optional<OutlierOptions> outlier;
 
   Protocol protocol = Protocol::kHttp1;
   http::Http1Options http1;
   http::Http2Options http2;
-  uint32_t max_requests_per_connection = 0;        // 0: no limit
-  Milliseconds idle_timeout{3'600'000};            // 0: none
-  Milliseconds max_connection_duration{0};         // 0: none
+  uint32_t max_requests_per_connection = 0;  // 0: no limit
+  Milliseconds idle_timeout{3'600'000};      // 0: none
+  Milliseconds max_connection_duration{0};   // 0: none
   std::optional<TcpKeepalive> keepalive;
 
-  std::shared_ptr<const EndpointSet> endpoints;    // kStatic
-  std::string metadata_json;                       // opaque; for /config_dump and access logs
-  uint64_t hash = 0;                               // of the resource's bytes: an equal one changes nothing
+  std::shared_ptr<const EndpointSet> endpoints;  // kStatic
+  std::string metadata_json;                     // opaque; for /config_dump and access logs
+  uint64_t hash = 0;                             // of the resource's bytes: an equal one changes nothing
 
   const std::string& stat_name() const { return alt_stat_name.empty() ? name : alt_stat_name; }
   const std::string& eds_name() const { return eds_service_name.empty() ? name : eds_service_name; }

@@ -33,7 +33,7 @@ struct Host {
 struct Locality {
   std::string region, zone, sub_zone;
   uint32_t priority = 0;
-  uint32_t weight = 0;               // carried; balancing over localities is not weighted
+  uint32_t weight = 0;  // carried; balancing over localities is not weighted
   std::vector<Host> hosts;
 };
 
@@ -44,7 +44,7 @@ struct EndpointSet {
   size_t size = 0;                   // hosts in all
   uint32_t priorities = 0;           // highest priority + 1
 
-  template <class Visit>             // visit(const Locality&, const Host&)
+  template <class Visit>  // visit(const Locality&, const Host&)
   void for_each(Visit visit) const {
     for (const Locality& locality : localities)
       for (const Host& host : locality.hosts) visit(locality, host);

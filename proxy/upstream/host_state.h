@@ -13,7 +13,7 @@
 namespace weft::upstream {
 
 struct HostState {
-  std::string address;   // "1.2.3.4:80", rendered once: each request's log line and stats want it
+  std::string address;  // "1.2.3.4:80", rendered once: each request's log line and stats want it
 
   std::atomic<uint32_t> active_requests{0};
   std::atomic<uint32_t> active_connections{0};

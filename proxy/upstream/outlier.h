@@ -45,11 +45,11 @@ std::string_view to_string(EjectionKind kind);  // "CONSECUTIVE_5XX"
 // How a request or a connection went, for its host.
 struct HostResult {
   enum class Kind : uint8_t {
-    kStatus,                // an answer with `status`
-    kConnectSucceeded,      // local origin success
-    kConnectFailed,         // local origin failures
+    kStatus,            // an answer with `status`
+    kConnectSucceeded,  // local origin success
+    kConnectFailed,     // local origin failures
     kTimeout,
-    kReset,                 // the host reset the stream or closed the connection before answering
+    kReset,  // the host reset the stream or closed the connection before answering
   };
   Kind kind = Kind::kStatus;
   int status = 0;

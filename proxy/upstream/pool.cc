@@ -75,16 +75,18 @@ void HostPool::connect() {
   const ClusterConfig& config = cluster_.config();
   std::optional<net::TcpKeepalive> keepalive;
   if (config.keepalive) {
-    keepalive = net::TcpKeepalive{static_cast<int>(config.keepalive->probes.value_or(0)), static_cast<int>(config.keepalive->time_s.value_or(0)),
-                                  static_cast<int>(config.keepalive->interval_s.value_or(0))};
+    keepalive =
+        net::TcpKeepalive{static_cast<int>(config.keepalive->probes.value_or(0)), static_cast<int>(config.keepalive->time_s.value_or(0)),
+                          static_cast<int>(config.keepalive->interval_s.value_or(0))};
   }
   auto attempt = std::make_unique<Connecting>();
   Connecting* self = attempt.get();
   self->since = std::chrono::steady_clock::now();
   self->budget = cluster_.shared()->budget;
   connecting_.push_back(std::move(attempt));
-  self->connector = std::make_unique<net::Connector>(cluster_.loop(), address_, config.connect_timeout, keepalive,
-                                                     [this, self](int error, net::Socket socket) { on_connected(*self, error, std::move(socket)); });
+  self->connector =
+      std::make_unique<net::Connector>(cluster_.loop(), address_, config.connect_timeout, keepalive,
+                                       [this, self](int error, net::Socket socket) { on_connected(*self, error, std::move(socket)); });
 }
 
 void HostPool::on_connected(Connecting& attempt, int error, net::Socket socket) {
@@ -102,7 +104,8 @@ void HostPool::on_connected(Connecting& attempt, int error, net::Socket socket) 
     cluster_.report(state_, {HostResult::Kind::kConnectFailed});
     // The host cannot be reached: all who wait for it hear so, and may try another one.
     char text[128];
-    const std::string detail = error == ETIMEDOUT ? "connection timeout" : "delayed connect error: " + std::string(strerror_r(error, text, sizeof text));
+    const std::string detail =
+        error == ETIMEDOUT ? "connection timeout" : "delayed connect error: " + std::string(strerror_r(error, text, sizeof text));
     const PoolFailure failure = error == ETIMEDOUT ? PoolFailure::kConnectTimeout : PoolFailure::kConnectFailed;
     for (size_t n = waiting_.size(); n > 0 && !waiting_.empty(); --n) {  // those that come while we tell the others wait for the next
       stats.add(ClusterStat::kUpstreamRqPendingFailureEject);
@@ -146,8 +149,10 @@ void HostPool::serve_waiting() {
 void HostPool::unlist(ClientConnection& connection) {
   if (!connection.listed) return;
   connection.listed = false;
-  if (ready_.back() == &connection) ready_.pop_back();
-  else std::erase(ready_, &connection);
+  if (ready_.back() == &connection)
+    ready_.pop_back();
+  else
+    std::erase(ready_, &connection);
 }
 
 void HostPool::on_stream_over(ClientConnection& connection) {

@@ -59,7 +59,9 @@ class PoolCall final : public Call, private AttemptEvents {
   void on_attempt_failed(AttemptEnd how, std::string_view detail) override {
     const bool unreachable = how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout;
     const bool overflow = how == AttemptEnd::kOverflow || how == AttemptEnd::kLocalOverflow;
-    fail(unreachable ? ResponseFlag::kUpstreamConnectionFailure : overflow ? ResponseFlag::kUpstreamOverflow : ResponseFlag::kUpstreamConnectionTermination,
+    fail(unreachable ? ResponseFlag::kUpstreamConnectionFailure
+         : overflow  ? ResponseFlag::kUpstreamOverflow
+                     : ResponseFlag::kUpstreamConnectionTermination,
          std::string(detail));
   }
   void on_attempt_drained() override {}

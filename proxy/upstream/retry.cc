@@ -10,8 +10,8 @@ namespace {
 using http::HeaderId;
 using namespace routing;  // the kRetryOn bits
 
-constexpr uint32_t kAnyGrpc = kRetryOnGrpcCancelled | kRetryOnGrpcDeadlineExceeded | kRetryOnGrpcResourceExhausted |
-                              kRetryOnGrpcUnavailable | kRetryOnGrpcInternal;
+constexpr uint32_t kAnyGrpc =
+    kRetryOnGrpcCancelled | kRetryOnGrpcDeadlineExceeded | kRetryOnGrpcResourceExhausted | kRetryOnGrpcUnavailable | kRetryOnGrpcInternal;
 
 bool parse_number(std::string_view text, uint32_t& number) {
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -108,7 +108,9 @@ bool RetryState::wants(AttemptFailure failure, bool request_sent) const {
   return (retry_on_ & kRetryOnConnectFailure) && failure == AttemptFailure::kConnectFailed;
 }
 
-RetryDecision RetryState::decide_on_head(const http::Head& answer, uint64_t random) { return grant(retry_on_ != 0 && wants(answer), random); }
+RetryDecision RetryState::decide_on_head(const http::Head& answer, uint64_t random) {
+  return grant(retry_on_ != 0 && wants(answer), random);
+}
 
 RetryDecision RetryState::decide_on_failure(AttemptFailure failure, bool request_sent, uint64_t random) {
   return grant(retry_on_ != 0 && wants(failure, request_sent), random);

@@ -31,11 +31,11 @@ struct RetryDecision {
 
 // Why an attempt ended without an answer.
 enum class AttemptFailure : uint8_t {
-  kConnectFailed,     // connect refused, failed or timed out
+  kConnectFailed,  // connect refused, failed or timed out
   kPerTryTimeout,
-  kRemoteReset,       // RST_STREAM, or the connection closed before the answer began
-  kRefusedStream,     // REFUSED_STREAM, or GOAWAY below the stream: not processed
-  kOverflow,          // a circuit breaker of ours: never retried
+  kRemoteReset,    // RST_STREAM, or the connection closed before the answer began
+  kRefusedStream,  // REFUSED_STREAM, or GOAWAY below the stream: not processed
+  kOverflow,       // a circuit breaker of ours: never retried
   kProtocolError,
 };
 
@@ -74,8 +74,8 @@ class RetryState {
   uint32_t limit_ = 1;
   uint32_t retries_ = 0;
   bool holds_budget_ = false;
-  std::vector<uint32_t> status_codes_;              // of the request's header
-  std::vector<std::string> header_names_;           // of the request's header
+  std::vector<uint32_t> status_codes_;     // of the request's header
+  std::vector<std::string> header_names_;  // of the request's header
 };
 
 }  // namespace weft::upstream

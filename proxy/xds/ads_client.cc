@@ -29,7 +29,8 @@ bool type_of(std::string_view url, ResourceType& type) {
 // Resources may come wrapped, to carry a name, a version or a time to live.
 config::RawResource unwrap(const google::protobuf::Any& any) {
   discovery::Resource wrapper;
-  if (any.Is<discovery::Resource>() && any.UnpackTo(&wrapper)) return {wrapper.resource().type_url(), wrapper.resource().value(), wrapper.name()};
+  if (any.Is<discovery::Resource>() && any.UnpackTo(&wrapper))
+    return {wrapper.resource().type_url(), wrapper.resource().value(), wrapper.name()};
   return {any.type_url(), any.value(), ""};
 }
 
@@ -37,7 +38,12 @@ config::RawResource unwrap(const google::protobuf::Any& any) {
 
 AdsClient::AdsClient(net::Loop& loop, upstream::ClusterTable& clusters, const config::AdsConfig& options,
                      std::shared_ptr<const envoy::config::core::v3::Node> node, observe::Registry& metrics, AdsEvents& events)
-    : loop_(loop), clusters_(clusters), options_(options), node_(std::move(node)), events_(events), stats_(observe::control_plane_scope(metrics)) {}
+    : loop_(loop),
+      clusters_(clusters),
+      options_(options),
+      node_(std::move(node)),
+      events_(events),
+      stats_(observe::control_plane_scope(metrics)) {}
 
 AdsClient::~AdsClient() = default;
 
@@ -46,7 +52,8 @@ void AdsClient::start() { connect(); }
 void AdsClient::connect() {
   ++stream_number_;
   const char* method = options_.delta ? "DeltaAggregatedResources" : "StreamAggregatedResources";
-  GrpcTarget target{options_.cluster, std::string("/envoy.service.discovery.v3.AggregatedDiscoveryService/") + method, options_.authority, options_.metadata};
+  GrpcTarget target{options_.cluster, std::string("/envoy.service.discovery.v3.AggregatedDiscoveryService/") + method, options_.authority,
+                    options_.metadata};
   stream_ = std::make_unique<GrpcStream>(loop_, clusters_, std::move(target), static_cast<GrpcStreamEvents&>(*this));
   stream_->start();
 }
@@ -73,7 +80,8 @@ void AdsClient::on_stream_closed(int status, const std::string& reason) {
   const int64_t ceiling = std::min<int64_t>(options_.backoff_max.count(), base << std::min(failures_, 20u));
   ++failures_;
   const auto wait = std::chrono::milliseconds(static_cast<int64_t>(loop_.random() % static_cast<uint64_t>(std::max<int64_t>(1, ceiling))));
-  log::get(log::Logger::kConfig).warn("gRPC config stream to {} closed: {}, {}; next attempt in {} ms", options_.cluster, status, reason, wait.count());
+  log::get(log::Logger::kConfig)
+      .warn("gRPC config stream to {} closed: {}, {}; next attempt in {} ms", options_.cluster, status, reason, wait.count());
   loop_.wheel().arm(backoff_, wait);
   events_.on_ads_disconnected(reason);
 }
@@ -110,7 +118,8 @@ void AdsClient::on_delta(std::string_view message) {
   Response response;
   response.changes.type = type;
   for (const auto& resource : parsed.resources()) {
-    if (resource.has_resource()) response.changes.resources.push_back({resource.resource().type_url(), resource.resource().value(), resource.name()});
+    if (resource.has_resource())
+      response.changes.resources.push_back({resource.resource().type_url(), resource.resource().value(), resource.name()});
     response.versions[resource.name()] = resource.version();
   }
   for (const auto& name : parsed.removed_resources()) response.changes.removed.push_back(name);

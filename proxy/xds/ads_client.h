@@ -20,12 +20,12 @@ using config::ResourceType;
 inline constexpr size_t kTypes = 4;
 
 struct Response {
-  config::Changes changes;                             // `removed`: delta's removed_resources
-  std::string version;                                 // version_info, or system_version_info
+  config::Changes changes;  // `removed`: delta's removed_resources
+  std::string version;      // version_info, or system_version_info
   std::string nonce;
-  bool complete = false;                               // state of the world of a wildcard type: what is absent is gone
-  std::map<std::string, std::string> versions;         // delta: by resource
-  uint64_t stream = 0;                                 // which stream it came on: nonces die with it
+  bool complete = false;                        // state of the world of a wildcard type: what is absent is gone
+  std::map<std::string, std::string> versions;  // delta: by resource
+  uint64_t stream = 0;                          // which stream it came on: nonces die with it
 };
 
 class AdsEvents {
@@ -59,10 +59,10 @@ class AdsClient final : private GrpcStreamEvents {
   struct Subscription {
     bool wanted = false, wildcard = false;
     std::set<std::string> names;
-    std::set<std::string> sent;           // on this stream
-    bool requested = false;               // on this stream
-    std::string version;                  // last accepted (state of the world)
-    std::string nonce;                    // newest of this stream
+    std::set<std::string> sent;               // on this stream
+    bool requested = false;                   // on this stream
+    std::string version;                      // last accepted (state of the world)
+    std::string nonce;                        // newest of this stream
     std::map<std::string, std::string> held;  // delta: accepted versions by name
     bool dirty = false;
   };

@@ -12,10 +12,10 @@
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
 
-#include <boost/asio/post.hpp>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 #include <spdlog/spdlog.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -39,7 +39,8 @@ struct Deadline final : TimeoutNode {
 // All four types have their name as field 1.
 std::string name_of(const config::RawResource& resource) {
   if (!resource.name.empty()) return resource.name;
-  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(resource.bytes.data()), static_cast<int>(resource.bytes.size()));
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(resource.bytes.data()),
+                                            static_cast<int>(resource.bytes.size()));
   std::string name;
   while (const uint32_t tag = in.ReadTag()) {
     if (tag == (1 << 3 | 2)) {
@@ -54,10 +55,12 @@ std::string name_of(const config::RawResource& resource) {
 config::BuildContext context_of(const config::Bootstrap& bootstrap, observe::Registry& metrics, telemetry::LogWriter& logs) {
   config::BuildContext context{bootstrap.runtime, &metrics, &logs, bootstrap.node->cluster(), bootstrap.node->id(), net::machine_address()};
   context.static_cluster = [&bootstrap](std::string_view name) {
-    return std::any_of(bootstrap.statics.clusters.begin(), bootstrap.statics.clusters.end(), [&](const auto& cluster) { return cluster->name == name; });
+    return std::any_of(bootstrap.statics.clusters.begin(), bootstrap.statics.clusters.end(),
+                       [&](const auto& cluster) { return cluster->name == name; });
   };
   context.static_listener = [&bootstrap](std::string_view name) {
-    return std::any_of(bootstrap.statics.listeners.begin(), bootstrap.statics.listeners.end(), [&](const auto& listener) { return listener->name == name; });
+    return std::any_of(bootstrap.statics.listeners.begin(), bootstrap.statics.listeners.end(),
+                       [&](const auto& listener) { return listener->name == name; });
   };
   return context;
 }
@@ -68,8 +71,15 @@ class Discovery::Impl final : public AdsEvents {
  public:
   Impl(net::Loop& control, upstream::ClusterTable& clusters, const config::Bootstrap& bootstrap, observe::Registry& metrics,
        telemetry::LogWriter& logs, Target& target)
-      : loop_(control), clusters_(clusters), bootstrap_(bootstrap), metrics_(metrics), target_(target), context_(context_of(bootstrap, metrics, logs)),
-        stats_(metrics), cluster_manager_(observe::cluster_manager_scope(metrics)), listener_manager_(observe::listener_manager_scope(metrics)) {
+      : loop_(control),
+        clusters_(clusters),
+        bootstrap_(bootstrap),
+        metrics_(metrics),
+        target_(target),
+        context_(context_of(bootstrap, metrics, logs)),
+        stats_(metrics),
+        cluster_manager_(observe::cluster_manager_scope(metrics)),
+        listener_manager_(observe::listener_manager_scope(metrics)) {
     // Asked while building, when nobody changes values_.
     context_.knows_cluster = [this](std::string_view name) { return values_.clusters.contains(name) || context_.static_cluster(name); };
   }
@@ -83,7 +93,8 @@ class Discovery::Impl final : public AdsEvents {
   void start(std::function<void()> on_first_complete) {
     on_first_complete_ = std::move(on_first_complete);
     builder_thread_ = std::thread([this] { builder_.run(); });
-    if (bootstrap_.ads) ads_ = std::make_unique<AdsClient>(loop_, clusters_, *bootstrap_.ads, bootstrap_.node, metrics_, static_cast<AdsEvents&>(*this));
+    if (bootstrap_.ads)
+      ads_ = std::make_unique<AdsClient>(loop_, clusters_, *bootstrap_.ads, bootstrap_.node, metrics_, static_cast<AdsEvents&>(*this));
     begin_source(ResourceType::kCluster, bootstrap_.cds, clusters_first_);
     begin_source(ResourceType::kListener, bootstrap_.lds, listeners_first_);
     for (const auto& cluster : bootstrap_.statics.clusters) note_eds(*cluster);
@@ -203,7 +214,7 @@ class Discovery::Impl final : public AdsEvents {
 
   struct Arrived {
     Response response;
-    std::string path;   // empty: over ADS
+    std::string path;  // empty: over ADS
   };
 
   void enqueue(Response response, std::string path) {
@@ -264,13 +275,18 @@ class Discovery::Impl final : public AdsEvents {
     if (!detail.empty()) log::get(log::Logger::kConfig).warn("{} rejected: {}", config::type_url(type), detail);
     const auto took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began);
     if (type == ResourceType::kCluster || type == ResourceType::kListener) {
-      if (detail.empty()) stats_.accepted(type, "", response.version, took, !built.update.empty());
-      else stats_.rejected(type, "");
+      if (detail.empty())
+        stats_.accepted(type, "", response.version, took, !built.update.empty());
+      else
+        stats_.rejected(type, "");
     } else {
       for (const config::RawResource& resource : response.changes.resources) {
         const std::string name = name_of(resource);
-        if (rejected.contains(name)) stats_.rejected(type, name);
-        else stats_.accepted(type, name, response.version, took, std::find(built.accepted.begin(), built.accepted.end(), name) != built.accepted.end());
+        if (rejected.contains(name))
+          stats_.rejected(type, name);
+        else
+          stats_.accepted(type, name, response.version, took,
+                          std::find(built.accepted.begin(), built.accepted.end(), name) != built.accepted.end());
       }
     }
     if (arrived.path.empty() && ads_) detail.empty() ? ads_->ack(response) : ads_->nack(response, detail, rejected);
@@ -318,7 +334,9 @@ class Discovery::Impl final : public AdsEvents {
     // What was refused and is not offered any more.
     std::set<std::string> offered;
     for (const config::RawResource& resource : changes.resources) offered.insert(name_of(resource));
-    std::erase_if(states_, [&](const auto& entry) { return entry.first.first == changes.type && !entry.second.bytes && !offered.contains(entry.first.second); });
+    std::erase_if(states_, [&](const auto& entry) {
+      return entry.first.first == changes.type && !entry.second.bytes && !offered.contains(entry.first.second);
+    });
   }
 
   // --- warming ---
@@ -385,7 +403,8 @@ class Discovery::Impl final : public AdsEvents {
       warming_clusters_[cluster->name] = cluster;
       wait_for("cluster " + cluster->name, cluster->eds_fetch_timeout, [this, name = cluster->name] {
         log::get(log::Logger::kUpstream).warn("cluster {}: no endpoints in time, going on without", name);
-        if (auto found = warming_clusters_.find(name); found != warming_clusters_.end()) stats_.timed_out(ResourceType::kEndpoints, found->second->eds_name());
+        if (auto found = warming_clusters_.find(name); found != warming_clusters_.end())
+          stats_.timed_out(ResourceType::kEndpoints, found->second->eds_name());
         activate_cluster(name);
       });
     }
@@ -425,7 +444,8 @@ class Discovery::Impl final : public AdsEvents {
       warming_listeners_[listener->name] = listener;
       wait_for("listener " + listener->name, rds_patience(*listener), [this, name = listener->name] {
         log::get(log::Logger::kConfig).warn("listener {}: no routes in time, going on without", name);
-        if (auto found = warming_listeners_.find(name); found != warming_listeners_.end()) stats_.timed_out(ResourceType::kRoute, config::rds_name(*found->second));
+        if (auto found = warming_listeners_.find(name); found != warming_listeners_.end())
+          stats_.timed_out(ResourceType::kRoute, config::rds_name(*found->second));
         activate_listener(name);
       });
     }
@@ -617,7 +637,7 @@ class Discovery::Impl final : public AdsEvents {
 };
 
 Discovery::Discovery(net::Loop& control, upstream::ClusterTable& clusters, const config::Bootstrap& bootstrap, observe::Registry& metrics,
-       telemetry::LogWriter& logs, Target& target)
+                     telemetry::LogWriter& logs, Target& target)
     : impl_(std::make_unique<Impl>(control, clusters, bootstrap, metrics, logs, target)) {}
 Discovery::~Discovery() = default;
 void Discovery::start(std::function<void()> on_first_complete) { impl_->start(std::move(on_first_complete)); }

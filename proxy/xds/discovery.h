@@ -35,9 +35,9 @@ struct ResourceState {
   config::ResourceType type;
   std::string name;
   std::string version;
-  std::shared_ptr<const std::string> bytes;              // the body of its Any; null if none was ever accepted
+  std::shared_ptr<const std::string> bytes;  // the body of its Any; null if none was ever accepted
   std::chrono::system_clock::time_point last_updated;
-  bool warming = false;                                  // accepted, waits for what it refers to
+  bool warming = false;  // accepted, waits for what it refers to
   // The last one that was refused, if it was the newest to come.
   std::string error, error_version;
   std::chrono::system_clock::time_point last_error;

@@ -16,7 +16,13 @@ enum GrpcStatus { kUnknown = 2, kInternal = 13, kUnavailable = 14, kResourceExha
 }  // namespace
 
 GrpcStream::GrpcStream(net::Loop& loop, upstream::ClusterTable& clusters, GrpcTarget target, GrpcStreamEvents& events)
-    : loop_(loop), clusters_(clusters), target_(std::move(target)), events_(events), request_(loop.slabs()), answer_(loop.slabs()), trailers_(loop.slabs()) {}
+    : loop_(loop),
+      clusters_(clusters),
+      target_(std::move(target)),
+      events_(events),
+      request_(loop.slabs()),
+      answer_(loop.slabs()),
+      trailers_(loop.slabs()) {}
 
 GrpcStream::~GrpcStream() = default;
 

@@ -15,8 +15,8 @@ namespace weft::xds {
 
 struct GrpcTarget {
   std::string cluster;
-  std::string path;        // "/package.Service/Method"
-  std::string authority;   // empty: the cluster's name
+  std::string path;       // "/package.Service/Method"
+  std::string authority;  // empty: the cluster's name
   std::vector<std::pair<std::string, std::string>> metadata;
 };
 

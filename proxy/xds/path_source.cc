@@ -1,8 +1,8 @@
 #include "proxy/xds/path_source.h"
 
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <sys/inotify.h>
 #include <unistd.h>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include <cerrno>
 #include <fstream>

@@ -20,7 +20,9 @@ SubscriptionStats::Subscription SubscriptionStats::make(ResourceType type, const
     case ResourceType::kCluster: made = {observe::cds_scope(metrics_), observe::cds_reload_scope(metrics_)}; break;
     case ResourceType::kListener: made = {observe::lds_scope(metrics_), nullptr}; break;
     case ResourceType::kEndpoints: made = {observe::eds_scope(metrics_, subscriber), nullptr}; break;
-    case ResourceType::kRoute: made = {observe::rds_scope(metrics_, subscriber, name), observe::rds_reload_scope(metrics_, subscriber, name)}; break;
+    case ResourceType::kRoute:
+      made = {observe::rds_scope(metrics_, subscriber, name), observe::rds_reload_scope(metrics_, subscriber, name)};
+      break;
   }
   made.scope->cells(0).add(SubscriptionStat::kUpdateAttempt);
   return made;
@@ -47,7 +49,8 @@ void SubscriptionStats::each(ResourceType type, std::string_view name, F visit) 
   for (auto& [subscriber, subscription] : found->second) visit(subscription);
 }
 
-void SubscriptionStats::accepted(ResourceType type, std::string_view name, const std::string& version, std::chrono::milliseconds took, bool changed) {
+void SubscriptionStats::accepted(ResourceType type, std::string_view name, const std::string& version, std::chrono::milliseconds took,
+                                 bool changed) {
   const int64_t now = milliseconds_since_epoch();
   each(type, name, [&](Subscription& subscription) {
     observe::Cells& stats = subscription.scope->cells(0);

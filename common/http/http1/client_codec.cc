@@ -61,8 +61,8 @@ class UpstreamCodec final : public ClientCodec, private Stream {
   bool active_ = false;
   bool request_over_ = false, answer_over_ = false, delivering_end_ = false;
   bool head_sent_ = false;
-  bool last_ = false;        // no request after this one
-  bool told_ = false;        // on_going_away() was called
+  bool last_ = false;  // no request after this one
+  bool told_ = false;  // on_going_away() was called
   bool paused_ = false, held_back_ = false, in_receive_ = false;
   bool over_in_receive_ = false;  // a stream ended inside receive()
   bool peer_ended_ = false, draining_ = false, above_high_ = false;
@@ -201,8 +201,10 @@ void UpstreamCodec::reset(ResetReason) {
 void UpstreamCodec::finish() {
   active_ = paused_ = false;
   receiver_ = nullptr;
-  if (in_receive_) over_in_receive_ = true;
-  else events_.on_stream_over();
+  if (in_receive_)
+    over_in_receive_ = true;
+  else
+    events_.on_stream_over();
 }
 
 void UpstreamCodec::resume() {

@@ -21,10 +21,11 @@ constexpr std::string_view kLowVersion = "low_version";
 
 // The methods that are taken without allow_custom_methods: what registered specifications name.
 bool is_known_method(std::string_view method) {
-  static constexpr std::string_view kKnown[] = {
-      "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND",
-      "PROPPATCH", "SEARCH", "UNLOCK", "BIND", "REBIND", "UNBIND", "ACL", "REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "M-SEARCH",
-      "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "PURGE", "MKCALENDAR", "LINK", "UNLINK", "SOURCE"};
+  static constexpr std::string_view kKnown[] = {"GET",         "POST",       "PUT",        "HEAD",  "DELETE",   "OPTIONS", "PATCH",
+                                                "CONNECT",     "TRACE",      "COPY",       "LOCK",  "MKCOL",    "MOVE",    "PROPFIND",
+                                                "PROPPATCH",   "SEARCH",     "UNLOCK",     "BIND",  "REBIND",   "UNBIND",  "ACL",
+                                                "REPORT",      "MKACTIVITY", "CHECKOUT",   "MERGE", "M-SEARCH", "NOTIFY",  "SUBSCRIBE",
+                                                "UNSUBSCRIBE", "PURGE",      "MKCALENDAR", "LINK",  "UNLINK",   "SOURCE"};
   return std::find(std::begin(kKnown), std::end(kKnown), method) != std::end(kKnown);
 }
 
@@ -126,7 +127,8 @@ Parser::Step Parser::next(ReadBuffer& in) {
         if (got == Got::kFault) return Step::kFault;
         head_bytes_ += line.size() + 2;
         if (state_ == State::kFirstLine) {
-          if (!(side_ == Side::kRequest ? parse_request_line(line, in.slab()) : parse_status_line(line))) return fail(fault_.status, fault_.details);
+          if (!(side_ == Side::kRequest ? parse_request_line(line, in.slab()) : parse_status_line(line)))
+            return fail(fault_.status, fault_.details);
           state_ = State::kLines;
         } else if (!line.empty()) {
           if (!parse_field(line, in.slab())) return fail(fault_.status, fault_.details);
@@ -329,7 +331,8 @@ bool Parser::parse_field(std::string_view line, const SlabRef& slab) {
 }
 
 Parser::Step Parser::finish_head() {
-  if (!(read_framing_fields() && (side_ == Side::kRequest ? frame_request() : frame_response()))) return fail(fault_.status, fault_.details);
+  if (!(read_framing_fields() && (side_ == Side::kRequest ? frame_request() : frame_response())))
+    return fail(fault_.status, fault_.details);
   switch (framing_) {
     case Framing::kNone: state_ = State::kEnd; break;
     case Framing::kLength: state_ = left_ ? State::kLength : State::kEnd; break;

@@ -70,11 +70,11 @@ class Parser {
   const Http1Options& options_;
   Head* head_ = nullptr;
   Head* trailers_ = nullptr;
-  uint64_t left_ = 0;         // of the body, or of the chunk
+  uint64_t left_ = 0;  // of the body, or of the chunk
   uint64_t bytes_ = 0;
-  uint64_t head_bytes_ = 0;   // of this head, or of these trailers
-  uint64_t overhead_ = 0;     // chunk extensions beyond what the data pays for
-  uint32_t scanned_ = 0;      // of the unfinished line: known to hold no control byte
+  uint64_t head_bytes_ = 0;  // of this head, or of these trailers
+  uint64_t overhead_ = 0;    // chunk extensions beyond what the data pays for
+  uint32_t scanned_ = 0;     // of the unfinished line: known to hold no control byte
   uint32_t fields_ = 0;
   uint32_t blank_ = 0;
   Fault fault_{400, "http1.codec_error"};

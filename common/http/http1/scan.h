@@ -25,8 +25,7 @@ inline const char* find_control(const char* at, const char* end) {
   for (; end - at >= 16; at += 16) {
     const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
     const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1f)), x);
-    const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\t')), low),
-                                     _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f)));
+    const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\t')), low), _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f)));
     if (const auto mask = static_cast<unsigned>(_mm_movemask_epi8(bad))) return at + __builtin_ctz(mask);
   }
 #endif

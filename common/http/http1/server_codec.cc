@@ -61,11 +61,11 @@ class ServerCodec final : public Codec, private Stream {
   bool request_over_ = false;  // nothing more of it will come
   bool delivering_end_ = false;
   bool answer_begun_ = false, answer_over_ = false;
-  bool invalid_ = false;       // malformed: read no more
-  bool last_ = false;          // no request after this one
+  bool invalid_ = false;  // malformed: read no more
+  bool last_ = false;     // no request after this one
   bool truncated_ = false;
   bool paused_ = false;
-  bool held_back_ = false;     // receive() left bytes that it would take later
+  bool held_back_ = false;  // receive() left bytes that it would take later
   bool in_receive_ = false;
   bool peer_ended_ = false;
   bool draining_ = false;

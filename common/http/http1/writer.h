@@ -12,8 +12,8 @@ class Writer {
   void request(const Head& head, bool end, bool close);
 
   struct Answer {
-    bool to_head = false;       // no body, whatever the head says
-    bool to_10 = false;         // never chunked
+    bool to_head = false;  // no body, whatever the head says
+    bool to_10 = false;    // never chunked
     bool to_connect = false;
     bool close = false;
   };

@@ -50,25 +50,25 @@ struct Http2Stream final : Stream {
   Http2Stream* next = nullptr;
   std::vector<Slice> slices;
   size_t first = 0;
-  size_t pending = 0;        // bytes in slices
-  size_t owed = 0;           // received while paused: window to give back
+  size_t pending = 0;                                         // bytes in slices
+  size_t owed = 0;                                            // received while paused: window to give back
   std::vector<std::pair<std::string, std::string>> trailers;  // wait for the body to leave
   uint64_t bytes_received = 0, bytes_sent = 0;
   std::optional<uint64_t> sent_before;  // bytes_sent when drop_stalled() last came by
   int interim = 0;
-  bool head_over = false;       // the final head was handed over
-  bool remote_over = false;     // the receiver was told the end
-  bool local_over = false;      // send_...(end) was called
+  bool head_over = false;    // the final head was handed over
+  bool remote_over = false;  // the receiver was told the end
+  bool local_over = false;   // send_...(end) was called
   bool head_sent = false;
   bool has_trailers = false;
-  bool deferred = false;        // its data provider waits for us
+  bool deferred = false;  // its data provider waits for us
   bool paused = false;
   bool above_high = false;
-  bool broken = false;          // faulty: what comes is ignored
-  bool reset_when_sent = false; // the answer is on its way, the request was given up
-  bool end_sent = false;        // END_STREAM has left
-  bool no_body = false;         // answers HEAD
-  bool closed = false;          // nghttp2 knows it no more
+  bool broken = false;           // faulty: what comes is ignored
+  bool reset_when_sent = false;  // the answer is on its way, the request was given up
+  bool end_sent = false;         // END_STREAM has left
+  bool no_body = false;          // answers HEAD
+  bool closed = false;           // nghttp2 knows it no more
   bool delivering_end = false;
 };
 
@@ -120,7 +120,8 @@ class Http2Codec final : public ClientCodec {
   static int data_received(nghttp2_session*, uint8_t flags, int32_t id, const uint8_t* data, size_t size, void* self);
   static int stream_closed(nghttp2_session*, int32_t id, uint32_t code, void* self);
   static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static ssize_t read_data(nghttp2_session*, int32_t id, uint8_t* into, size_t most, uint32_t* flags, nghttp2_data_source* source, void* self);
+  static ssize_t read_data(nghttp2_session*, int32_t id, uint8_t* into, size_t most, uint32_t* flags, nghttp2_data_source* source,
+                           void* self);
   static int send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t* head, size_t size, nghttp2_data_source* source, void* self);
 
   Http2Stream* find(int32_t id) const { return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session_, id)); }
@@ -155,13 +156,13 @@ class Http2Codec final : public ClientCodec {
   std::vector<Http2Stream*> graves_;
   Http2Stream* streams_ = nullptr;
   ReadBuffer* reading_ = nullptr;
-  size_t active_ = 0;     // with a receiver
-  size_t known_ = 0;      // all, until nghttp2 has closed them
+  size_t active_ = 0;  // with a receiver
+  size_t known_ = 0;   // all, until nghttp2 has closed them
   int depth_ = 0;
   bool server_;
   bool dirty_ = false;
-  bool dead_ = false;      // nothing more is read or written
-  bool failed_ = false;    // a connection error: GOAWAY is said
+  bool dead_ = false;    // nothing more is read or written
+  bool failed_ = false;  // a connection error: GOAWAY is said
   bool going_away_ = false, over_told_ = false;
   enum class Drain : uint8_t { kNo, kNoticed, kFinal } drain_ = Drain::kNo;
   int32_t last_taken_ = 0;  // with Drain::kFinal: what our GOAWAY says
@@ -269,7 +270,8 @@ Status Http2Codec::receive(ReadBuffer& in) {
       if (n < 0) {
         error.detail = nghttp2_strerror(static_cast<int>(n));
         fatal = true;
-        if (!failed_) nghttp2_session_terminate_session(session_, n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+        if (!failed_)
+          nghttp2_session_terminate_session(session_, n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
       }
       const size_t queued = nghttp2_session_get_outbound_queue_size(session_);
       if (queued > size_t{options_.max_outbound_control_frames} + known_ || queued > options_.max_outbound_frames) {
@@ -542,8 +544,12 @@ void Http2Codec::build_lines(const Head& head, bool request) {
   for (const Header& header : head.headers()) {
     if (header.removed) continue;
     switch (header.id) {
-      case HeaderId::kConnection: case HeaderId::kKeepAlive: case HeaderId::kProxyConnection: case HeaderId::kTransferEncoding:
-      case HeaderId::kUpgrade: case HeaderId::kHttp2Settings: continue;
+      case HeaderId::kConnection:
+      case HeaderId::kKeepAlive:
+      case HeaderId::kProxyConnection:
+      case HeaderId::kTransferEncoding:
+      case HeaderId::kUpgrade:
+      case HeaderId::kHttp2Settings: continue;
       case HeaderId::kHost:
         if (request) continue;
         break;
@@ -566,7 +572,8 @@ void Http2Codec::send_head(Http2Stream& stream, const Head& head, bool end) {
   provider.read_callback = read_data;
   if (server_) {
     const int code = head.status();
-    const char status[3] = {static_cast<char>('0' + code / 100 % 10), static_cast<char>('0' + code / 10 % 10), static_cast<char>('0' + code % 10)};
+    const char status[3] = {static_cast<char>('0' + code / 100 % 10), static_cast<char>('0' + code / 10 % 10),
+                            static_cast<char>('0' + code % 10)};
     push(":status", {status, 3});
     build_lines(head, false);
     if (code < 200) {
@@ -726,7 +733,8 @@ ssize_t Http2Codec::read_data(nghttp2_session* session, int32_t id, uint8_t*, si
   return static_cast<ssize_t>(n);
 }
 
-int Http2Codec::send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t* head, size_t size, nghttp2_data_source* source, void* self) {
+int Http2Codec::send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t* head, size_t size, nghttp2_data_source* source,
+                          void* self) {
   auto& codec = *static_cast<Http2Codec*>(self);
   auto& stream = *static_cast<Http2Stream*>(source->ptr);
   if (codec.output_.size() >= kOutputMark) return NGHTTP2_ERR_WOULDBLOCK;

@@ -31,7 +31,8 @@ void HeadBuilder::fail(int status, std::string_view details) {
 
 void HeadBuilder::field(std::string_view name, std::string_view value) {
   decoded_ += name.size() + value.size();
-  if (decoded_ > uint64_t{options_.max_headers_kib} * 1024 || name.size() + value.size() > kLineLimit) return fail(431, "http2.headers_too_large");
+  if (decoded_ > uint64_t{options_.max_headers_kib} * 1024 || name.size() + value.size() > kLineLimit)
+    return fail(431, "http2.headers_too_large");
   if (fault_) return;
   if (!name.empty() && name.front() == ':') return pseudo(name, value);
   const HeaderId id = intern(name);
@@ -46,7 +47,10 @@ void HeadBuilder::field(std::string_view name, std::string_view value) {
     return fail(400, kInvalidField);
   }
   switch (id) {
-    case HeaderId::kConnection: case HeaderId::kKeepAlive: case HeaderId::kProxyConnection: case HeaderId::kTransferEncoding:
+    case HeaderId::kConnection:
+    case HeaderId::kKeepAlive:
+    case HeaderId::kProxyConnection:
+    case HeaderId::kTransferEncoding:
     case HeaderId::kUpgrade: return fail(400, kInvalidField);
     case HeaderId::kTe:
       if (!equals_ignoring_case(value, "trailers")) return fail(400, kInvalidField);

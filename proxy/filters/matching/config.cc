@@ -50,7 +50,9 @@ std::vector<StringMatcher> string_matchers(const envoy::type::matcher::v3::ListS
 
 std::optional<HeaderMatcher> header_matcher(const route::HeaderMatcher& from, const Where& where) {
   std::optional<HeaderMatcher> out;
-  auto with = [&](StringMatcher::Kind kind, const std::string& text) { out = HeaderMatcher::string(from.name(), StringMatcher(kind, text)); };
+  auto with = [&](StringMatcher::Kind kind, const std::string& text) {
+    out = HeaderMatcher::string(from.name(), StringMatcher(kind, text));
+  };
   switch (from.header_match_specifier_case()) {
     case route::HeaderMatcher::kExactMatch: with(StringMatcher::Kind::kExact, from.exact_match()); break;
     case route::HeaderMatcher::kPrefixMatch: with(StringMatcher::Kind::kPrefix, from.prefix_match()); break;
@@ -66,7 +68,9 @@ std::optional<HeaderMatcher> header_matcher(const route::HeaderMatcher& from, co
       if (matcher) out = HeaderMatcher::string(from.name(), std::move(*matcher));
       break;
     }
-    case route::HeaderMatcher::kRangeMatch: out = HeaderMatcher::range(from.name(), from.range_match().start(), from.range_match().end()); break;
+    case route::HeaderMatcher::kRangeMatch:
+      out = HeaderMatcher::range(from.name(), from.range_match().start(), from.range_match().end());
+      break;
     case route::HeaderMatcher::kPresentMatch: out = HeaderMatcher::present(from.name(), from.present_match()); break;
     case route::HeaderMatcher::HEADER_MATCH_SPECIFIER_NOT_SET: out = HeaderMatcher::present(from.name()); break;
   }

@@ -4,7 +4,8 @@
 
 namespace weft::upstream {
 
-LeastRequest::LeastRequest(std::shared_ptr<const EndpointSet> endpoints, double panic_threshold, uint64_t seed, uint32_t choices, double bias)
+LeastRequest::LeastRequest(std::shared_ptr<const EndpointSet> endpoints, double panic_threshold, uint64_t seed, uint32_t choices,
+                           double bias)
     : PriorityBalancer(std::move(endpoints), panic_threshold), seed_(seed), choices_(choices), bias_(bias), schedules_(lists().size()) {
   rebuild();
 }

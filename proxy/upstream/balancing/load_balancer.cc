@@ -19,10 +19,12 @@ Pick PriorityBalancer::pick(const PickContext& context) {
   }
 }
 
-std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, std::shared_ptr<const EndpointSet> endpoints, uint64_t seed) {
+std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, std::shared_ptr<const EndpointSet> endpoints,
+                                                 uint64_t seed) {
   switch (cluster.policy) {
     case ClusterConfig::Policy::kLeastRequest:
-      return std::make_unique<LeastRequest>(std::move(endpoints), cluster.panic_threshold, seed, cluster.choice_count, cluster.active_request_bias);
+      return std::make_unique<LeastRequest>(std::move(endpoints), cluster.panic_threshold, seed, cluster.choice_count,
+                                            cluster.active_request_bias);
     case ClusterConfig::Policy::kRandom: return std::make_unique<Random>(std::move(endpoints), cluster.panic_threshold);
     case ClusterConfig::Policy::kRoundRobin: break;
   }

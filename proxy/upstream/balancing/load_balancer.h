@@ -11,9 +11,9 @@
 namespace weft::upstream {
 
 struct PickContext {
-  uint64_t random = 0;                           // fresh for each pick
-  std::span<const HostState* const> tried;       // hosts of earlier attempts, to be avoided (previous_hosts predicate)
-  uint32_t max_host_attempts = 1;                // how often to pick again for that (host_selection_retry_max_attempts)
+  uint64_t random = 0;                      // fresh for each pick
+  std::span<const HostState* const> tried;  // hosts of earlier attempts, to be avoided (previous_hosts predicate)
+  uint32_t max_host_attempts = 1;           // how often to pick again for that (host_selection_retry_max_attempts)
 };
 
 struct Pick {

@@ -42,7 +42,9 @@ class Random final : public PriorityBalancer {
 
  private:
   void rebuild() override {}
-  const Host* pick_from(unsigned, const HostLists::Hosts& hosts, PickRandom& random) override { return hosts[random.next() % hosts.size()]; }
+  const Host* pick_from(unsigned, const HostLists::Hosts& hosts, PickRandom& random) override {
+    return hosts[random.next() % hosts.size()];
+  }
 };
 
 }  // namespace weft::upstream

@@ -3,8 +3,8 @@
 #include "ctl/exit_code.h"
 #include "tests/unit/ctl/scripted_server.h"
 
-#include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
+#include <boost/json/parse.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -58,7 +58,8 @@ TEST_F(CommandTest, ApplySendsAllFilesAtOnceAndTellsEachObject) {
   server_.answer("POST /v1/apply", 200,
                  R"({"revision":7,"changed":[{"kind":"Service","namespace":"default","name":"a","change":"created"},
                      {"kind":"VirtualService","namespace":"shop","name":"v","change":"changed"}],
-                     "unchanged":[{"kind":"Pod","namespace":"default","name":"p"}],"warnings":[)" + std::string(kFinding) + "]}");
+                     "unchanged":[{"kind":"Pod","namespace":"default","name":"p"}],"warnings":[)" +
+                     std::string(kFinding) + "]}");
   const std::string a = file("dir/a.yaml", kGood);
   file("dir/b.json", "{}");
   file("dir/notes.txt", "no");
@@ -87,7 +88,8 @@ TEST_F(CommandTest, ApplySendsAllFilesAtOnceAndTellsEachObject) {
 TEST_F(CommandTest, ApplyRefusedIsBadInputAndShowsTheFinding) {
   std::string finding = kFinding;
   finding.replace(finding.find("warning"), 7, "error");
-  server_.answer("POST /v1/apply", 422, R"({"error":{"code":"invalid","message":"1 error; nothing was changed"},"errors":[)" + finding + R"(],"warnings":[]})");
+  server_.answer("POST /v1/apply", 422,
+                 R"({"error":{"code":"invalid","message":"1 error; nothing was changed"},"errors":[)" + finding + R"(],"warnings":[]})");
   const std::string path = file("a.yaml", "x: 1");
   EXPECT_EQ(ask({"apply", "-f", path}), kBadInput);
   EXPECT_EQ(out_, "");
@@ -106,10 +108,14 @@ TEST_F(CommandTest, ApplyWaitsAndNamesWhoIsBehind) {
   EXPECT_EQ(server_.asked().back().line, "GET /v1/wait?revision=7&timeout=3000ms");
   EXPECT_NE(err_.find("accepted by 3 affected proxies after 0.25 s"), std::string::npos) << err_;
 
-  server_.answer("GET /v1/wait", 504, R"({"error":{"code":"timeout","message":"revision 7 is not accepted yet by n1"},"behind":[{"node":"n1","acked_revision":5,"nack":""}]})");
+  server_.answer(
+      "GET /v1/wait", 504,
+      R"({"error":{"code":"timeout","message":"revision 7 is not accepted yet by n1"},"behind":[{"node":"n1","acked_revision":5,"nack":""}]})");
   EXPECT_EQ(ask({"apply", "-f", path, "--wait"}), kTimedOut);
   EXPECT_NE(err_.find("n1 has revision 5 and has not answered"), std::string::npos) << err_;
-  server_.answer("GET /v1/wait", 409, R"({"error":{"code":"refused","message":"revision 7 is refused by n1"},"behind":[{"node":"n1","acked_revision":5,"nack":"lds: bad"}]})");
+  server_.answer(
+      "GET /v1/wait", 409,
+      R"({"error":{"code":"refused","message":"revision 7 is refused by n1"},"behind":[{"node":"n1","acked_revision":5,"nack":"lds: bad"}]})");
   EXPECT_EQ(ask({"apply", "-f", path, "--wait"}), kFailed);
   EXPECT_NE(err_.find("refuses: lds: bad"), std::string::npos) << err_;
 }
@@ -187,7 +193,8 @@ TEST_F(CommandTest, DeleteByNameAndByFile) {
 
 TEST_F(CommandTest, ValidateOfflineNeedsNoServer) {
   variables_["WEFT_SERVER"] = "http://127.0.0.1:1";
-  const std::string good = file("good.yaml", kGood), dangling = file("dangling.yaml", kDangling), bad = file("bad.yaml", "apiVersion: v1\nkind: Service\nmetadat: {}\n");
+  const std::string good = file("good.yaml", kGood), dangling = file("dangling.yaml", kDangling),
+                    bad = file("bad.yaml", "apiVersion: v1\nkind: Service\nmetadat: {}\n");
   EXPECT_EQ(run({"validate", "--offline", "-f", good}), kOk);
   EXPECT_EQ(out_, "");
   EXPECT_NE(err_.find("1 good object, 0 errors, 0 warnings"), std::string::npos) << err_;
@@ -206,7 +213,8 @@ TEST_F(CommandTest, ValidateOfflineNeedsNoServer) {
 }
 
 TEST_F(CommandTest, ValidateOnlineAsksTheServer) {
-  server_.answer("POST /v1/validate", 200, R"({"valid":true,"objects":[{"kind":"Service"}],"errors":[],"warnings":[)" + std::string(kFinding) + "]}");
+  server_.answer("POST /v1/validate", 200,
+                 R"({"valid":true,"objects":[{"kind":"Service"}],"errors":[],"warnings":[)" + std::string(kFinding) + "]}");
   const std::string path = file("a.yaml", kGood);
   EXPECT_EQ(ask({"validate", "-f", path}), kOk);
   EXPECT_NE(out_.find("warning[WEFT0202]"), std::string::npos);
@@ -266,7 +274,8 @@ TEST_F(CommandTest, TextOfOthersCannotDriveTheTerminal) {
 TEST_F(CommandTest, VersionTellsSkew) {
   server_.answer("GET /v1/status", 200, kStatus);
   EXPECT_EQ(ask({"version"}), kOk);
-  EXPECT_EQ(out_, "client   weftctl 0.1.0\nserver   weft-control 0.1.0 at " + server_.url() + "\nproxies  1 x envoy 1.40.0\nproxies  1 x weft-proxy 0.0.9\n");
+  EXPECT_EQ(out_, "client   weftctl 0.1.0\nserver   weft-control 0.1.0 at " + server_.url() +
+                      "\nproxies  1 x envoy 1.40.0\nproxies  1 x weft-proxy 0.0.9\n");
   EXPECT_NE(err_.find("1 proxy runs weft-proxy 0.0.9"), std::string::npos) << err_;
   std::string old = kStatus;
   old.replace(old.find("0.1.0"), 5, "0.0.1");
@@ -277,15 +286,17 @@ TEST_F(CommandTest, VersionTellsSkew) {
 }
 
 TEST_F(CommandTest, ProxyConfigOfTheControlPlane) {
-  server_.answer("GET /v1/proxies/a-1/config/clusters", 200,
-                 R"({"revision":3,"items":[{"name":"n","resource":{"name":"outbound|8080|v2|a.default.svc.cluster.local","type":"EDS","lb_policy":"LEAST_REQUEST",
+  server_.answer(
+      "GET /v1/proxies/a-1/config/clusters", 200,
+      R"({"revision":3,"items":[{"name":"n","resource":{"name":"outbound|8080|v2|a.default.svc.cluster.local","type":"EDS","lb_policy":"LEAST_REQUEST",
                      "circuit_breakers":{"thresholds":[{"max_connections":100}]},"outlier_detection":{"consecutive_5xx":5}}}]})");
   EXPECT_EQ(ask({"proxy", "config", "clusters", "a-1"}), kOk);
   EXPECT_EQ(out_,
             "SERVICE                      PORT  SUBSET  DIRECTION  TYPE  LB             MAX CONN  OUTLIER\n"
             "a.default.svc.cluster.local  8080  v2      outbound   EDS   LEAST_REQUEST  100       after 5\n");
-  server_.answer("GET /v1/proxies/a-1/config/endpoints", 200,
-                 R"({"revision":3,"items":[{"resource":{"cluster_name":"c","endpoints":[{"locality":{"region":"r","zone":"z"},"lb_endpoints":[
+  server_.answer(
+      "GET /v1/proxies/a-1/config/endpoints", 200,
+      R"({"revision":3,"items":[{"resource":{"cluster_name":"c","endpoints":[{"locality":{"region":"r","zone":"z"},"lb_endpoints":[
                      {"endpoint":{"address":{"socket_address":{"address":"10.0.0.1","port_value":80}}},"health_status":"HEALTHY","load_balancing_weight":3}]}]}}]})");
   EXPECT_EQ(ask({"proxy", "config", "endpoints", "a-1"}), kOk);
   EXPECT_EQ(out_, "ENDPOINT     HEALTH   WEIGHT  LOCALITY  CLUSTER\n10.0.0.1:80  HEALTHY  3       r/z       c\n");
@@ -319,8 +330,9 @@ TEST_F(CommandTest, ProxyConfigOfAnAdminPage) {
 }
 
 TEST_F(CommandTest, HistoryTellsCauses) {
-  server_.answer("GET /v1/history?limit=2", 200,
-                 R"({"revisions":[{"revision":2,"time":"T","cause":"apply by weftctl: a.yaml","changes":[{"kind":"Service","name":"a","change":"created"}]}]})");
+  server_.answer(
+      "GET /v1/history?limit=2", 200,
+      R"({"revisions":[{"revision":2,"time":"T","cause":"apply by weftctl: a.yaml","changes":[{"kind":"Service","name":"a","change":"created"}]}]})");
   EXPECT_EQ(ask({"history", "--limit", "2", "-v"}), kOk);
   EXPECT_EQ(out_, "REVISION  TIME  CAUSE                     CHANGES\n2         T     apply by weftctl: a.yaml  service/a created\n");
   EXPECT_NE(err_.find("GET " + server_.url() + "/v1/history?limit=2 -> 200"), std::string::npos) << err_;

@@ -1,7 +1,7 @@
+#include "ctl/options.h"
 #include "ctl/exit_code.h"
 #include "ctl/http_client.h"
 #include "ctl/kind_names.h"
-#include "ctl/options.h"
 
 #include <gtest/gtest.h>
 
@@ -78,9 +78,14 @@ TEST(CtlOptions, HelpAndVersionAreNoFailure) {
 }
 
 TEST(KindNames, TakesWhatPeopleType) {
-  for (const auto& [word, expected] :
-       {std::pair{"vs", "VirtualService"}, {"VirtualServices", "VirtualService"}, {"virtualservice.networking.istio.io", "VirtualService"},
-        {"serviceentries", "ServiceEntry"}, {"endpoints", "Endpoints"}, {"endpointslices", "EndpointSlice"}, {"po", "Pod"}, {"all", ""}}) {
+  for (const auto& [word, expected] : {std::pair{"vs", "VirtualService"},
+                                       {"VirtualServices", "VirtualService"},
+                                       {"virtualservice.networking.istio.io", "VirtualService"},
+                                       {"serviceentries", "ServiceEntry"},
+                                       {"endpoints", "Endpoints"},
+                                       {"endpointslices", "EndpointSlice"},
+                                       {"po", "Pod"},
+                                       {"all", ""}}) {
     std::string kind = "?", problem;
     EXPECT_TRUE(kind_named(word, kind, problem)) << word << problem;
     EXPECT_EQ(kind, expected);
@@ -88,14 +93,16 @@ TEST(KindNames, TakesWhatPeopleType) {
 }
 
 TEST(Url, TakesHttpOnly) {
-  for (const auto& [text, expected] : {std::pair{"http://127.0.0.1:15014", "http://127.0.0.1:15014"}, {"http://host/", "http://host:80"},
+  for (const auto& [text, expected] : {std::pair{"http://127.0.0.1:15014", "http://127.0.0.1:15014"},
+                                       {"http://host/", "http://host:80"},
                                        {"http://[::1]:5/prefix/", "http://[::1]:5"}}) {
     auto url = parse_url(text);
     ASSERT_TRUE(url) << text;
     EXPECT_EQ(url->text(), expected);
   }
   EXPECT_EQ(parse_url("http://[::1]:5/prefix/")->path, "/prefix");
-  for (const char* bad : {"", "127.0.0.1:1", "https://x", "http://", "http://:1", "http://x:y", "http://x:", "http://a@b:1", "http://[::1", "http://x:123456"})
+  for (const char* bad : {"", "127.0.0.1:1", "https://x", "http://", "http://:1", "http://x:y", "http://x:", "http://a@b:1", "http://[::1",
+                          "http://x:123456"})
     EXPECT_FALSE(parse_url(bad)) << bad;
   EXPECT_EQ(percent_encode("a|b c/~"), "a%7Cb%20c%2F~");
 }

@@ -85,8 +85,10 @@ class ScriptedServer {
       asked_.push_back(std::move(asked));
     }
     if (answer.first == 0) return;
-    const std::string out = "HTTP/1.1 " + std::to_string(answer.first) + " X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
-                            std::to_string(answer.second.size()) + "\r\n\r\n" + answer.second;
+    const std::string out =
+        "HTTP/1.1 " + std::to_string(answer.first) +
+        " X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " + std::to_string(answer.second.size()) +
+        "\r\n\r\n" + answer.second;
     send(fd, out.data(), out.size(), MSG_NOSIGNAL);
   }
 

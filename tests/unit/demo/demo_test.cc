@@ -10,11 +10,11 @@
 #include "demo/statistics.h"
 #include "demo/table.h"
 
+#include <gtest/gtest.h>
+#include <unistd.h>
 #include <filesystem>
 #include <fstream>
-#include <gtest/gtest.h>
 #include <sstream>
-#include <unistd.h>
 
 namespace weft::demo {
 namespace {
@@ -78,7 +78,8 @@ TEST(Asked, WithoutRulesEachPodCountsAlike) {
 TEST(Asked, FollowsTheCustomersFiles) {
   World rules = world({"demo/services.yaml", "customer/gateway.yaml"});
   EXPECT_EQ(asked(rules, lane("orders, from outside")), (Shares{{"404 no route", 100}}));
-  for (const char* file : {"customer/virtualservice.yaml", "customer/canary.yaml", "customer/ab-testing.yaml", "customer/fault-injection.yaml"})
+  for (const char* file :
+       {"customer/virtualservice.yaml", "customer/canary.yaml", "customer/ab-testing.yaml", "customer/fault-injection.yaml"})
     ASSERT_TRUE(rules.add(config(file), file));
   // The subsets are named by nobody yet.
   EXPECT_EQ(asked(rules, lane("users")), (Shares{{"503 by proxy", 100}}));
@@ -115,7 +116,8 @@ spec:
   http:
   - match: [{uri: {regex: "/users/.*"}}]
     route: [{destination: {host: user-service}}]
-)", "x.yaml"));
+)",
+                        "x.yaml"));
   EXPECT_EQ(asked(rules, lane("users")), std::nullopt);
   EXPECT_FALSE(rules.add("a: [", "broken.yaml"));
 }
@@ -141,7 +143,8 @@ TEST(Plausible, AllowsChanceOnly) {
 }
 
 TEST(Table, AlignsColumnsAndNamesEachRouteOnce) {
-  const std::vector<Row> rows{{"users", "v1", 95, 94.6, 38, 2.1, 8, 0, "3", "0", true}, {"", "v2", 5, 5.4, 2.2, 5.3, 3010, 50, "", "", true}};
+  const std::vector<Row> rows{{"users", "v1", 95, 94.6, 38, 2.1, 8, 0, "3", "0", true},
+                              {"", "v2", 5, 5.4, 2.2, 5.3, 3010, 50, "", "", true}};
   const std::string expected =
       "  ROUTE  ANSWERED BY  ASKED  MEASURED  REQ/S     P50     P99  FAILED  RETRIES  EJECTIONS\n"
       "> users  v1             95%       95%   38.0  2.1 ms  8.0 ms       -        3          0\n"
@@ -175,7 +178,8 @@ TEST(Service, ArgumentsComeBack) {
 }
 
 TEST(Bootstrap, IsYamlThatNamesTheNode) {
-  const std::string text = bootstrap_yaml({false, "127.0.77.2", "shop-1", "default", {{"app", "shop"}}, {{8080, 9000}}, {}}, {"127.0.77.2", 15000}, {"127.0.0.1", 15010});
+  const std::string text = bootstrap_yaml({false, "127.0.77.2", "shop-1", "default", {{"app", "shop"}}, {{8080, 9000}}, {}},
+                                          {"127.0.77.2", 15000}, {"127.0.0.1", 15010});
   std::vector<yaml::Document> documents;
   Diagnostic problem;
   ASSERT_TRUE(yaml::parse(text, "bootstrap.yaml", documents, problem)) << problem.message << "\n" << text;

@@ -1,8 +1,8 @@
+#include "proxy/filters/matching/config.h"
+#include "common/observe/shapes.h"
 #include "envoy/extensions/compression/gzip/compressor/v3/gzip.pb.h"
 #include "envoy/extensions/filters/http/compressor/v3/compressor.pb.h"
-#include "common/observe/shapes.h"
 #include "proxy/filters/http/compressor/filter.h"
-#include "proxy/filters/matching/config.h"
 
 #include <google/protobuf/wrappers.pb.h>
 
@@ -68,8 +68,14 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.extensions.compression.gzip.compressor.v3.Gzip", kGzip, "", "compressor"),
 };
 
-const char* const kContentTypes[] = {"application/javascript", "application/json", "application/xhtml+xml", "image/svg+xml",
-                                     "text/css",               "text/html",        "text/plain",            "text/xml"};
+const char* const kContentTypes[] = {"application/javascript",
+                                     "application/json",
+                                     "application/xhtml+xml",
+                                     "image/svg+xml",
+                                     "text/css",
+                                     "text/html",
+                                     "text/plain",
+                                     "text/xml"};
 
 template <class Types>
 void set_types(CompressorDirection& to, const Types& types) {
@@ -85,7 +91,8 @@ CompressorDirection direction(const compressor::Compressor::CommonDirectionConfi
   return to;
 }
 
-std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild& build, const Where& where) {
+std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild& build,
+                                          const Where& where) {
   compressor::Compressor from;
   if (!from.ParseFromString(bytes)) return where.fail("holds no Compressor"), nullptr;
   CompressorOptions options;
@@ -117,8 +124,10 @@ std::unique_ptr<const FilterFactory> make(const std::string& instance, const std
   if (from.has_request_direction_config()) options.request = direction(from.request_direction_config().common_config(), build.runtime);
   if (build.registry) {
     const std::string& library = from.compressor_library().name();
-    options.response.stats = observe::compressor_scope(*build.registry, build.stat_prefix, library, from.has_response_direction_config() ? "response" : "");
-    if (from.has_request_direction_config()) options.request.stats = observe::compressor_scope(*build.registry, build.stat_prefix, library, "request");
+    options.response.stats =
+        observe::compressor_scope(*build.registry, build.stat_prefix, library, from.has_response_direction_config() ? "response" : "");
+    if (from.has_request_direction_config())
+      options.request.stats = observe::compressor_scope(*build.registry, build.stat_prefix, library, "request");
   }
   return std::make_unique<FactoryOf<Compressor, CompressorOptions>>(instance, Compressor::kHooks, std::move(options));
 }
@@ -126,7 +135,8 @@ std::unique_ptr<const FilterFactory> make(const std::string& instance, const std
 std::shared_ptr<const routing::FilterConfig> make_for_route(const std::string& bytes, const FilterBuild&, const Where& where) {
   compressor::CompressorPerRoute from;
   if (!from.ParseFromString(bytes)) return where.fail("holds no CompressorPerRoute"), nullptr;
-  if (from.override_case() == compressor::CompressorPerRoute::kDisabled && !from.disabled()) return Where(where, "disabled").fail("must be true"), nullptr;
+  if (from.override_case() == compressor::CompressorPerRoute::kDisabled && !from.disabled())
+    return Where(where, "disabled").fail("must be true"), nullptr;
   auto config = std::make_shared<CompressorRoute>();
   config->disabled = from.disabled();
   const auto& overrides = from.overrides().response_direction_config();
@@ -137,8 +147,12 @@ std::shared_ptr<const routing::FilterConfig> make_for_route(const std::string& b
 }  // namespace
 
 HttpFilterType compressor_type() {
-  return {"envoy.filters.http.compressor", "envoy.extensions.filters.http.compressor.v3.Compressor",
-          "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute", [] { return all_of(kTables); }, &make, &make_for_route};
+  return {"envoy.filters.http.compressor",
+          "envoy.extensions.filters.http.compressor.v3.Compressor",
+          "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute",
+          [] { return all_of(kTables); },
+          &make,
+          &make_for_route};
 }
 
 }  // namespace weft::filters

@@ -20,7 +20,8 @@ std::string_view trimmed(std::string_view text) {
 }
 
 bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + 32 : x) == (y >= 'A' && y <= 'Z' ? y + 32 : y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + 32 : x) == (y >= 'A' && y <= 'Z' ? y + 32 : y); });
 }
 
 bool has_token(std::string_view list, std::string_view token) {
@@ -45,8 +46,10 @@ Gzip::~Gzip() { deflateEnd(stream_.get()); }
 void Gzip::compress(Body& body, bool end, SlabPool& pool) {
   Body out;
   for (const Slice& slice : body.slices) run(slice.view(), Z_NO_FLUSH, out, pool);
-  if (end) run({}, Z_FINISH, out, pool);
-  else if (body.size() > 0) run({}, Z_SYNC_FLUSH, out, pool);
+  if (end)
+    run({}, Z_FINISH, out, pool);
+  else if (body.size() > 0)
+    run({}, Z_SYNC_FLUSH, out, pool);
   body = std::move(out);
 }
 
@@ -137,15 +140,18 @@ Verdict Compressor::on_response_head(FilterContext& context, bool end) {
   http::Head& response = context.response();
   const bool big_enough = long_enough(context, direction, response);
   const auto status = static_cast<uint32_t>(response.status());
-  const bool compressible = big_enough && type_allowed(direction, response) && may_transform(response) && etag_allowed(context, response) &&
-                            !response.has(HeaderId::kContentEncoding) && !response.has(HeaderId::kUpgrade) &&
-                            std::find(options_.uncompressible_codes.begin(), options_.uncompressible_codes.end(), status) == options_.uncompressible_codes.end();
+  const bool compressible =
+      big_enough && type_allowed(direction, response) && may_transform(response) && etag_allowed(context, response) &&
+      !response.has(HeaderId::kContentEncoding) && !response.has(HeaderId::kUpgrade) &&
+      std::find(options_.uncompressible_codes.begin(), options_.uncompressible_codes.end(), status) == options_.uncompressible_codes.end();
   if (!end && compressible && accepted(context)) {
     if (const http::Header* etag = response.find(HeaderId::kEtag)) {
       const std::string value(etag->value());
       const bool weak = value.size() > 2 && (value[0] == 'w' || value[0] == 'W') && value[1] == '/';
-      if (!weak && options_.weaken_etag) response.set(HeaderId::kEtag, "W/" + value);
-      else if (!weak) response.remove(HeaderId::kEtag);
+      if (!weak && options_.weaken_etag)
+        response.set(HeaderId::kEtag, "W/" + value);
+      else if (!weak)
+        response.remove(HeaderId::kEtag);
     }
     response.remove(HeaderId::kContentLength);
     response.set(HeaderId::kContentEncoding, "gzip");
@@ -158,13 +164,17 @@ Verdict Compressor::on_response_head(FilterContext& context, bool end) {
   // A cache in front must know that another client might be given something else.
   std::string scratch;
   const std::string_view vary = response.joined("vary", scratch);
-  if (vary.empty()) response.set(HeaderId::kVary, "Accept-Encoding");
-  else if (!has_token(vary, "accept-encoding")) response.set(HeaderId::kVary, std::string(vary) + ", Accept-Encoding");
+  if (vary.empty())
+    response.set(HeaderId::kVary, "Accept-Encoding");
+  else if (!has_token(vary, "accept-encoding"))
+    response.set(HeaderId::kVary, std::string(vary) + ", Accept-Encoding");
   return Verdict::kContinue;
 }
 
 void Compressor::on_request_body(FilterContext& context, Body& body, bool end) { compress(context, options_.request, request_, body, end); }
-void Compressor::on_response_body(FilterContext& context, Body& body, bool end) { compress(context, options_.response, response_, body, end); }
+void Compressor::on_response_body(FilterContext& context, Body& body, bool end) {
+  compress(context, options_.response, response_, body, end);
+}
 
 void Compressor::compress(FilterContext& context, const CompressorDirection& direction, std::unique_ptr<Gzip>& gzip, Body& body, bool end) {
   if (!gzip) return;
@@ -179,7 +189,8 @@ bool Compressor::long_enough(FilterContext& context, const CompressorDirection& 
   if (!length) return true;
   uint64_t value = 0;
   const std::string_view text = length->value();
-  const bool enough = std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc() && value >= direction.min_content_length;
+  const bool enough =
+      std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc() && value >= direction.min_content_length;
   if (!enough) count(context, direction, CompressorStat::kContentLengthTooSmall);
   return enough;
 }
@@ -188,7 +199,8 @@ bool Compressor::type_allowed(const CompressorDirection& direction, const http::
   const http::Header* type = head.find(HeaderId::kContentType);
   if (!type || direction.content_types.empty()) return true;
   const std::string_view name = trimmed(type->value().substr(0, type->value().find(';')));
-  return std::any_of(direction.content_types.begin(), direction.content_types.end(), [&](const std::string& allowed) { return same_word(allowed, name); });
+  return std::any_of(direction.content_types.begin(), direction.content_types.end(),
+                     [&](const std::string& allowed) { return same_word(allowed, name); });
 }
 
 bool Compressor::may_transform(const http::Head& head) {

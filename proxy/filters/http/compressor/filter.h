@@ -18,7 +18,7 @@ struct z_stream_s;
 namespace weft::filters {
 
 struct GzipOptions {
-  int level = -1;           // zlib's own choice
+  int level = -1;  // zlib's own choice
   int strategy = 0;
   int memory_level = 5;
   int window_bits = 12;
@@ -42,8 +42,8 @@ class Gzip {
 struct CompressorDirection {
   bool enabled = false;
   uint32_t min_content_length = 30;
-  std::vector<std::string> content_types;          // in lower case
-  std::shared_ptr<observe::Scope> stats;           // null: not counted
+  std::vector<std::string> content_types;  // in lower case
+  std::shared_ptr<observe::Scope> stats;   // null: not counted
 };
 
 struct CompressorOptions {

@@ -1,7 +1,7 @@
-#include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
-#include "common/observe/shapes.h"
-#include "proxy/filters/http/ext_authz/filter.h"
 #include "proxy/filters/matching/config.h"
+#include "common/observe/shapes.h"
+#include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
+#include "proxy/filters/http/ext_authz/filter.h"
 
 #include <google/protobuf/duration.pb.h>
 
@@ -58,7 +58,8 @@ void append(NameMatchers& to, NameMatchers more) {
   for (auto& matcher : more) to.push_back(std::move(matcher));
 }
 
-std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild& build, const Where& where) {
+std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild& build,
+                                          const Where& where) {
   authz::ExtAuthz from;
   if (!from.ParseFromString(bytes)) return where.fail("holds no ExtAuthz"), nullptr;
   const authz::HttpService& service = from.http_service();
@@ -86,15 +87,19 @@ std::unique_ptr<const FilterFactory> make(const std::string& instance, const std
     std::string name = header.key();
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
     if (name.front() == ':' || name == "host") Where(Where(request, "headers_to_add", i), "key").fail("\"" + name + "\" may not be added");
-    if (header.value().find('%') != std::string::npos) Where(Where(request, "headers_to_add", i), "value").unsupported("operators are not supported here by this version");
+    if (header.value().find('%') != std::string::npos)
+      Where(Where(request, "headers_to_add", i), "value").unsupported("operators are not supported here by this version");
     options.headers_to_add.emplace_back(std::move(name), header.value());
   }
   const Where response(at, "authorization_response");
   const authz::AuthorizationResponse& answers = service.authorization_response();
   options.upstream_headers = string_matchers(answers.allowed_upstream_headers(), Where(response, "allowed_upstream_headers"));
-  options.upstream_headers_to_append = string_matchers(answers.allowed_upstream_headers_to_append(), Where(response, "allowed_upstream_headers_to_append"));
-  options.client_headers_on_success = string_matchers(answers.allowed_client_headers_on_success(), Where(response, "allowed_client_headers_on_success"));
-  if (answers.has_allowed_client_headers()) options.client_headers = string_matchers(answers.allowed_client_headers(), Where(response, "allowed_client_headers"));
+  options.upstream_headers_to_append =
+      string_matchers(answers.allowed_upstream_headers_to_append(), Where(response, "allowed_upstream_headers_to_append"));
+  options.client_headers_on_success =
+      string_matchers(answers.allowed_client_headers_on_success(), Where(response, "allowed_client_headers_on_success"));
+  if (answers.has_allowed_client_headers())
+    options.client_headers = string_matchers(answers.allowed_client_headers(), Where(response, "allowed_client_headers"));
   if (build.registry) options.stats = observe::ext_authz_scope(*build.registry, build.stat_prefix, from.stat_prefix());
   return std::make_unique<FactoryOf<ExtAuthz, ExtAuthzOptions>>(instance, ExtAuthz::kHooks, std::move(options));
 }
@@ -111,8 +116,12 @@ std::shared_ptr<const routing::FilterConfig> make_for_route(const std::string& b
 }  // namespace
 
 HttpFilterType ext_authz_type() {
-  return {"envoy.filters.http.ext_authz", "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
-          "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute", [] { return all_of(kTables); }, &make, &make_for_route};
+  return {"envoy.filters.http.ext_authz",
+          "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz",
+          "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+          [] { return all_of(kTables); },
+          &make,
+          &make_for_route};
 }
 
 }  // namespace weft::filters

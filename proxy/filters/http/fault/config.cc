@@ -1,7 +1,7 @@
-#include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
-#include "common/observe/shapes.h"
-#include "proxy/filters/http/fault/filter.h"
 #include "proxy/filters/matching/config.h"
+#include "common/observe/shapes.h"
+#include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
+#include "proxy/filters/http/fault/filter.h"
 
 #include <google/protobuf/wrappers.pb.h>
 
@@ -46,16 +46,20 @@ FaultSettings settings(const fault::HTTPFault& from, const Runtime& runtime, con
     FaultSettings::Delay delay;
     const auto& fixed = from.delay().fixed_delay();
     delay.duration = std::chrono::milliseconds(fixed.seconds() * 1000 + (fixed.nanos() + 999'999) / 1'000'000);
-    if (auto ms = runtime.number(key_or(from.delay_duration_runtime(), "fault.http.delay.fixed_duration_ms"))) delay.duration = std::chrono::milliseconds(*ms);
-    delay.share = fraction(key_or(from.delay_percent_runtime(), "fault.http.delay.fixed_delay_percent"), fraction(from.delay().percentage()), runtime);
+    if (auto ms = runtime.number(key_or(from.delay_duration_runtime(), "fault.http.delay.fixed_duration_ms")))
+      delay.duration = std::chrono::milliseconds(*ms);
+    delay.share = fraction(key_or(from.delay_percent_runtime(), "fault.http.delay.fixed_delay_percent"),
+                           fraction(from.delay().percentage()), runtime);
     to.delay = delay;
   }
   if (from.has_abort()) {
     FaultSettings::Abort abort;
     abort.status = static_cast<int>(from.abort().http_status());
-    if (auto status = runtime.number(key_or(from.abort_http_status_runtime(), "fault.http.abort.http_status")); status && *status >= 200 && *status < 600)
+    if (auto status = runtime.number(key_or(from.abort_http_status_runtime(), "fault.http.abort.http_status"));
+        status && *status >= 200 && *status < 600)
       abort.status = static_cast<int>(*status);
-    abort.share = fraction(key_or(from.abort_percent_runtime(), "fault.http.abort.abort_percent"), fraction(from.abort().percentage()), runtime);
+    abort.share =
+        fraction(key_or(from.abort_percent_runtime(), "fault.http.abort.abort_percent"), fraction(from.abort().percentage()), runtime);
     to.abort = abort;
   }
   to.upstream_cluster = from.upstream_cluster();
@@ -67,7 +71,8 @@ FaultSettings settings(const fault::HTTPFault& from, const Runtime& runtime, con
   return to;
 }
 
-std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild& build, const Where& where) {
+std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild& build,
+                                          const Where& where) {
   fault::HTTPFault from;
   if (!from.ParseFromString(bytes)) return where.fail("holds no HTTPFault"), nullptr;
   FaultOptions options;
@@ -87,8 +92,12 @@ std::shared_ptr<const routing::FilterConfig> make_for_route(const std::string& b
 }  // namespace
 
 HttpFilterType fault_type() {
-  return {"envoy.filters.http.fault", "envoy.extensions.filters.http.fault.v3.HTTPFault", "envoy.extensions.filters.http.fault.v3.HTTPFault",
-          [] { return all_of(kTables); }, &make, &make_for_route};
+  return {"envoy.filters.http.fault",
+          "envoy.extensions.filters.http.fault.v3.HTTPFault",
+          "envoy.extensions.filters.http.fault.v3.HTTPFault",
+          [] { return all_of(kTables); },
+          &make,
+          &make_for_route};
 }
 
 }  // namespace weft::filters

@@ -27,8 +27,8 @@ struct FaultSettings {
   };
   std::optional<Delay> delay;
   std::optional<Abort> abort;
-  std::string upstream_cluster;                   // empty: any
-  std::vector<routing::HeaderMatcher> headers;    // all must match
+  std::string upstream_cluster;                 // empty: any
+  std::vector<routing::HeaderMatcher> headers;  // all must match
   std::optional<uint64_t> max_active;
 };
 
@@ -38,7 +38,7 @@ struct FaultRoute final : routing::FilterConfig {
 
 struct FaultOptions {
   FaultSettings settings;
-  std::shared_ptr<observe::Scope> stats;                  // null: not counted
+  std::shared_ptr<observe::Scope> stats;                                                       // null: not counted
   std::shared_ptr<std::atomic<uint64_t>> active = std::make_shared<std::atomic<uint64_t>>(0);  // over all workers, against max_active
 };
 
@@ -52,7 +52,7 @@ class Fault final : public HttpFilter {
  private:
   bool meant_for(FilterContext& context) const;
   bool become_active();
-  bool abort();          // true: replied
+  bool abort();  // true: replied
   void delay_is_over();
   void count(unsigned metric, int64_t n = 1);
 

@@ -94,7 +94,10 @@ TEST(TimingWheel, NodesMayDieArmed) {
   asio::io_context io{1};
   EventClock clock;
   TimingWheel wheel(io.get_executor(), clock);
-  { Node gone; wheel.arm(gone, milliseconds(10)); }
+  {
+    Node gone;
+    wheel.arm(gone, milliseconds(10));
+  }
   EXPECT_EQ(wheel.armed(), 0u);
   io.run();
 }

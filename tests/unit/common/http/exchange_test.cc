@@ -35,7 +35,8 @@ class Exchanges : public testing::TestWithParam<Protocol> {
   // Carries what waits, in pieces of at most `piece` bytes, until nothing moves.
   void carry(size_t piece = SIZE_MAX) {
     for (int idle = 0; idle < 2;) {
-      const bool moved = carry_one(*client, *server, to_server, server_events, piece) | carry_one(*server, *client, to_client, client_events, piece);
+      const bool moved =
+          carry_one(*client, *server, to_server, server_events, piece) | carry_one(*server, *client, to_client, client_events, piece);
       idle = moved ? 0 : idle + 1;
     }
   }
@@ -275,9 +276,7 @@ TEST_P(Exchanges, AnEarlyAnswerReachesTheClientWhole) {
 }
 
 TEST_P(Exchanges, ManyMessagesLeaveNothingBehind) {
-  server_events.at_new = [this](Recorder& stream) {
-    stream.at_end = [this, &stream] { answer(stream, pool, 200, "0123456789"); };
-  };
+  server_events.at_new = [this](Recorder& stream) { stream.at_end = [this, &stream] { answer(stream, pool, 200, "0123456789"); }; };
   size_t most = 0;
   for (int i = 0; i < 500; ++i) {
     Recorder answer_to(pool);

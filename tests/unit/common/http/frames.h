@@ -15,7 +15,8 @@ inline std::string number(uint32_t value, int bytes) {
   return text;
 }
 inline std::string frame(uint8_t type, uint8_t flags, uint32_t stream, std::string_view payload = {}) {
-  return number(static_cast<uint32_t>(payload.size()), 3) + static_cast<char>(type) + static_cast<char>(flags) + number(stream, 4) + std::string(payload);
+  return number(static_cast<uint32_t>(payload.size()), 3) + static_cast<char>(type) + static_cast<char>(flags) + number(stream, 4) +
+         std::string(payload);
 }
 inline std::string integer(size_t value, int prefix) {  // RFC 7541 5.1, the first byte's upper bits 0
   const size_t most = (1u << prefix) - 1;

@@ -90,8 +90,9 @@ TEST(Http1Client, AnswersWithoutBody) {
 }
 
 TEST(Http1Client, InterimAnswersComeFirst) {
-  EXPECT_EQ(ask_all_ways("GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").log,
-            "interim 100\ninterim 103\nhead.\n200\ncontent-length: 0\n\n\n");
+  EXPECT_EQ(
+      ask_all_ways("GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").log,
+      "interim 100\ninterim 103\nhead.\n200\ncontent-length: 0\n\n\n");
 }
 
 TEST(Http1Client, ClosesWhenToldTo) {
@@ -113,17 +114,20 @@ TEST_P(Http1BadAnswer, ResetsTheStreamAndTheConnection) {
   EXPECT_TRUE(outcome.close);
 }
 
-std::string with(std::string_view lines, std::string_view body = "") { return "HTTP/1.1 200 OK\r\n" + std::string(lines) + "\r\n\r\n" + std::string(body); }
+std::string with(std::string_view lines, std::string_view body = "") {
+  return "HTTP/1.1 200 OK\r\n" + std::string(lines) + "\r\n\r\n" + std::string(body);
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Answers, Http1BadAnswer,
     testing::Values(Bad{"both_framings", with("content-length: 3\r\ntransfer-encoding: chunked", "0\r\n\r\n")},
                     Bad{"two_lengths", with("content-length: 3\r\ncontent-length: 4", "abcd")}, Bad{"negative", with("content-length: -5")},
-                    Bad{"gzip", with("transfer-encoding: gzip")}, Bad{"nul", with(std::string("x: a\0b", 6))}, Bad{"fold", with("x: a\r\n b")},
-                    Bad{"bare_lf", "HTTP/1.1 200 OK\ncontent-length: 0\n\n"}, Bad{"switching", "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n"},
-                    Bad{"version", "HTTP/2.0 200 OK\r\n\r\n"}, Bad{"status_short", "HTTP/1.1 20 OK\r\n\r\n"}, Bad{"status_low", "HTTP/1.1 099 OK\r\n\r\n"},
-                    Bad{"status_long", "HTTP/1.1 2000 OK\r\n\r\n"}, Bad{"status_text", "HTTP/1.1 abc OK\r\n\r\n"}, Bad{"icy", "ICY 200 OK\r\n\r\n"},
-                    Bad{"no_content_length", "HTTP/1.1 204 No\r\ncontent-length: 5\r\n\r\nhello"},
+                    Bad{"gzip", with("transfer-encoding: gzip")}, Bad{"nul", with(std::string("x: a\0b", 6))},
+                    Bad{"fold", with("x: a\r\n b")}, Bad{"bare_lf", "HTTP/1.1 200 OK\ncontent-length: 0\n\n"},
+                    Bad{"switching", "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n"}, Bad{"version", "HTTP/2.0 200 OK\r\n\r\n"},
+                    Bad{"status_short", "HTTP/1.1 20 OK\r\n\r\n"}, Bad{"status_low", "HTTP/1.1 099 OK\r\n\r\n"},
+                    Bad{"status_long", "HTTP/1.1 2000 OK\r\n\r\n"}, Bad{"status_text", "HTTP/1.1 abc OK\r\n\r\n"},
+                    Bad{"icy", "ICY 200 OK\r\n\r\n"}, Bad{"no_content_length", "HTTP/1.1 204 No\r\ncontent-length: 5\r\n\r\nhello"},
                     Bad{"no_content_chunked", "HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"},
                     Bad{"http10_chunked", "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"},
                     Bad{"chunk", with("transfer-encoding: chunked", "zz\r\n")}, Bad{"too_large", with("x: " + std::string(70000, 'x'))}),
@@ -138,8 +142,9 @@ TEST(Http1Client, AFloodOfInterimAnswersEnds) {
 }
 
 TEST(Http1Client, WhatIsCutIsNotWhole) {
-  for (const char* bytes : {"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nabc", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
-                            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", "HTTP/1.1 200 OK\r\nx: y", "HTTP", ""}) {
+  for (const char* bytes :
+       {"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nabc", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", "HTTP/1.1 200 OK\r\nx: y", "HTTP", ""}) {
     const Outcome outcome = ask_all_ways("GET", bytes, true);
     EXPECT_NE(outcome.log.find("reset 4 connection_termination"), std::string::npos) << bytes << outcome.log;
     EXPECT_TRUE(outcome.close);
@@ -147,7 +152,8 @@ TEST(Http1Client, WhatIsCutIsNotWhole) {
 }
 
 TEST(Http1Client, BytesThatNobodyAskedForEndTheConnection) {
-  const Outcome outcome = ask_all_ways("GET", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil");
+  const Outcome outcome =
+      ask_all_ways("GET", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil");
   EXPECT_EQ(outcome.log, "head\nend\n200\ncontent-length: 2\n\nok\n");
   EXPECT_TRUE(outcome.error);
   EXPECT_TRUE(outcome.close);
@@ -201,7 +207,8 @@ TEST(Http1Client, AnAnswerBeforeTheRequestIsNoAnswer) {
   EXPECT_FALSE(to.has_head);
 }
 
-std::string written(std::string_view method, std::vector<std::pair<HeaderId, std::string>> lines, bool end, const Http1Options& options = {}) {
+std::string written(std::string_view method, std::vector<std::pair<HeaderId, std::string>> lines, bool end,
+                    const Http1Options& options = {}) {
   SlabPool pool;
   Events events(pool);
   auto codec = make_http1_client(events, options, pool);

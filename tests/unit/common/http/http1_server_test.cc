@@ -23,8 +23,10 @@ Outcome serve(std::string_view bytes, std::vector<size_t> cuts = {}, const Http1
         if (stream.ended) answer(stream, pool, 200, "ok");
       };
       stream.at_invalid = [&stream, &pool](int status) {
-        if (stream.has_head) stream.stream->reset(ResetReason::kLocal);
-        else answer(stream, pool, status);
+        if (stream.has_head)
+          stream.stream->reset(ResetReason::kLocal);
+        else
+          answer(stream, pool, status);
       };
     };
     auto codec = make_http1_server(events, options, pool);
@@ -78,7 +80,8 @@ TEST(Http1Server, ReadsBodiesByLengthAndByChunks) {
             "head\nend\nPOST /\nhost: x\ncontent-length: 5\n\nhello\n--\n");
   EXPECT_EQ(serve_all_ways("POST / HTTP/1.1\r\nhost: x\r\nTransfer-Encoding: CHUNKED\r\n\r\n3;a=b\r\nhel\r\n002\r\nlo\r\n0\r\n\r\n").log,
             "head\nend\nPOST /\nhost: x\ntransfer-encoding: CHUNKED\n\nhello\n--\n");
-  EXPECT_EQ(serve_all_ways("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").log, "head.\nPOST /\nhost: x\ncontent-length: 0\n\n\n--\n");
+  EXPECT_EQ(serve_all_ways("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").log,
+            "head.\nPOST /\nhost: x\ncontent-length: 0\n\n\n--\n");
 }
 
 TEST(Http1Server, TrailersAreDroppedUnlessWanted) {
@@ -300,11 +303,14 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Malformed{"both_framings", with("content-length: 6\r\ntransfer-encoding: chunked", "0\r\n\r\nG")},
         Malformed{"both_framings_reversed", with("transfer-encoding: chunked\r\ncontent-length: 6", "0\r\n\r\nG")},
-        Malformed{"xchunked", with("transfer-encoding: xchunked"), 501}, Malformed{"two_codings", with("transfer-encoding: gzip, chunked"), 501},
-        Malformed{"coding_parameter", with("transfer-encoding: chunked;q=1"), 501}, Malformed{"identity", with("transfer-encoding: identity"), 501},
-        Malformed{"coding_empty", with("transfer-encoding:"), 501}, Malformed{"coding_quoted", with("transfer-encoding: \"chunked\""), 501},
+        Malformed{"xchunked", with("transfer-encoding: xchunked"), 501},
+        Malformed{"two_codings", with("transfer-encoding: gzip, chunked"), 501},
+        Malformed{"coding_parameter", with("transfer-encoding: chunked;q=1"), 501},
+        Malformed{"identity", with("transfer-encoding: identity"), 501}, Malformed{"coding_empty", with("transfer-encoding:"), 501},
+        Malformed{"coding_quoted", with("transfer-encoding: \"chunked\""), 501},
         Malformed{"coding_twice", with("transfer-encoding: chunked\r\ntransfer-encoding: chunked"), 501},
-        Malformed{"coding_vertical_tab", with("transfer-encoding: \x0b" "chunked")},
+        Malformed{"coding_vertical_tab", with("transfer-encoding: \x0b"
+                                              "chunked")},
         Malformed{"coding_nul", with(std::string("transfer-encoding: chunked") + '\0')},
         Malformed{"coding_high_byte", with("transfer-encoding: chunked\xa0"), 501},
         Malformed{"space_before_colon", with("transfer-encoding : chunked")}, Malformed{"tab_before_colon", with("content-length\t: 5")},
@@ -328,32 +334,42 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"method_odd", "GE(T / HTTP/1.1\r\nhost: x\r\n\r\n"}, Malformed{"method_empty", " / HTTP/1.1\r\nhost: x\r\n\r\n"},
         Malformed{"method_long", std::string(70000, 'G') + " / HTTP/1.1\r\nhost: x\r\n\r\n", 431},
         Malformed{"target_empty", "GET  HTTP/1.1\r\nhost: x\r\n\r\n"}, Malformed{"target_space", "GET /a b HTTP/1.1\r\nhost: x\r\n\r\n"},
-        Malformed{"target_control", "GET /\x01 HTTP/1.1\r\nhost: x\r\n\r\n"}, Malformed{"target_high", "GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n"},
-        Malformed{"target_fragment", "GET /a#b HTTP/1.1\r\nhost: x\r\n\r\n"}, Malformed{"target_relative", "GET a HTTP/1.1\r\nhost: x\r\n\r\n"},
-        Malformed{"star_get", "GET * HTTP/1.1\r\nhost: x\r\n\r\n"}, Malformed{"absolute_user", "GET http://u@h/ HTTP/1.1\r\nhost: h\r\n\r\n"},
-        Malformed{"absolute_ftp", "GET ftp://h/ HTTP/1.1\r\nhost: h\r\n\r\n"}, Malformed{"absolute_no_host", "GET http:/// HTTP/1.1\r\nhost: h\r\n\r\n"},
+        Malformed{"target_control", "GET /\x01 HTTP/1.1\r\nhost: x\r\n\r\n"},
+        Malformed{"target_high", "GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n"},
+        Malformed{"target_fragment", "GET /a#b HTTP/1.1\r\nhost: x\r\n\r\n"},
+        Malformed{"target_relative", "GET a HTTP/1.1\r\nhost: x\r\n\r\n"}, Malformed{"star_get", "GET * HTTP/1.1\r\nhost: x\r\n\r\n"},
+        Malformed{"absolute_user", "GET http://u@h/ HTTP/1.1\r\nhost: h\r\n\r\n"},
+        Malformed{"absolute_ftp", "GET ftp://h/ HTTP/1.1\r\nhost: h\r\n\r\n"},
+        Malformed{"absolute_no_host", "GET http:/// HTTP/1.1\r\nhost: h\r\n\r\n"},
         Malformed{"connect_no_port", "CONNECT h HTTP/1.1\r\nhost: h\r\n\r\n"},
         Malformed{"connect_body", "CONNECT h:1 HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\n\r\nabc"},
-        Malformed{"tls", std::string("\x16\x03\x01\0\xa5\x01", 6)}, Malformed{"too_many", with([] {
+        Malformed{"tls", std::string("\x16\x03\x01\0\xa5\x01", 6)},
+        Malformed{"too_many", with([] {
                     std::string lines = "a: b";
                     for (int i = 0; i < 100; ++i) lines += "\r\na: b";
                     return lines;
-                  }()), 431},
-        Malformed{"too_large", with("x: " + std::string(70000, 'x')), 431},
-        Malformed{"chunk_0x", in_chunks("0x5\r\nhello\r\n0\r\n\r\n")}, Malformed{"chunk_plus", in_chunks("+5\r\nhello\r\n0\r\n\r\n")},
-        Malformed{"chunk_space", in_chunks(" 5\r\nhello\r\n0\r\n\r\n")}, Malformed{"chunk_space_after", in_chunks("5 \r\nhello\r\n0\r\n\r\n")},
-        Malformed{"chunk_underscore", in_chunks("5_0\r\nhello\r\n0\r\n\r\n")}, Malformed{"chunk_empty", in_chunks("\r\nhello\r\n0\r\n\r\n")},
+                  }()),
+                  431},
+        Malformed{"too_large", with("x: " + std::string(70000, 'x')), 431}, Malformed{"chunk_0x", in_chunks("0x5\r\nhello\r\n0\r\n\r\n")},
+        Malformed{"chunk_plus", in_chunks("+5\r\nhello\r\n0\r\n\r\n")}, Malformed{"chunk_space", in_chunks(" 5\r\nhello\r\n0\r\n\r\n")},
+        Malformed{"chunk_space_after", in_chunks("5 \r\nhello\r\n0\r\n\r\n")},
+        Malformed{"chunk_underscore", in_chunks("5_0\r\nhello\r\n0\r\n\r\n")},
+        Malformed{"chunk_empty", in_chunks("\r\nhello\r\n0\r\n\r\n")},
         Malformed{"chunk_overflow", in_chunks("10000000000000005\r\nhello\r\n0\r\n\r\n")},
-        Malformed{"chunk_nul", in_chunks(std::string("5\0\r\nhello\r\n0\r\n\r\n", 17))}, Malformed{"chunk_lf", in_chunks("5\nhello\r\n0\r\n\r\n")},
-        Malformed{"chunk_data_lf", in_chunks("5\r\nhello\n0\r\n\r\n")}, Malformed{"chunk_data_long", in_chunks("5\r\nhello!\r\n0\r\n\r\n")},
-        Malformed{"extension_lf", in_chunks("2;\nxx\r\n34\r\n0\r\n\r\n")}, Malformed{"extension_cr", in_chunks("2;a\rb\r\nxx\r\n0\r\n\r\n")},
-        Malformed{"extension_flood", in_chunks([] {
-                    std::string body;
-                    for (int i = 0; i < 40; ++i) body += "1;" + std::string(1024, 'x') + "\r\nz\r\n";
-                    return body + "0\r\n\r\n";
-                  }())},
+        Malformed{"chunk_nul", in_chunks(std::string("5\0\r\nhello\r\n0\r\n\r\n", 17))},
+        Malformed{"chunk_lf", in_chunks("5\nhello\r\n0\r\n\r\n")}, Malformed{"chunk_data_lf", in_chunks("5\r\nhello\n0\r\n\r\n")},
+        Malformed{"chunk_data_long", in_chunks("5\r\nhello!\r\n0\r\n\r\n")},
+        Malformed{"extension_lf", in_chunks("2;\nxx\r\n34\r\n0\r\n\r\n")},
+        Malformed{"extension_cr", in_chunks("2;a\rb\r\nxx\r\n0\r\n\r\n")}, Malformed{"extension_flood", in_chunks([] {
+                                                                                       std::string body;
+                                                                                       for (int i = 0; i < 40; ++i)
+                                                                                         body +=
+                                                                                             "1;" + std::string(1024, 'x') + "\r\nz\r\n";
+                                                                                       return body + "0\r\n\r\n";
+                                                                                     }())},
         Malformed{"trailer_nameless", in_chunks("0\r\n: x\r\n\r\n")}, Malformed{"trailer_space", in_chunks("0\r\nx : y\r\n\r\n")},
-        Malformed{"trailer_lf", in_chunks("0\r\nx: y\n\r\n")}, Malformed{"trailer_flood", in_chunks("0\r\nx: " + std::string(70000, 'x')), 431}),
+        Malformed{"trailer_lf", in_chunks("0\r\nx: y\n\r\n")},
+        Malformed{"trailer_flood", in_chunks("0\r\nx: " + std::string(70000, 'x')), 431}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Http1Server, HoldsNoMemoryOfManyMessages) {

@@ -116,7 +116,8 @@ TEST_F(Http2Client, MalformedAnswersResetTheStream) {
 TEST_F(Http2Client, AResetInsideTheHeadCallEndsAllCalls) {
   Recorder& to = ask();
   to.at_head = [&to] { to.stream->reset(ResetReason::kLocal); };
-  ASSERT_TRUE(feed(frame(kSettings, 0, 0) + respond(1, field(":status", "200"), false) + frame(kData, 0, 1, "x") + frame(kData, kEndStream, 1, "y")));
+  ASSERT_TRUE(feed(frame(kSettings, 0, 0) + respond(1, field(":status", "200"), false) + frame(kData, 0, 1, "x") +
+                   frame(kData, kEndStream, 1, "y")));
   EXPECT_EQ(to.body_calls, 0);
   EXPECT_FALSE(to.was_reset);
   EXPECT_EQ(events.over, 1);

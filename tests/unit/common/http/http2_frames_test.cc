@@ -44,7 +44,8 @@ class Http2Frames : public testing::Test {
       }
       if (byte(3) == kPing && !(byte(4) & 1)) ping = out.substr(9, 8);
       if (byte(3) == kHeaders) seen += "headers " + std::to_string(stream) + (byte(4) & kEndStream ? " end" : "") + "\n";
-      if (byte(3) == kData) seen += "data " + std::to_string(stream) + " " + std::to_string(size) + (byte(4) & kEndStream ? " end" : "") + "\n";
+      if (byte(3) == kData)
+        seen += "data " + std::to_string(stream) + " " + std::to_string(size) + (byte(4) & kEndStream ? " end" : "") + "\n";
       out.erase(0, 9 + size);
     }
   }
@@ -73,7 +74,8 @@ TEST_F(Http2Frames, ARequestBecomesAHead) {
 }
 
 TEST_F(Http2Frames, ByteByByteIsTheSame) {
-  const std::string bytes = start() + frame(kHeaders, kEndHeaders, 1, request("/", "POST")) + frame(kData, 0, 1, "abc") + frame(kData, kEndStream, 1, "def");
+  const std::string bytes =
+      start() + frame(kHeaders, kEndHeaders, 1, request("/", "POST")) + frame(kData, 0, 1, "abc") + frame(kData, kEndStream, 1, "def");
   for (char c : bytes) ASSERT_TRUE(feed({&c, 1}));
   EXPECT_EQ(all(), "head\nend\nPOST /\nhost: x.test\n\nabcdef\n--\n");
 }
@@ -90,20 +92,40 @@ TEST_F(Http2Frames, HostAndAuthority) {
 
 // None of these may reach anybody as a request.
 TEST_F(Http2Frames, MalformedRequestsAreNotRequests) {
-  const std::string bad[] = {
-      request("/a#b"), request("a"), request("/a b"), request("/a\x01"), request("*"), request("/\xff"), request("/", "GE T"), request("/", ""),
-      request() + field(":path", "/again"), request() + field("x", "y") + field(":late", "1"), request() + field("X-Upper", "1"),
-      request() + field("connection", "close"), request() + field("transfer-encoding", "chunked"), request() + field("upgrade", "h2c"),
-      request() + field("te", "gzip"), request() + field("x", "a\r\nb: c"), request() + field("x", std::string("a\0b", 3)), request() + field("x y", "1"),
-      request() + field("", "1"), request() + field("content-length", "5"), request() + field("content-length", "-1"),
-      request() + field("content-length", "0") + field("content-length", "0"), request() + field("keep-alive", "1"),
-      request() + field("proxy-connection", "1"), field(":method", "GET") + field(":scheme", "http") + field(":path", "/"),
-      field(":method", "GET") + field(":scheme", "javascript") + field(":path", "/") + field(":authority", "x"),
-      field(":method", "GET") + field(":path", "/") + field(":authority", "x"), field(":scheme", "http") + field(":path", "/") + field(":authority", "x"),
-      field(":method", "GET") + field(":scheme", "http") + field(":path", "/") + field(":authority", "u@x"),
-      field(":method", "GET") + field(":scheme", "http") + field(":path", "/") + field(":authority", "x/y"),
-      field(":method", "CONNECT") + field(":protocol", "websocket") + field(":scheme", "http") + field(":path", "/") + field(":authority", "x"),
-      field(":status", "200"), request() + field(":unknown", "1")};
+  const std::string bad[] = {request("/a#b"),
+                             request("a"),
+                             request("/a b"),
+                             request("/a\x01"),
+                             request("*"),
+                             request("/\xff"),
+                             request("/", "GE T"),
+                             request("/", ""),
+                             request() + field(":path", "/again"),
+                             request() + field("x", "y") + field(":late", "1"),
+                             request() + field("X-Upper", "1"),
+                             request() + field("connection", "close"),
+                             request() + field("transfer-encoding", "chunked"),
+                             request() + field("upgrade", "h2c"),
+                             request() + field("te", "gzip"),
+                             request() + field("x", "a\r\nb: c"),
+                             request() + field("x", std::string("a\0b", 3)),
+                             request() + field("x y", "1"),
+                             request() + field("", "1"),
+                             request() + field("content-length", "5"),
+                             request() + field("content-length", "-1"),
+                             request() + field("content-length", "0") + field("content-length", "0"),
+                             request() + field("keep-alive", "1"),
+                             request() + field("proxy-connection", "1"),
+                             field(":method", "GET") + field(":scheme", "http") + field(":path", "/"),
+                             field(":method", "GET") + field(":scheme", "javascript") + field(":path", "/") + field(":authority", "x"),
+                             field(":method", "GET") + field(":path", "/") + field(":authority", "x"),
+                             field(":scheme", "http") + field(":path", "/") + field(":authority", "x"),
+                             field(":method", "GET") + field(":scheme", "http") + field(":path", "/") + field(":authority", "u@x"),
+                             field(":method", "GET") + field(":scheme", "http") + field(":path", "/") + field(":authority", "x/y"),
+                             field(":method", "CONNECT") + field(":protocol", "websocket") + field(":scheme", "http") +
+                                 field(":path", "/") + field(":authority", "x"),
+                             field(":status", "200"),
+                             request() + field(":unknown", "1")};
   for (const std::string& fields : bad) {
     events.streams.clear();
     make();

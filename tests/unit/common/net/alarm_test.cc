@@ -63,7 +63,9 @@ TEST(Connector, ReportsRefusalAndSuccess) {
 TEST(Connector, DestroyedItIsSilent) {
   Loop loop(1);
   bool called = false;
-  { Connector connector(loop, {asio::ip::address_v4::loopback(), 9}, milliseconds(10), std::nullopt, [&](int, Socket) { called = true; }); }
+  {
+    Connector connector(loop, {asio::ip::address_v4::loopback(), 9}, milliseconds(10), std::nullopt, [&](int, Socket) { called = true; });
+  }
   loop.stop();
   loop.run();
   EXPECT_FALSE(called);

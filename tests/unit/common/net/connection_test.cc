@@ -2,9 +2,9 @@
 
 #include "common/net/listener_socket.h"
 
+#include <gtest/gtest.h>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
-#include <gtest/gtest.h>
 
 #include <thread>
 

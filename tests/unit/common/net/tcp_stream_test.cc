@@ -1,8 +1,8 @@
 #include "common/net/stream.h"
 
-#include <boost/asio/write.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 
 namespace weft::net {
 namespace {

@@ -137,7 +137,8 @@ TEST(Registry, WritersAndReadersNeedNoLock) {
 }
 
 TEST(Shapes, NamesAreUnique) {
-  for (const Shape* shape : {&kClusterShape, &kHttpShape, &kListenerShape, &kTcpShape, &kServerShape, &kListenerManagerShape, &kClusterManagerShape}) {
+  for (const Shape* shape :
+       {&kClusterShape, &kHttpShape, &kListenerShape, &kTcpShape, &kServerShape, &kListenerManagerShape, &kClusterManagerShape}) {
     std::set<std::string_view> names;
     for (unsigned i = 0; i < shape->size; ++i) EXPECT_TRUE(names.insert(shape->metrics[i].name).second) << shape->metrics[i].name;
   }

@@ -41,8 +41,9 @@ TEST(StatsText, LinesAreThoseOfEnvoy) {
   EXPECT_EQ(page.find("cluster.svc.upstream_rq_5xx"), std::string::npos);  // made at its first use
   EXPECT_TRUE(has(page, "http.ingress_http.downstream_rq_5xx: 0"));
   EXPECT_TRUE(has(page, "cluster.svc.upstream_cx_length_ms: No recorded values"));
-  EXPECT_TRUE(has(page, "cluster.svc.upstream_rq_time: P0(nan,5.05) P25(nan,5.05) P50(nan,44.5) P75(nan,45.5) P90(nan,45.5) P95(nan,45.5) "
-                        "P99(nan,45.5) P99.5(nan,45.5) P99.9(nan,45.5) P100(nan,45.5)"));
+  EXPECT_TRUE(has(page,
+                  "cluster.svc.upstream_rq_time: P0(nan,5.05) P25(nan,5.05) P50(nan,44.5) P75(nan,45.5) P90(nan,45.5) P95(nan,45.5) "
+                  "P99(nan,45.5) P99.5(nan,45.5) P99.9(nan,45.5) P100(nan,45.5)"));
   EXPECT_LT(page.find("http.ingress_http.downstream_rq_4xx"), page.find("cluster.svc.upstream_rq_time:"));
 }
 
@@ -51,10 +52,12 @@ TEST(StatsText, IntervalsStandBeforeTheWhole) {
   stats.registry.turn_intervals();
   stats.cluster->cells(1).record(ClusterStat::kUpstreamRqTime, 5);
   stats.registry.turn_intervals();
-  EXPECT_EQ(stats.page({{"filter", "upstream_rq_time$"}}).rfind("cluster.svc.upstream_rq_time: P0(5.05,5.033333333333333) P25(5.05,", 0), 0u)
+  EXPECT_EQ(stats.page({{"filter", "upstream_rq_time$"}}).rfind("cluster.svc.upstream_rq_time: P0(5.05,5.033333333333333) P25(5.05,", 0),
+            0u)
       << stats.page({{"filter", "upstream_rq_time$"}});
   EXPECT_NE(stats.page({{"filter", "upstream_rq_time$"}, {"histogram_buckets", "cumulative"}}).find("B5(1,2) B10(1,2)"), std::string::npos);
-  EXPECT_NE(stats.page({{"filter", "upstream_rq_time$"}, {"histogram_buckets", "detailed"}}).find("intervals=5,0.1:1\n"), std::string::npos);
+  EXPECT_NE(stats.page({{"filter", "upstream_rq_time$"}, {"histogram_buckets", "detailed"}}).find("intervals=5,0.1:1\n"),
+            std::string::npos);
 }
 
 TEST(StatsText, AVersionIsUnsigned) {
@@ -66,14 +69,16 @@ TEST(StatsText, AVersionIsUnsigned) {
 
 TEST(StatsText, FiltersByNameTypeAndUse) {
   Stats stats;
-  EXPECT_EQ(stats.page({{"usedonly", ""}, {"type", "Counters"}}),
-            "cluster.svc.upstream_rq_200: 1\ncluster.svc.upstream_rq_2xx: 1\ncluster.svc.upstream_rq_404: 1\ncluster.svc.upstream_rq_total: 3\n"
-            "http.ingress_http.downstream_rq_4xx: 2\n");
+  EXPECT_EQ(
+      stats.page({{"usedonly", ""}, {"type", "Counters"}}),
+      "cluster.svc.upstream_rq_200: 1\ncluster.svc.upstream_rq_2xx: 1\ncluster.svc.upstream_rq_404: 1\ncluster.svc.upstream_rq_total: 3\n"
+      "http.ingress_http.downstream_rq_4xx: 2\n");
   EXPECT_EQ(stats.page({{"filter", "_4xx$"}}), "http.ingress_http.downstream_rq_4xx: 2\n");
   EXPECT_EQ(stats.page({{"filter", "["}}), "400 Invalid re2 regex: missing ]: [");
   EXPECT_EQ(stats.page({{"format", "bogus"}}), "400 usage: /stats?format=(html|active-html|json|prometheus|text)\n\n");
   EXPECT_EQ(stats.page({{"type", "bogus"}}), "400 invalid &type= param");
-  EXPECT_EQ(stats.page({{"histogram_buckets", "x"}}), "400 usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary|prometheusnative)\n");
+  EXPECT_EQ(stats.page({{"histogram_buckets", "x"}}),
+            "400 usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary|prometheusnative)\n");
   EXPECT_EQ(stats.page({{"filter", "rq_total"}, {"zzz", "1"}, {"type", "Counters"}}).rfind("cluster.svc.upstream_rq_total: 3\n", 0), 0u);
 }
 
@@ -82,18 +87,23 @@ TEST(StatsText, ShowsBuckets) {
   EXPECT_EQ(stats.page({{"filter", "upstream_rq_time$"}, {"histogram_buckets", "cumulative"}}),
             "cluster.svc.upstream_rq_time: B0.5(0,0) B1(0,0) B5(0,1) B10(0,1) B25(0,1) B50(0,3) B100(0,3) B250(0,3) B500(0,3) B1000(0,3) "
             "B2500(0,3) B5000(0,3) B10000(0,3) B30000(0,3) B60000(0,3) B300000(0,3) B600000(0,3) B1.8e+06(0,3) B3.6e+06(0,3)\n");
-  EXPECT_EQ(stats.page({{"filter", "upstream_rq_time$"}, {"histogram_buckets", "detailed"}}),
-            "cluster.svc.upstream_rq_time:\n  totals=5,0.1:1, 44,1:1, 45,1:1\n  intervals=\n  summary=P0(nan,5.05) P25(nan,5.05) P50(nan,44.5) "
-            "P75(nan,45.5) P90(nan,45.5) P95(nan,45.5) P99(nan,45.5) P99.5(nan,45.5) P99.9(nan,45.5) P100(nan,45.5)\n");
+  EXPECT_EQ(
+      stats.page({{"filter", "upstream_rq_time$"}, {"histogram_buckets", "detailed"}}),
+      "cluster.svc.upstream_rq_time:\n  totals=5,0.1:1, 44,1:1, 45,1:1\n  intervals=\n  summary=P0(nan,5.05) P25(nan,5.05) P50(nan,44.5) "
+      "P75(nan,45.5) P90(nan,45.5) P95(nan,45.5) P99(nan,45.5) P99.5(nan,45.5) P99.9(nan,45.5) P100(nan,45.5)\n");
 }
 
 TEST(StatsJson, IsEnvoys) {
   Stats stats;
-  EXPECT_EQ(stats.page({{"filter", "rq_4xx$"}, {"format", "json"}}), "{\"stats\":[{\"name\":\"http.ingress_http.downstream_rq_4xx\",\"value\":2}]}");
+  EXPECT_EQ(stats.page({{"filter", "rq_4xx$"}, {"format", "json"}}),
+            "{\"stats\":[{\"name\":\"http.ingress_http.downstream_rq_4xx\",\"value\":2}]}");
   std::string page = stats.page({{"filter", "upstream_rq_time"}, {"format", "json"}});
   EXPECT_EQ(page.rfind("{\"stats\":[{\"name\":\"cluster.svc.upstream_rq_timeout\",\"value\":0},{\"histograms\":{\"supported_quantiles\":"
                        "[0,25,50,75,90,95,99,99.5,99.9,100],\"computed_quantiles\":[{\"name\":\"cluster.svc.upstream_rq_time\",\"values\":"
-                       "[{\"cumulative\":5.05,\"interval\":null},", 0), 0u) << page;
+                       "[{\"cumulative\":5.05,\"interval\":null},",
+                       0),
+            0u)
+      << page;
   EXPECT_EQ(page.substr(page.size() - 5), "]}}]}");
   page = stats.page({{"filter", "upstream_rq_time$"}, {"format", "json"}, {"histogram_buckets", "cumulative"}});
   EXPECT_NE(page.find("{\"upper_bound\":50,\"interval\":0,\"cumulative\":3}"), std::string::npos) << page;

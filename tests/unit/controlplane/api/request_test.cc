@@ -32,7 +32,8 @@ std::string refused(const std::string& method, const std::string& host, const st
 TEST(Refusal, TakesOnlyHostsThatCannotBeRebound) {
   for (const char* good : {"127.0.0.1:15014", "localhost", "localhost:1", "[::1]:15014", "10.0.0.1", "weft-control.weft-system:15014"})
     EXPECT_EQ(refused("GET", good), "") << good;
-  for (const char* bad : {"evil.example:15014", "localhost.evil.example", "127.0.0.1.evil.example", "[evil]:1", "[", "127.0.0.1@evil.example"})
+  for (const char* bad :
+       {"evil.example:15014", "localhost.evil.example", "127.0.0.1.evil.example", "[evil]:1", "[", "127.0.0.1@evil.example"})
     EXPECT_NE(refused("GET", bad), "") << bad;
 }
 

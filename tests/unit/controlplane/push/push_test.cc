@@ -5,10 +5,10 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 
 #include <fstream>
 #include <future>
@@ -31,7 +31,7 @@ TEST(Debouncer, GathersUntilQuietButNotForEver) {
   context.run();
   EXPECT_EQ(fired, 1);
   context.restart();
-  debouncer.note(1h);                       // the bound counts from the first
+  debouncer.note(1h);  // the bound counts from the first
   context.run();
   EXPECT_EQ(fired, 2);
   debouncer.note(1h);
@@ -63,8 +63,8 @@ TEST(PushQueue, HoldsEachProxyOnceAndMerges) {
 
 // A world of services app-0, app-1, ... in namespace default, each with endpoints at the addresses given.
 std::string service(const std::string& name, const std::vector<std::string>& addresses) {
-  std::string text = "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name +
-                     "}\nspec:\n  selector: {app: " + name + "}\n  ports: [{name: http, port: 8080}]\n---\napiVersion: discovery.k8s.io/v1\n" +
+  std::string text = "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec:\n  selector: {app: " + name +
+                     "}\n  ports: [{name: http, port: 8080}]\n---\napiVersion: discovery.k8s.io/v1\n" +
                      "kind: EndpointSlice\nmetadata:\n  name: " + name + "-1\n  labels: {kubernetes.io/service-name: " + name +
                      "}\naddressType: IPv4\nports: [{name: http, port: 8080}]\nendpoints:\n";
   for (const std::string& address : addresses) text += "- {addresses: [" + address + "], conditions: {ready: true}}\n";
@@ -178,8 +178,8 @@ class PusherTest : public testing::Test {
     pusher_->attach(*server_);
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    stub_ = discovery::AggregatedDiscoveryService::NewStub(grpc::CreateCustomChannel(
-        "127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials(), arguments));
+    stub_ = discovery::AggregatedDiscoveryService::NewStub(
+        grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials(), arguments));
   }
   void halt() {
     pusher_->detach();

@@ -2,10 +2,10 @@
 
 #include "controlplane/server/options.h"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/read.hpp>
@@ -33,7 +33,8 @@ TEST(Options, DefaultsAreLoopback) {
 }
 
 TEST(Options, ReadsAddressesAndDurations) {
-  const ParsedOptions parsed = parse({"--xds-address", "[::1]:0", "--http-address=localhost:7", "--debounce-after", "5ms", "--debounce-max", "1s", "-l", "debug"});
+  const ParsedOptions parsed =
+      parse({"--xds-address", "[::1]:0", "--http-address=localhost:7", "--debounce-after", "5ms", "--debounce-max", "1s", "-l", "debug"});
   ASSERT_TRUE(parsed.run) << parsed.text;
   EXPECT_EQ(parsed.options.xds.text(), "[::1]:0");
   EXPECT_EQ(parsed.options.http.text(), "127.0.0.1:7");
@@ -41,8 +42,12 @@ TEST(Options, ReadsAddressesAndDurations) {
 }
 
 TEST(Options, RefusesWithTheFlagsName) {
-  for (const auto& [flag, value] : {std::pair{"--xds-address", "15010"}, {"--xds-address", "host:1"}, {"--http-address", "127.0.0.1:70000"},
-                                    {"--http-address", "::1:5"}, {"--debounce-after", "soon"}, {"--log-level", "loud"}}) {
+  for (const auto& [flag, value] : {std::pair{"--xds-address", "15010"},
+                                    {"--xds-address", "host:1"},
+                                    {"--http-address", "127.0.0.1:70000"},
+                                    {"--http-address", "::1:5"},
+                                    {"--debounce-after", "soon"},
+                                    {"--log-level", "loud"}}) {
     const ParsedOptions parsed = parse({flag, value});
     EXPECT_FALSE(parsed.run) << flag << value;
     EXPECT_EQ(parsed.exit_code, 2);
@@ -135,7 +140,9 @@ TEST_F(ServerTest, WhatCannotBeHadIsNamed) {
   const std::string xds = server->xds_address(), http = server->http_address();
   options_.store = ":memory:";
   options_.address_path.clear();
-  const auto port = [](const std::string& address) { return static_cast<unsigned short>(std::stoi(address.substr(address.rfind(':') + 1))); };
+  const auto port = [](const std::string& address) {
+    return static_cast<unsigned short>(std::stoi(address.substr(address.rfind(':') + 1)));
+  };
   options_.http.port = port(http);
   EXPECT_EQ(failure(), "HTTP API on " + http + ": Address already in use");
   options_.http.port = 0;

@@ -120,7 +120,8 @@ TEST_F(StoreTest, ARestartComesBackTheSame) {
     std::string out = std::to_string(view.revision());
     for (const auto& r : view.resources())
       out += "\n" + r->key.to_string() + " " + std::to_string(r->created) + " " + std::to_string(r->revision) + " " + r->origin.file + ":" +
-             std::to_string(r->origin.line) + ":" + std::to_string(r->finding(Severity::kWarning, "X", "m", "metadata.name").mark.line) + " " + r->json;
+             std::to_string(r->origin.line) + ":" + std::to_string(r->finding(Severity::kWarning, "X", "m", "metadata.name").mark.line) +
+             " " + r->json;
     return out;
   };
   {

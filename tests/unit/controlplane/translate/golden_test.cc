@@ -96,8 +96,9 @@ TEST_P(Golden, IsAsKept) {
   compare(std::string(name) + ".listeners", json(listeners(plan)));
   compare(std::string(name) + ".routes", json(route_configurations(mesh(), client_of(mesh(), node, plan))));
 }
-INSTANTIATE_TEST_SUITE_P(Proxies, Golden, testing::Values(std::pair("app-1.default", kApp), std::pair("order-1.production", kProduction),
-                                                          std::pair("ingress-1.istio-system", kIngress)));
+INSTANTIATE_TEST_SUITE_P(Proxies, Golden,
+                         testing::Values(std::pair("app-1.default", kApp), std::pair("order-1.production", kProduction),
+                                         std::pair("ingress-1.istio-system", kIngress)));
 
 using Strings = std::vector<std::string>;
 
@@ -123,19 +124,17 @@ envoy::config::route::v3::VirtualHost host_named(const RouteConfiguration& route
 TEST(Istiod, ClusterNames) {
   Strings names;
   for (const Cluster& cluster : outbound_clusters(mesh(), "default")) names.push_back(cluster.name());
-  EXPECT_EQ(names, (Strings{"BlackHoleCluster", "outbound|443||istio-ingressgateway.istio-system.svc.cluster.local",
-                            "outbound|8080|v1|order-service.default.svc.cluster.local",
-                            "outbound|8080|v2|order-service.default.svc.cluster.local",
-                            "outbound|8080||api-gateway.production.svc.cluster.local",
-                            "outbound|8080||order-service-v2.default.svc.cluster.local",
-                            "outbound|8080||order-service.default.svc.cluster.local",
-                            "outbound|8080||order-service.production.svc.cluster.local",
-                            "outbound|8080||payment-service.default.svc.cluster.local",
-                            "outbound|8080||product-service.default.svc.cluster.local",
-                            "outbound|8080||user-service.default.svc.cluster.local",
-                            "outbound|80||istio-ingressgateway.istio-system.svc.cluster.local"}));
+  EXPECT_EQ(names,
+            (Strings{"BlackHoleCluster", "outbound|443||istio-ingressgateway.istio-system.svc.cluster.local",
+                     "outbound|8080|v1|order-service.default.svc.cluster.local", "outbound|8080|v2|order-service.default.svc.cluster.local",
+                     "outbound|8080||api-gateway.production.svc.cluster.local", "outbound|8080||order-service-v2.default.svc.cluster.local",
+                     "outbound|8080||order-service.default.svc.cluster.local", "outbound|8080||order-service.production.svc.cluster.local",
+                     "outbound|8080||payment-service.default.svc.cluster.local", "outbound|8080||product-service.default.svc.cluster.local",
+                     "outbound|8080||user-service.default.svc.cluster.local",
+                     "outbound|80||istio-ingressgateway.istio-system.svc.cluster.local"}));
   Strings inbound;
-  for (const Cluster& cluster : inbound_clusters(mesh(), node_of(kApp), listener_plan(mesh(), node_of(kApp)))) inbound.push_back(cluster.name());
+  for (const Cluster& cluster : inbound_clusters(mesh(), node_of(kApp), listener_plan(mesh(), node_of(kApp))))
+    inbound.push_back(cluster.name());
   EXPECT_EQ(inbound, Strings{"inbound|8080||"});
 }
 
@@ -151,8 +150,8 @@ TEST(Istiod, VirtualHostsAndDomains) {
             (Strings{"order-service.default.svc.cluster.local", "order-service.default.svc.cluster.local.", "order-service",
                      "order-service.default.svc", "order-service.default", "10.96.0.11"}));
   EXPECT_EQ(strings(host_named(routes, "order-service.production.svc.cluster.local:8080").domains()),
-            (Strings{"order-service.production.svc.cluster.local", "order-service.production.svc.cluster.local.", "order-service.production",
-                     "order-service.production.svc", "10.96.0.16"}));
+            (Strings{"order-service.production.svc.cluster.local", "order-service.production.svc.cluster.local.",
+                     "order-service.production", "order-service.production.svc", "10.96.0.16"}));
   EXPECT_EQ(routes.validate_clusters().value(), false);
   EXPECT_TRUE(routes.ignore_port_in_host_matching());
 

@@ -16,7 +16,8 @@ using Lines = std::vector<std::string>;
 const std::string kShop = "---\napiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: http, port: 8080}]}\n";
 
 std::string rule(const std::string& name, const std::string& http, const std::string& head = "hosts: [shop]") {
-  return "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: " + name + "}\nspec:\n  " + head + "\n  http:\n" + http;
+  return "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: " + name + "}\nspec:\n  " + head + "\n  http:\n" +
+         http;
 }
 
 Client client(const model::View& view, const std::string& metadata = "{}") {
@@ -24,7 +25,8 @@ Client client(const model::View& view, const std::string& metadata = "{}") {
   return client_of(view, node, listener_plan(view, node));
 }
 
-envoy::config::route::v3::VirtualHost host(const model::View& view, const Client& client, const std::string& name, const std::string& routes = "8080") {
+envoy::config::route::v3::VirtualHost host(const model::View& view, const Client& client, const std::string& name,
+                                           const std::string& routes = "8080") {
   for (const auto& configuration : route_configurations(view, client)) {
     if (configuration.name() != routes) continue;
     for (const auto& host : configuration.virtual_hosts()) {
@@ -64,12 +66,13 @@ TEST(Routes, Matches) {
 }
 
 TEST(Routes, WhatIsKnownBeforehandIsDecidedHere) {
-  const std::string http = "  - {name: port, match: [{port: 9}], route: [{destination: {host: shop}}]}\n"
-                           "  - {name: from, match: [{sourceLabels: {app: web}, uri: {prefix: /w}}], route: [{destination: {host: shop}}]}\n"
-                           "  - {name: ns, match: [{sourceNamespace: other}], route: [{destination: {host: shop}}]}\n"
-                           "  - {name: gateway, match: [{gateways: [g]}], route: [{destination: {host: shop}}]}\n"
-                           "  - {name: all, match: [{uri: {prefix: /}, name: every}], route: [{destination: {host: shop}}]}\n"
-                           "  - {name: late, match: [{uri: {prefix: /x}}], route: [{destination: {host: shop}}]}\n";
+  const std::string http =
+      "  - {name: port, match: [{port: 9}], route: [{destination: {host: shop}}]}\n"
+      "  - {name: from, match: [{sourceLabels: {app: web}, uri: {prefix: /w}}], route: [{destination: {host: shop}}]}\n"
+      "  - {name: ns, match: [{sourceNamespace: other}], route: [{destination: {host: shop}}]}\n"
+      "  - {name: gateway, match: [{gateways: [g]}], route: [{destination: {host: shop}}]}\n"
+      "  - {name: all, match: [{uri: {prefix: /}, name: every}], route: [{destination: {host: shop}}]}\n"
+      "  - {name: late, match: [{uri: {prefix: /x}}], route: [{destination: {host: shop}}]}\n";
   auto view = view_of(kShop + rule("r", http, "hosts: [shop]\n  gateways: [mesh, g]"));
   auto names = [&](const Client& of) {
     Lines all;
@@ -92,8 +95,10 @@ TEST(Routes, Actions) {
   EXPECT_EQ(direct.status(), 503u);
   EXPECT_EQ(direct.body().inline_string(), "gone");
 
-  auto action = routes("  - {rewrite: {uri: /n, authority: o}, timeout: 1500ms, retries: {attempts: 1, retryOn: '5xx,404', perTryTimeout: 1s,"
-                       " backoff: 20ms, retryIgnorePreviousHosts: false}, route: [{destination: {host: shop}}]}\n")[0].route();
+  auto action = routes(
+                    "  - {rewrite: {uri: /n, authority: o}, timeout: 1500ms, retries: {attempts: 1, retryOn: '5xx,404', perTryTimeout: 1s,"
+                    " backoff: 20ms, retryIgnorePreviousHosts: false}, route: [{destination: {host: shop}}]}\n")[0]
+                    .route();
   EXPECT_EQ(action.prefix_rewrite(), "/n");
   EXPECT_EQ(action.host_rewrite_literal(), "o");
   EXPECT_EQ(action.timeout().seconds(), 1);
@@ -107,8 +112,9 @@ TEST(Routes, Actions) {
 }
 
 TEST(Routes, HeadersStandWhereTheyApply) {
-  auto one = routes("  - headers: {request: {set: {b: '1', host: h}, add: {a: '2'}, remove: [c]}}\n"
-                    "    route: [{destination: {host: shop}, headers: {response: {set: {d: '3'}}}}]\n")[0];
+  auto one = routes(
+      "  - headers: {request: {set: {b: '1', host: h}, add: {a: '2'}, remove: [c]}}\n"
+      "    route: [{destination: {host: shop}, headers: {response: {set: {d: '3'}}}}]\n")[0];
   ASSERT_EQ(one.request_headers_to_add_size(), 2);
   EXPECT_EQ(one.request_headers_to_add(0).header().key(), "b");
   EXPECT_EQ(one.request_headers_to_add(0).append_action(), envoy::config::core::v3::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD);
@@ -116,9 +122,10 @@ TEST(Routes, HeadersStandWhereTheyApply) {
   EXPECT_EQ(one.request_headers_to_remove(0), "c");
   EXPECT_EQ(one.response_headers_to_add(0).header().key(), "d");
   EXPECT_EQ(one.route().host_rewrite_literal(), "h");
-  auto two = routes("  - route:\n    - {destination: {host: shop}, weight: 1, headers: {response: {add: {d: '3'}}}}\n"
-                    "    - {destination: {host: none.example, port: {number: 7}}, weight: 3}\n"
-                    "    - {destination: {host: shop}, weight: 0}\n")[0];
+  auto two = routes(
+      "  - route:\n    - {destination: {host: shop}, weight: 1, headers: {response: {add: {d: '3'}}}}\n"
+      "    - {destination: {host: none.example, port: {number: 7}}, weight: 3}\n"
+      "    - {destination: {host: shop}, weight: 0}\n")[0];
   const auto& clusters = two.route().weighted_clusters().clusters();
   ASSERT_EQ(clusters.size(), 2);
   EXPECT_EQ(clusters[0].response_headers_to_add(0).header().key(), "d");
@@ -128,14 +135,15 @@ TEST(Routes, HeadersStandWhereTheyApply) {
 
 TEST(Routes, TheBestFittingRuleWinsAndTheOldestAmongEquals) {
   const std::string route = ", route: [{destination: {host: shop}}]}\n";
-  auto view = view_of(kShop + rule("wild", "  - {name: wild" + route, "hosts: ['*.svc.cluster.local']") + rule("old", "  - {name: old" + route) +
-                      rule("new", "  - {name: new" + route));
+  auto view = view_of(kShop + rule("wild", "  - {name: wild" + route, "hosts: ['*.svc.cluster.local']") +
+                      rule("old", "  - {name: old" + route) + rule("new", "  - {name: new" + route));
   EXPECT_EQ(host(*view, client(*view), "shop.default.svc.cluster.local:8080").routes(0).name(), "old");
 }
 
 TEST(Routes, GatewaysConcatenateRulesAndPutCatchAllsLast) {
-  const std::string gateway = "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec:\n  selector: {istio: in}\n"
-                              "  servers:\n  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.x.com', 'elsewhere/y.com']}\n";
+  const std::string gateway =
+      "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec:\n  selector: {istio: in}\n"
+      "  servers:\n  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.x.com', 'elsewhere/y.com']}\n";
   const std::string to = ", route: [{destination: {host: shop}}]}\n", bound = "\n  gateways: [g]";
   auto world = kShop + gateway;
   auto router = [&](const model::View& view) {

@@ -11,11 +11,11 @@
 #include "proxy/admin/admin_server.h"
 #include "proxy/admin/admin_source.h"
 
+#include <gtest/gtest.h>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
-#include <gtest/gtest.h>
 
 #include <thread>
 
@@ -40,7 +40,8 @@ struct FakeSource final : AdminSource {
   std::vector<std::pair<std::string, std::string>> runtime() override { return {}; }
   void refresh_stats() override { calls.push_back("refresh"); }
   void drain_listeners(bool graceful, bool skip_exit, bool inbound_only) override {
-    calls.push_back("drain" + std::string(graceful ? " graceful" : "") + (skip_exit ? " skip_exit" : "") + (inbound_only ? " inbound" : ""));
+    calls.push_back("drain" + std::string(graceful ? " graceful" : "") + (skip_exit ? " skip_exit" : "") +
+                    (inbound_only ? " inbound" : ""));
   }
   void fail_health_check(bool fail) override { server_view.state = fail ? ServerState::kDraining : ServerState::kLive; }
   void reopen_logs() override { calls.push_back("reopen"); }
@@ -130,7 +131,8 @@ TEST_F(AdminTest, UnknownPathsTellThePages) {
 }
 
 TEST_F(AdminTest, MutationsNeedPost) {
-  for (const char* path : {"/healthcheck/fail", "/healthcheck/ok", "/quitquitquit", "/drain_listeners", "/reset_counters", "/logging", "/reopen_logs"}) {
+  for (const char* path :
+       {"/healthcheck/fail", "/healthcheck/ok", "/quitquitquit", "/drain_listeners", "/reset_counters", "/logging", "/reopen_logs"}) {
     Answer answer = get(path);
     EXPECT_EQ(answer.status, 405) << path;
     EXPECT_EQ(answer.body, "Method GET not allowed, POST required.") << path;
@@ -188,11 +190,18 @@ TEST_F(AdminTest, ShowsClustersAsText) {
 
 TEST_F(AdminTest, ShowsClustersAsJson) {
   std::string body = get("/clusters?format=json").body;
-  EXPECT_EQ(body.rfind("{\n \"cluster_statuses\": [\n  {\n   \"name\": \"svc\",\n   \"host_statuses\": [\n    {\n     \"address\": {\n", 0), 0u) << body;
+  EXPECT_EQ(body.rfind("{\n \"cluster_statuses\": [\n  {\n   \"name\": \"svc\",\n   \"host_statuses\": [\n    {\n     \"address\": {\n", 0),
+            0u)
+      << body;
   EXPECT_NE(body.find("      {\n       \"value\": \"3\",\n       \"name\": \"rq_total\"\n      },\n"
-                      "      {\n       \"type\": \"GAUGE\",\n       \"value\": \"1\",\n       \"name\": \"cx_active\"\n      },\n"), std::string::npos) << body;
-  EXPECT_NE(body.find("     \"health_status\": {\n      \"eds_health_status\": \"HEALTHY\"\n     },\n     \"weight\": 1,\n     \"locality\": {}\n"),
-            std::string::npos) << body;
+                      "      {\n       \"type\": \"GAUGE\",\n       \"value\": \"1\",\n       \"name\": \"cx_active\"\n      },\n"),
+            std::string::npos)
+      << body;
+  EXPECT_NE(
+      body.find(
+          "     \"health_status\": {\n      \"eds_health_status\": \"HEALTHY\"\n     },\n     \"weight\": 1,\n     \"locality\": {}\n"),
+      std::string::npos)
+      << body;
   EXPECT_NE(body.find("   \"observability_name\": \"svc\"\n"), std::string::npos);
 }
 
@@ -257,14 +266,16 @@ TEST_F(AdminTest, DumpsConfiguration) {
   EXPECT_NE(all.body.find("   \"@type\": \"type.googleapis.com/envoy.admin.v3.ClustersConfigDump\",\n   \"static_clusters\": [\n    {\n"
                           "     \"cluster\": {\n      \"@type\": \"type.googleapis.com/envoy.config.cluster.v3.Cluster\",\n"
                           "      \"name\": \"svc\"\n     },\n     \"last_updated\": \"2026-11-21T11:06:48.996Z\"\n    }\n   ]\n"),
-            std::string::npos) << all.body;
+            std::string::npos)
+      << all.body;
   EXPECT_NE(all.body.find("\"details\": \"no such filter\""), std::string::npos);
   EXPECT_NE(all.body.find("\"client_status\": \"NACKED\""), std::string::npos);
 
-  EXPECT_EQ(get("/config_dump?resource=dynamic_listeners&mask=name,active_state.listener.name").body,
-            "{\n \"configs\": [\n  {\n   \"@type\": \"type.googleapis.com/envoy.admin.v3.ListenersConfigDump.DynamicListener\",\n"
-            "   \"name\": \"web\",\n   \"active_state\": {\n    \"listener\": {\n"
-            "     \"@type\": \"type.googleapis.com/envoy.config.listener.v3.Listener\",\n     \"name\": \"web\"\n    }\n   }\n  }\n ]\n}\n");
+  EXPECT_EQ(
+      get("/config_dump?resource=dynamic_listeners&mask=name,active_state.listener.name").body,
+      "{\n \"configs\": [\n  {\n   \"@type\": \"type.googleapis.com/envoy.admin.v3.ListenersConfigDump.DynamicListener\",\n"
+      "   \"name\": \"web\",\n   \"active_state\": {\n    \"listener\": {\n"
+      "     \"@type\": \"type.googleapis.com/envoy.config.listener.v3.Listener\",\n     \"name\": \"web\"\n    }\n   }\n  }\n ]\n}\n");
   EXPECT_EQ(get("/config_dump?resource=static_clusters&name_regex=other").body, "{}\n");
   Answer unknown = get("/config_dump?resource=bogus");
   EXPECT_EQ(unknown.status, 404);
@@ -307,10 +318,11 @@ TEST_F(AdminTest, TellsAboutTheServer) {
   source_.server_view.uptime = std::chrono::seconds(385);
   source_.server_view.options_bytes = options.SerializeAsString();
   std::string body = get("/server_info").body;
-  for (const char* line : {"{\n \"version\": \"abc/0.1.0/Clean/RELEASE/OpenSSL\",\n \"state\": \"LIVE\",\n", "\n \"uptime_current_epoch\": \"385s\"",
-                           "\n \"uptime_all_epochs\": \"385s\"", "\n \"hot_restart_version\": \"disabled\",\n",
-                           " \"command_line_options\": {\n  \"base_id\": \"0\",\n  \"concurrency\": 2,\n  \"config_path\": \"envoy.yaml\",\n"
-                           "  \"config_yaml\": \"\",\n"})
+  for (const char* line :
+       {"{\n \"version\": \"abc/0.1.0/Clean/RELEASE/OpenSSL\",\n \"state\": \"LIVE\",\n", "\n \"uptime_current_epoch\": \"385s\"",
+        "\n \"uptime_all_epochs\": \"385s\"", "\n \"hot_restart_version\": \"disabled\",\n",
+        " \"command_line_options\": {\n  \"base_id\": \"0\",\n  \"concurrency\": 2,\n  \"config_path\": \"envoy.yaml\",\n"
+        "  \"config_yaml\": \"\",\n"})
     EXPECT_NE(body.find(line), std::string::npos) << line << body;
   EXPECT_EQ(get("/certs").body, "{\n \"certificates\": []\n}\n");
   EXPECT_EQ(get("/init_dump").body, "{}\n");

@@ -64,7 +64,8 @@ TEST(BootstrapExamples, EveryFileLoads) {
 TEST(BootstrapExamples, TheCustomersCustomBootstrap) {
   std::vector<yaml::Document> documents;
   Diagnostic problem;
-  ASSERT_TRUE(yaml::parse_file(std::string(WEFT_SOURCE_DIR) + "/config/customer/envoy-bootstrap-configmap.yaml", documents, problem)) << problem.message;
+  ASSERT_TRUE(yaml::parse_file(std::string(WEFT_SOURCE_DIR) + "/config/customer/envoy-bootstrap-configmap.yaml", documents, problem))
+      << problem.message;
   const yaml::Node* data = documents.at(0).root.find("data");
   ASSERT_NE(data, nullptr);
   const std::string path = testing::TempDir() + "custom_bootstrap.json";
@@ -128,7 +129,8 @@ TEST(Bootstrap, ReadsAds) {
 TEST(Bootstrap, InlineTextIsMergedOverTheFile) {
   BootstrapSources sources;
   sources.path = std::string(WEFT_SOURCE_DIR) + "/config/proxy/fault.yaml";
-  sources.inline_yaml = "node: {id: other}\nadmin: {address: {socket_address: {port_value: 7}}}\nstatic_resources: {clusters: [{name: more}]}";
+  sources.inline_yaml =
+      "node: {id: other}\nadmin: {address: {socket_address: {port_value: 7}}}\nstatic_resources: {clusters: [{name: more}]}";
   sources.service_cluster = "from-flag";
   sources.service_zone = "z1";
   Diagnostics problems;
@@ -176,43 +178,55 @@ TEST(Bootstrap, ProblemsOfTextFieldsAndValuesComeTogether) {
       "static_resources:\n"
       "  clusters:\n"
       "  - name: a\n"
-      "    no_such_field: 1\n"                              // of the text
+      "    no_such_field: 1\n"  // of the text
       "  - name: b\n"
-      "    lb_policy: MAGLEV\n"                             // of a field
+      "    lb_policy: MAGLEV\n"  // of a field
       "  - name: c\n"
-      "    load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: localhost, port_value: 1}}}}]}]}\n"  // of a value
+      "    load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: localhost, "
+      "port_value: 1}}}}]}]}\n"  // of a value
       "  - name: a\n"
       "dynamic_resources: {cds_config: {path_config_source: {path: /no/such/file}}}\n");
-  for (const char* what : {"no_such_field", "MAGLEV", "malformed IP address: \"localhost\"", "duplicate cluster \"a\"", "\"/no/such/file\" does not exist"})
+  for (const char* what :
+       {"no_such_field", "MAGLEV", "malformed IP address: \"localhost\"", "duplicate cluster \"a\"", "\"/no/such/file\" does not exist"})
     EXPECT_NE(all.find(what), std::string::npos) << what << " in\n" << all;
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 5) << all;
 }
 
 TEST(Bootstrap, RefusesWhatCannotWork) {
-  EXPECT_NE(refusal("static_resources: {secrets: [{name: s}]}").find("static_resources.secrets: envoy.config.bootstrap.v3.Bootstrap.StaticResources.secrets (s) is not supported"),
+  EXPECT_NE(refusal("static_resources: {secrets: [{name: s}]}")
+                .find("static_resources.secrets: envoy.config.bootstrap.v3.Bootstrap.StaticResources.secrets (s) is not supported"),
             std::string::npos);
   EXPECT_NE(refusal("flags_path: /x").find("flags_path"), std::string::npos);
   EXPECT_NE(refusal("static_resources: {clusters: [{name: a}, {name: a}]}").find("duplicate cluster \"a\""), std::string::npos);
-  EXPECT_NE(refusal("dynamic_resources: {lds_config: {ads: {}}}").find("uses ads, but dynamic_resources.ads_config is not set"), std::string::npos);
-  EXPECT_NE(refusal("node: {id: a, cluster: b}\ndynamic_resources: {ads_config: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: x}}]}}")
+  EXPECT_NE(refusal("dynamic_resources: {lds_config: {ads: {}}}").find("uses ads, but dynamic_resources.ads_config is not set"),
+            std::string::npos);
+  EXPECT_NE(refusal("node: {id: a, cluster: b}\ndynamic_resources: {ads_config: {api_type: GRPC, transport_api_version: V3, grpc_services: "
+                    "[{envoy_grpc: {cluster_name: x}}]}}")
                 .find("unknown cluster \"x\""),
             std::string::npos);
-  EXPECT_NE(refusal("dynamic_resources: {ads_config: {api_type: REST, grpc_services: []}}").find("REST is not supported"), std::string::npos);
-  EXPECT_NE(refusal("admin: {address: {socket_address: {address: localhost, port_value: 1}}}").find("malformed IP address: \"localhost\""), std::string::npos);
+  EXPECT_NE(refusal("dynamic_resources: {ads_config: {api_type: REST, grpc_services: []}}").find("REST is not supported"),
+            std::string::npos);
+  EXPECT_NE(refusal("admin: {address: {socket_address: {address: localhost, port_value: 1}}}").find("malformed IP address: \"localhost\""),
+            std::string::npos);
   EXPECT_NE(refusal("").find("no configuration"), std::string::npos);
 }
 
 TEST(Bootstrap, InlineRoutesToUnknownClusters) {
   const std::string text =
-      "static_resources:\n  listeners:\n  - name: l\n    address: {socket_address: {address: 127.0.0.1, port_value: 0}}\n    filter_chains:\n    - filters:\n"
-      "      - name: hcm\n        typed_config:\n          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"
-      "          stat_prefix: p\n          http_filters: [{name: r, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]\n"
+      "static_resources:\n  listeners:\n  - name: l\n    address: {socket_address: {address: 127.0.0.1, port_value: 0}}\n    "
+      "filter_chains:\n    - filters:\n"
+      "      - name: hcm\n        typed_config:\n          \"@type\": "
+      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"
+      "          stat_prefix: p\n          http_filters: [{name: r, typed_config: {\"@type\": "
+      "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]\n"
       "          route_config: {virtual_hosts: [{name: v, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: nowhere}}]}]}\n";
   EXPECT_NE(refusal(text).find("route_config: route: unknown cluster 'nowhere'"), std::string::npos);
 }
 
 TEST(Bootstrap, RuntimeKeysOfEnvoysOwnAreWarnedOf) {
-  const Result result = load_text("layered_runtime: {layers: [{name: a, static_layer: {envoy.reloadable_features.x: true, mine: {numerator: 5, denominator: MILLION}}}, {name: b, admin_layer: {}}]}");
+  const Result result = load_text(
+      "layered_runtime: {layers: [{name: a, static_layer: {envoy.reloadable_features.x: true, mine: {numerator: 5, denominator: "
+      "MILLION}}}, {name: b, admin_layer: {}}]}");
   ASSERT_NE(result.bootstrap, nullptr) << render(result.problems);
   ASSERT_EQ(result.bootstrap->warnings.size(), 1u);
   EXPECT_NE(result.bootstrap->warnings[0].message.find("envoy.reloadable_features.x"), std::string::npos);
@@ -221,8 +235,10 @@ TEST(Bootstrap, RuntimeKeysOfEnvoysOwnAreWarnedOf) {
 
 TEST(Bootstrap, TypedStructsAreUnwrapped) {
   const std::string before =
-      "static_resources:\n  clusters:\n  - name: c\n    typed_extension_protocol_options:\n      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
-      "        \"@type\": type.googleapis.com/xds.type.v3.TypedStruct\n        type_url: type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n";
+      "static_resources:\n  clusters:\n  - name: c\n    typed_extension_protocol_options:\n      "
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
+      "        \"@type\": type.googleapis.com/xds.type.v3.TypedStruct\n        type_url: "
+      "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n";
   const Result result = load_text(before + "        value: {explicit_http_config: {http2_protocol_options: {}}}\n");
   ASSERT_NE(result.bootstrap, nullptr) << render(result.problems);
   EXPECT_EQ(result.bootstrap->statics.clusters.at(0)->protocol, upstream::ClusterConfig::Protocol::kHttp2);

@@ -58,7 +58,8 @@ TEST(FieldTables, AgreeWithTheDescriptors) {
         EXPECT_NE(find_table(inner->full_name()), nullptr) << where << " needs a table for " << inner->full_name();
       }
     }
-    for (const std::string& oneof : words(table.required)) EXPECT_NE(type->FindOneofByName(oneof), nullptr) << table.message << ": " << oneof;
+    for (const std::string& oneof : words(table.required))
+      EXPECT_NE(type->FindOneofByName(oneof), nullptr) << table.message << ": " << oneof;
   }
 }
 
@@ -115,14 +116,16 @@ TEST(FieldCheck, DescendsIntoExtensions) {
   filter->mutable_typed_config()->PackFrom(manager);
   EXPECT_EQ(complaints(listener),
             "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).upgrade_configs: "
-            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.upgrade_configs is not supported by this version\n");
+            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.upgrade_configs is not supported by this "
+            "version\n");
 }
 
 TEST(FieldCheck, NamesARefusedExtension) {
   Listener listener;
   listener.add_listener_filters()->set_name("envoy.filters.listener.tls_inspector");
   EXPECT_EQ(complaints(listener),
-            "listener_filters: envoy.config.listener.v3.Listener.listener_filters (envoy.filters.listener.tls_inspector) is not supported by this version\n");
+            "listener_filters: envoy.config.listener.v3.Listener.listener_filters (envoy.filters.listener.tls_inspector) is not supported "
+            "by this version\n");
 
   Cluster cluster = good_cluster();
   cluster.mutable_transport_socket()->set_name("envoy.transport_sockets.tls");

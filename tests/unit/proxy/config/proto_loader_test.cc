@@ -97,21 +97,28 @@ TEST(ProtoLoader, ListsEveryProblemWithItsPlace) {
 
 TEST(ProtoLoader, RefusesWhatTwoReadersCouldReadDifferently) {
   EXPECT_NE(only_problem(from_text("stats_flush_interval: 1s\nstatsFlushInterval: 2s\n")).find("set twice"), std::string::npos);
-  EXPECT_NE(only_problem(from_text("static_resources: {clusters: [{type: EDS, cluster_type: {name: x}}]}")).find("only one of cluster_discovery_type"),
+  EXPECT_NE(only_problem(from_text("static_resources: {clusters: [{type: EDS, cluster_type: {name: x}}]}"))
+                .find("only one of cluster_discovery_type"),
             std::string::npos);
   EXPECT_NE(only_problem(from_text("enable_dispatcher_stats: \"true\"")).find("expected true or false"), std::string::npos);
-  EXPECT_NE(only_problem(from_text("static_resources: {clusters: [{per_connection_buffer_limit_bytes: 4294967296}]}")).find("from 0 to 4294967295"), std::string::npos);
-  EXPECT_NE(only_problem(from_text("static_resources: {clusters: [{per_connection_buffer_limit_bytes: -1}]}")).find("from 0 to 4294967295"), std::string::npos);
+  EXPECT_NE(only_problem(from_text("static_resources: {clusters: [{per_connection_buffer_limit_bytes: 4294967296}]}"))
+                .find("from 0 to 4294967295"),
+            std::string::npos);
+  EXPECT_NE(only_problem(from_text("static_resources: {clusters: [{per_connection_buffer_limit_bytes: -1}]}")).find("from 0 to 4294967295"),
+            std::string::npos);
   EXPECT_NE(only_problem(from_text("static_resources: {clusters: [{type: 99}]}")).find("99 is no value"), std::string::npos);
 }
 
 TEST(ProtoLoader, AnyNeedsAKnownType) {
   const std::string before = "static_resources: {clusters: [{typed_extension_protocol_options: {k: ";
   EXPECT_NE(only_problem(from_text(before + "{a: 1}}}]}")).find("\"@type\" is missing"), std::string::npos);
-  EXPECT_NE(only_problem(from_text(before + "{\"@type\": type.googleapis.com/envoy.no.Such}}}]}")).find("envoy.no.Such\" is not supported"), std::string::npos);
-  const Loaded nested = from_text(before + "{\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, supress_envoy_headers: true}}}]}");
+  EXPECT_NE(only_problem(from_text(before + "{\"@type\": type.googleapis.com/envoy.no.Such}}}]}")).find("envoy.no.Such\" is not supported"),
+            std::string::npos);
+  const Loaded nested = from_text(
+      before + "{\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, supress_envoy_headers: true}}}]}");
   EXPECT_EQ(only_problem(nested),
-            "test.yaml:1:148: error[WEFT0501]: static_resources.clusters[0].typed_extension_protocol_options[\"k\"].(Router).supress_envoy_headers: "
+            "test.yaml:1:148: error[WEFT0501]: "
+            "static_resources.clusters[0].typed_extension_protocol_options[\"k\"].(Router).supress_envoy_headers: "
             "unknown field \"supress_envoy_headers\" of envoy.extensions.filters.http.router.v3.Router");
 }
 
@@ -146,7 +153,8 @@ TEST(ProtoLoader, Durations) {
   EXPECT_TRUE(parse_duration("-1.5s", s, n));
   EXPECT_EQ(s, -1);
   EXPECT_EQ(n, -500'000'000);
-  for (const char* wrong : {"1", "s", "1.s", ".5s", "1.0000000001s", "1ms", "1e3s", "400000000000s", "1s "}) EXPECT_FALSE(parse_duration(wrong, s, n)) << wrong;
+  for (const char* wrong : {"1", "s", "1.s", ".5s", "1.0000000001s", "1ms", "1e3s", "400000000000s", "1s "})
+    EXPECT_FALSE(parse_duration(wrong, s, n)) << wrong;
 }
 
 TEST(ProtoLoader, ReadsAStruct) {

@@ -23,7 +23,9 @@ RawResource resource(ResourceType type, const std::string& text) {
   return {std::string(type_url(type)), message.SerializeAsString(), {}};
 }
 RawResource cluster(const std::string& text) { return resource<envoy::config::cluster::v3::Cluster>(ResourceType::kCluster, text); }
-RawResource endpoints(const std::string& text) { return resource<envoy::config::endpoint::v3::ClusterLoadAssignment>(ResourceType::kEndpoints, text); }
+RawResource endpoints(const std::string& text) {
+  return resource<envoy::config::endpoint::v3::ClusterLoadAssignment>(ResourceType::kEndpoints, text);
+}
 RawResource routes(const std::string& text) { return resource<envoy::config::route::v3::RouteConfiguration>(ResourceType::kRoute, text); }
 RawResource listener(const std::string& text) { return resource<envoy::config::listener::v3::Listener>(ResourceType::kListener, text); }
 
@@ -96,7 +98,8 @@ TEST_F(SnapshotBuilderTest, EqualBytesChangeNothing) {
 TEST_F(SnapshotBuilderTest, TheGoodOnesApplyTheBadOneKeepsItsPredecessor) {
   push(ResourceType::kCluster, {cluster("name: bad"), cluster("name: good")});
   const auto before = values_.clusters.at("bad");
-  const Built built = push(ResourceType::kCluster, {cluster("{name: good, connect_timeout: 2s}"), cluster("{name: bad, type: LOGICAL_DNS, health_checks: [{}]}"), cluster("name: new")});
+  const Built built = push(ResourceType::kCluster, {cluster("{name: good, connect_timeout: 2s}"),
+                                                    cluster("{name: bad, type: LOGICAL_DNS, health_checks: [{}]}"), cluster("name: new")});
   EXPECT_EQ(built.accepted, (std::vector<std::string>{"good", "new"}));
   EXPECT_EQ(built.update.clusters.size(), 2u);
   ASSERT_EQ(built.rejected.size(), 1u);
@@ -159,9 +162,11 @@ endpoints:
   EXPECT_EQ(set.localities.at(1).weight, 2u);
   EXPECT_EQ(set.localities.at(1).hosts.at(0).health, upstream::Health::kDraining);
 
-  const Built bad = push(ResourceType::kEndpoints, {endpoints("{cluster_name: e, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: host.name, port_value: 1}}}}, {}]}]}")});
+  const Built bad = push(ResourceType::kEndpoints, {endpoints("{cluster_name: e, endpoints: [{lb_endpoints: [{endpoint: {address: "
+                                                              "{socket_address: {address: host.name, port_value: 1}}}}, {}]}]}")});
   EXPECT_EQ(bad.nack_detail(),
-            "e: endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: malformed IP address: \"host.name\"; names are not resolved by this version; "
+            "e: endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: malformed IP address: \"host.name\"; names are not "
+            "resolved by this version; "
             "endpoints[0].lb_endpoints[1]: needs an endpoint");
 }
 
@@ -233,14 +238,21 @@ TEST_F(SnapshotBuilderTest, RoutesOfTheControlPlane) {
 
 TEST_F(SnapshotBuilderTest, RoutesThatMakeNoSense) {
   auto complaint = [&](const std::string& route) {
-    return push(ResourceType::kRoute, {routes("{name: r, virtual_hosts: [{name: v, domains: ['*'], routes: [" + route + "]}]}")}).nack_detail();
+    return push(ResourceType::kRoute, {routes("{name: r, virtual_hosts: [{name: v, domains: ['*'], routes: [" + route + "]}]}")})
+        .nack_detail();
   };
   const std::string at = "r: virtual_hosts[0].routes[0]";
   EXPECT_EQ(complaint("{match: {safe_regex: {regex: '(a'}}, route: {cluster: c}}").find(at + ".match.safe_regex.regex: "), 0u);
-  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, retry_policy: {retry_on: 'sometimes'}}}").find("\"sometimes\" names a condition"), std::string::npos);
-  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, hash_policy: [{}]}}").find("hash_policy is not supported"), std::string::npos);
-  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c}, request_headers_to_remove: [host]}").find("request_headers_to_remove[0]: "), std::string::npos);
-  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c}, response_headers_to_add: [{header: {key: a, value: '%NOPE%'}}]}").find("response_headers_to_add[0].header: "),
+  EXPECT_NE(
+      complaint("{match: {prefix: /}, route: {cluster: c, retry_policy: {retry_on: 'sometimes'}}}").find("\"sometimes\" names a condition"),
+      std::string::npos);
+  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, hash_policy: [{}]}}").find("hash_policy is not supported"),
+            std::string::npos);
+  EXPECT_NE(
+      complaint("{match: {prefix: /}, route: {cluster: c}, request_headers_to_remove: [host]}").find("request_headers_to_remove[0]: "),
+      std::string::npos);
+  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c}, response_headers_to_add: [{header: {key: a, value: '%NOPE%'}}]}")
+                .find("response_headers_to_add[0].header: "),
             std::string::npos);
   EXPECT_NE(complaint("{match: {prefix: /}}").find("Route needs one of route, redirect, direct_response"), std::string::npos);
   EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c}, typed_per_filter_config: {envoy.filters.http.fault: {'@type': "
@@ -286,23 +298,31 @@ TEST_F(SnapshotBuilderTest, AListenerOfTheControlPlane) {
 
 TEST_F(SnapshotBuilderTest, ListenersThatMakeNoSense) {
   auto complaint = [&](const std::string& text) { return push(ResourceType::kListener, {listener(text)}).nack_detail(); };
-  EXPECT_EQ(complaint("name: l"), "l: address: is required; filter_chains: one filter chain (or default_filter_chain) is supported by this version, found 0");
+  EXPECT_EQ(complaint("name: l"),
+            "l: address: is required; filter_chains: one filter chain (or default_filter_chain) is supported by this version, found 0");
   std::string no_router = kListener;
-  no_router.erase(no_router.find("      - {name: envoy.filters.http.router"), no_router.find("      stream_idle") - no_router.find("      - {name: envoy.filters.http.router"));
-  EXPECT_NE(complaint(no_router).find("http_filters[0]: the last filter of the chain must be the router, found \"envoy.filters.http.fault\""), std::string::npos);
+  no_router.erase(no_router.find("      - {name: envoy.filters.http.router"),
+                  no_router.find("      stream_idle") - no_router.find("      - {name: envoy.filters.http.router"));
+  EXPECT_NE(
+      complaint(no_router).find("http_filters[0]: the last filter of the chain must be the router, found \"envoy.filters.http.fault\""),
+      std::string::npos);
   std::string match = kListener;
   match.replace(match.find("- filters:"), 10, "- filter_chain_match: {destination_port: 80}\n  filters:");
   EXPECT_NE(complaint(match).find("filter_chains[0].filter_chain_match.destination_port: "), std::string::npos);
-  const std::string tcp = "{name: t, address: {socket_address: {address: 1.2.3.4, port_value: 1}}, filter_chains: [{filters: [{name: t, typed_config: {'@type': "
-                          "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t";
+  const std::string tcp =
+      "{name: t, address: {socket_address: {address: 1.2.3.4, port_value: 1}}, filter_chains: [{filters: [{name: t, typed_config: "
+      "{'@type': "
+      "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t";
   EXPECT_NE(complaint(tcp + "}}]}]}").find("TcpProxy needs one of cluster, weighted_clusters"), std::string::npos);
   EXPECT_EQ(complaint(tcp + ", cluster: c}}]}]}"), "");
 }
 
 TEST_F(SnapshotBuilderTest, AccessLogsAreCheckedThoughNothingIsOpened) {
   std::string text = kListener;
-  text += "      access_log: [{name: a, filter: {response_flag_filter: {flags: [UF, XX]}}, typed_config: {'@type': type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, "
-          "path: /nonexistent/x, log_format: {text_format_source: {inline_string: '%NOPE%'}}}}]\n";
+  text +=
+      "      access_log: [{name: a, filter: {response_flag_filter: {flags: [UF, XX]}}, typed_config: {'@type': "
+      "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, "
+      "path: /nonexistent/x, log_format: {text_format_source: {inline_string: '%NOPE%'}}}}]\n";
   const std::string detail = push(ResourceType::kListener, {listener(text)}).nack_detail();
   EXPECT_NE(detail.find("access_log[0].filter.response_flag_filter.flags[1]: \"XX\" is no response flag"), std::string::npos) << detail;
   EXPECT_NE(detail.find("access_log[0].typed_config.(FileAccessLog).log_format.text_format_source: "), std::string::npos) << detail;

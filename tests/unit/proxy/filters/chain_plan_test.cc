@@ -7,7 +7,8 @@ namespace {
 
 class TestFactory final : public FilterFactory {
  public:
-  TestFactory(std::string name, unsigned hooks, size_t size, size_t alignment) : FilterFactory(std::move(name)), hooks_(hooks), size_(size), alignment_(alignment) {}
+  TestFactory(std::string name, unsigned hooks, size_t size, size_t alignment)
+      : FilterFactory(std::move(name)), hooks_(hooks), size_(size), alignment_(alignment) {}
   unsigned hooks() const override { return hooks_; }
   size_t size() const override { return size_; }
   size_t alignment() const override { return alignment_; }

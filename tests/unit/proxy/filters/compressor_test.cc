@@ -42,7 +42,8 @@ class CompressorTest : public testing::Test {
     filter_ = std::make_unique<MadeFilter>(*factory_);
   }
   // Request and response heads through the filter; whether the answer will be compressed.
-  bool answered(std::string_view accept, std::initializer_list<std::pair<const char*, const char*>> headers, int status = 200, bool end = false) {
+  bool answered(std::string_view accept, std::initializer_list<std::pair<const char*, const char*>> headers, int status = 200,
+                bool end = false) {
     context_.request_.clear();
     context_.response_.clear();
     if (!accept.empty()) context_.request_.add("accept-encoding", accept);
@@ -52,7 +53,8 @@ class CompressorTest : public testing::Test {
     EXPECT_EQ((*filter_)->on_response_head(context_, end), Verdict::kContinue);
     return context_.response_.value("content-encoding") == "gzip";
   }
-  bool once(std::string_view accept, std::initializer_list<std::pair<const char*, const char*>> headers, int status = 200, bool end = false) {
+  bool once(std::string_view accept, std::initializer_list<std::pair<const char*, const char*>> headers, int status = 200,
+            bool end = false) {
     start(config());
     return answered(accept, headers, status, end);
   }

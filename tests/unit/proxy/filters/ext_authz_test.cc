@@ -64,7 +64,8 @@ TEST_F(ExtAuthzTest, ShowsTheHeadToTheService) {
   EXPECT_EQ(asked.path, "/check/orders?x=1");
   EXPECT_EQ(asked.authority, "api.example");
   EXPECT_EQ(asked.timeout.count(), 250);
-  EXPECT_EQ(asked.headers, (std::vector<std::pair<std::string, std::string>>{{"authorization", "Bearer t"}, {"x-auth-tenant", "7"}, {"content-length", "0"}}));
+  EXPECT_EQ(asked.headers, (std::vector<std::pair<std::string, std::string>>{
+                               {"authorization", "Bearer t"}, {"x-auth-tenant", "7"}, {"content-length", "0"}}));
 }
 
 TEST_F(ExtAuthzTest, LetsPassWithHeaders) {

@@ -8,8 +8,8 @@
 #include "proxy/routing/route.h"
 #include "proxy/upstream/caller.h"
 
-#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
 
 #include <chrono>
 #include <functional>
@@ -85,7 +85,9 @@ class FakeContext final : public FilterContext {
 // A filter as the exchange makes it: through its factory, in memory of its own.
 class MadeFilter {
  public:
-  explicit MadeFilter(const FilterFactory& factory) : memory_(static_cast<char*>(::operator new(factory.size(), std::align_val_t(factory.alignment())))), alignment_(factory.alignment()) {
+  explicit MadeFilter(const FilterFactory& factory)
+      : memory_(static_cast<char*>(::operator new(factory.size(), std::align_val_t(factory.alignment())))),
+        alignment_(factory.alignment()) {
     filter_ = factory.create(memory_);
   }
   ~MadeFilter() {
@@ -103,7 +105,8 @@ class MadeFilter {
 
 // A factory from the serialised message.
 template <class Message>
-std::unique_ptr<const FilterFactory> factory_of(const HttpFilterType& type, const Message& message, observe::Registry* registry = nullptr, const Runtime& runtime = {}) {
+std::unique_ptr<const FilterFactory> factory_of(const HttpFilterType& type, const Message& message, observe::Registry* registry = nullptr,
+                                                const Runtime& runtime = {}) {
   Diagnostics problems;
   const Where where(problems, "f");
   auto factory = type.make(std::string(type.name), message.SerializeAsString(), {runtime, registry, "main"}, where);

@@ -56,7 +56,8 @@ struct Request {
 TEST(Formatter, PrintsEnvoysDefaultLine) {
   Request r;
   EXPECT_EQ(r.print(default_access_log_format()),
-            "[2026-11-21T11:13:01.820Z] \"GET /a?a=b&c=d HTTP/1.1\" 200 - 0 5 7 3 \"-\" \"curl/7.88.1\" \"-\" \"shop:8080\" \"127.0.0.1:18080\"\n");
+            "[2026-11-21T11:13:01.820Z] \"GET /a?a=b&c=d HTTP/1.1\" 200 - 0 5 7 3 \"-\" \"curl/7.88.1\" \"-\" \"shop:8080\" "
+            "\"127.0.0.1:18080\"\n");
 }
 
 TEST(Formatter, PrintsWhatEnvoyPrinted) {
@@ -65,7 +66,8 @@ TEST(Formatter, PrintsWhatEnvoyPrinted) {
             "curl/7.88.1|abc|/a?a=b&c=d|-|via_upstream");
   EXPECT_EQ(r.print("%DOWNSTREAM_TLS_VERSION%|%ACCESS_LOG_TYPE%|%PATH(NQ:PATH)%|%QUERY_PARAM(a)%|%CONNECTION_ID%|%TRACE_ID%|%GRPC_STATUS%"),
             "-|DownstreamEnd|/a|b|2|-|-");
-  EXPECT_EQ(r.print("%UPSTREAM_REQUEST_ATTEMPT_COUNT%|%VIRTUAL_CLUSTER_NAME%|%REQUESTED_SERVER_NAME%|%DOWNSTREAM_LOCAL_PORT%|%%"), "1|-|-|43303|%");
+  EXPECT_EQ(r.print("%UPSTREAM_REQUEST_ATTEMPT_COUNT%|%VIRTUAL_CLUSTER_NAME%|%REQUESTED_SERVER_NAME%|%DOWNSTREAM_LOCAL_PORT%|%%"),
+            "1|-|-|43303|%");
   EXPECT_EQ(r.print("%START_TIME(%s.%3f %6f %9f %d)%"), "1795259581.820 820144 820144000 21");
   EXPECT_EQ(r.print("%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%"), "6000");
   EXPECT_EQ(r.print("%RESPONSE_DURATION% %RESPONSE_TX_DURATION% %REQUEST_DURATION% %ROUNDTRIP_DURATION%"), "4 2 1 -");
@@ -83,9 +85,9 @@ TEST(Formatter, CutsAddresses) {
   Request r;
   EXPECT_EQ(r.print("%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%"),
             "[2001:db8::17]:4711 2001:db8::17 4711");
-  EXPECT_EQ(r.print("%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(8)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(32)%"), "127.0.0.0/8 2001:db8::/32");
-  EXPECT_EQ(r.print("%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(x)%"),
-            "error: DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: 'x' is no prefix length");
+  EXPECT_EQ(r.print("%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(8)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(32)%"),
+            "127.0.0.0/8 2001:db8::/32");
+  EXPECT_EQ(r.print("%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(x)%"), "error: DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: 'x' is no prefix length");
 }
 
 TEST(Formatter, PrintsFlags) {
@@ -142,21 +144,35 @@ JsonTemplate format(std::string text) { return {JsonTemplate::Kind::kFormat, fal
 TEST(JsonFormatter, PrintsTypedValuesSortedAsEnvoyDoes) {
   Request r;
   JsonTemplate nested{JsonTemplate::Kind::kObject, false, 0, "", {{"b", format("%DURATION%")}, {"a", format("x%RESPONSE_CODE%y")}}};
-  JsonTemplate list{JsonTemplate::Kind::kList, false, 0, "", {{"", format("%PROTOCOL%")}, {"", {JsonTemplate::Kind::kNumber, false, 2, "", {}}}}};
-  JsonTemplate object{JsonTemplate::Kind::kObject, false, 0, "",
-                      {{"zz", format("%RESPONSE_CODE%")}, {"aa", format("%REQ(user-agent)%")}, {"nn", nested},
-                       {"st", format("%START_TIME(%s.%3f %6f %9f %d)%")}, {"none", format("%REQ(nope)%")},
-                       {"num", {JsonTemplate::Kind::kNumber, false, 3, "", {}}}, {"flag", {JsonTemplate::Kind::kBool, true, 0, "", {}}},
+  JsonTemplate list{
+      JsonTemplate::Kind::kList, false, 0, "", {{"", format("%PROTOCOL%")}, {"", {JsonTemplate::Kind::kNumber, false, 2, "", {}}}}};
+  JsonTemplate object{JsonTemplate::Kind::kObject,
+                      false,
+                      0,
+                      "",
+                      {{"zz", format("%RESPONSE_CODE%")},
+                       {"aa", format("%REQ(user-agent)%")},
+                       {"nn", nested},
+                       {"st", format("%START_TIME(%s.%3f %6f %9f %d)%")},
+                       {"none", format("%REQ(nope)%")},
+                       {"num", {JsonTemplate::Kind::kNumber, false, 3, "", {}}},
+                       {"flag", {JsonTemplate::Kind::kBool, true, 0, "", {}}},
                        {"l", list}}};
   auto formatter = Formatter::json(object);
   ASSERT_TRUE(formatter) << formatter.error().detail;
   std::string out;
   formatter->append(out, r.info);
-  EXPECT_EQ(out, "{\"aa\":\"curl/7.88.1\",\"flag\":true,\"l\":[\"HTTP/1.1\",2],\"nn\":{\"a\":\"x200y\",\"b\":7},\"none\":null,\"num\":3,"
-                 "\"st\":\"1795259581.820 820144 820144000 21\",\"zz\":200}\n");
+  EXPECT_EQ(out,
+            "{\"aa\":\"curl/7.88.1\",\"flag\":true,\"l\":[\"HTTP/1.1\",2],\"nn\":{\"a\":\"x200y\",\"b\":7},\"none\":null,\"num\":3,"
+            "\"st\":\"1795259581.820 820144 820144000 21\",\"zz\":200}\n");
 
-  auto brief = Formatter::json({JsonTemplate::Kind::kObject, false, 0, "", {{"none", format("%REQ(nope)%")}, {"ip", format("%UPSTREAM_CONNECTION_ID%")},
-                                                                             {"code", format("%RESPONSE_CODE%")}}}, {.omit_empty = true});
+  auto brief =
+      Formatter::json({JsonTemplate::Kind::kObject,
+                       false,
+                       0,
+                       "",
+                       {{"none", format("%REQ(nope)%")}, {"ip", format("%UPSTREAM_CONNECTION_ID%")}, {"code", format("%RESPONSE_CODE%")}}},
+                      {.omit_empty = true});
   out.clear();
   brief->append(out, r.info);
   EXPECT_EQ(out, "{\"code\":200}\n");

@@ -23,14 +23,28 @@ ForwardedOptions edge_options() {
   return options;
 }
 
-const testing::Lines kLies = {
-    {"x-envoy-internal", "true"}, {"x-envoy-retry-on", "5xx"}, {"x-envoy-retry-grpc-on", "cancelled"}, {"x-envoy-max-retries", "1000"},
-    {"x-envoy-upstream-alt-stat-name", "a"}, {"x-envoy-upstream-rq-timeout-ms", "1"}, {"x-envoy-upstream-rq-per-try-timeout-ms", "9"},
-    {"x-envoy-upstream-rq-timeout-alt-response", "1"}, {"x-envoy-expected-rq-timeout-ms", "7"}, {"x-envoy-force-trace", "1"},
-    {"x-envoy-ip-tags", "t"}, {"x-envoy-original-path", "/lie"}, {"x-envoy-original-host", "lie"}, {"x-envoy-original-url", "lie"},
-    {"x-envoy-decorator-operation", "d"}, {"x-envoy-downstream-service-cluster", "c"}, {"x-envoy-downstream-service-node", "n"},
-    {"x-envoy-hedge-on-per-try-timeout", "true"}, {"x-envoy-retriable-status-codes", "500"}, {"x-envoy-retriable-header-names", "a"},
-    {"x-forwarded-client-cert", "c"}, {"x-secret", "s"}};
+const testing::Lines kLies = {{"x-envoy-internal", "true"},
+                              {"x-envoy-retry-on", "5xx"},
+                              {"x-envoy-retry-grpc-on", "cancelled"},
+                              {"x-envoy-max-retries", "1000"},
+                              {"x-envoy-upstream-alt-stat-name", "a"},
+                              {"x-envoy-upstream-rq-timeout-ms", "1"},
+                              {"x-envoy-upstream-rq-per-try-timeout-ms", "9"},
+                              {"x-envoy-upstream-rq-timeout-alt-response", "1"},
+                              {"x-envoy-expected-rq-timeout-ms", "7"},
+                              {"x-envoy-force-trace", "1"},
+                              {"x-envoy-ip-tags", "t"},
+                              {"x-envoy-original-path", "/lie"},
+                              {"x-envoy-original-host", "lie"},
+                              {"x-envoy-original-url", "lie"},
+                              {"x-envoy-decorator-operation", "d"},
+                              {"x-envoy-downstream-service-cluster", "c"},
+                              {"x-envoy-downstream-service-node", "n"},
+                              {"x-envoy-hedge-on-per-try-timeout", "true"},
+                              {"x-envoy-retriable-status-codes", "500"},
+                              {"x-envoy-retriable-header-names", "a"},
+                              {"x-forwarded-client-cert", "c"},
+                              {"x-secret", "s"}};
 
 std::set<std::string> names(const http::Head& head) {
   std::set<std::string> out;
@@ -136,8 +150,9 @@ TEST(Forwarded, ProtoFollowsTheConnectionUnlessAProxyIsTrusted) {  // (envoy)
     const char* before;
     const char* after;
     const char* scheme;
-  } cases[] = {{true, 0, false, "https", "http", "http"}, {true, 0, true, "http", "https", "https"}, {true, 1, false, "https", "https", "https"},
-               {false, 0, false, "https", "https", "https"}, {false, 0, false, "ftp", "ftp", "http"}, {false, 0, true, "", "https", "https"}};
+  } cases[] = {{true, 0, false, "https", "http", "http"},   {true, 0, true, "http", "https", "https"},
+               {true, 1, false, "https", "https", "https"}, {false, 0, false, "https", "https", "https"},
+               {false, 0, false, "ftp", "ftp", "http"},     {false, 0, true, "", "https", "https"}};
   for (const Case& c : cases) {
     TestHead request("/", {}, "GET", "");
     if (*c.before) request.head.add("x-forwarded-proto", c.before);
@@ -157,8 +172,9 @@ TEST(Forwarded, RequestIdIsKeptFromWithinAndMadeAnewAtTheEdge) {  // (envoy)
     bool edge, preserve, generate;
     const char* before;
     bool kept, there;
-  } cases[] = {{false, false, true, "mine", true, true}, {true, false, true, "mine", false, true}, {true, true, true, "mine", true, true},
-               {false, false, true, nullptr, false, true}, {true, true, true, nullptr, false, true}, {false, false, false, nullptr, false, false},
+  } cases[] = {{false, false, true, "mine", true, true}, {true, false, true, "mine", false, true},
+               {true, true, true, "mine", true, true},   {false, false, true, nullptr, false, true},
+               {true, true, true, nullptr, false, true}, {false, false, false, nullptr, false, false},
                {true, false, false, "mine", true, true}};
   for (const Case& c : cases) {
     TestHead request("/");
@@ -204,9 +220,10 @@ TEST(Host, LosesPortAndDot) {
     const char* host;
     ForwardedOptions::HostPort how;
     const char* after;
-  } cases[] = {{"a:8080", kStripMatching, "a"}, {"a:80", kStripMatching, "a:80"}, {"a:80", kStripAny, "a"}, {"a", kStripAny, "a"},
-               {"[::1]:8080", kStripAny, "[::1]"}, {"[::1]", kStripAny, "[::1]"}, {"a:x", kStripAny, "a:x"}, {"a:", kStripAny, "a:"},
-               {"a:8080", kKeep, "a:8080"}, {"a:8080x", kStripMatching, "a:8080x"}};
+  } cases[] = {
+      {"a:8080", kStripMatching, "a"},    {"a:80", kStripMatching, "a:80"},      {"a:80", kStripAny, "a"},  {"a", kStripAny, "a"},
+      {"[::1]:8080", kStripAny, "[::1]"}, {"[::1]", kStripAny, "[::1]"},         {"a:x", kStripAny, "a:x"}, {"a:", kStripAny, "a:"},
+      {"a:8080", kKeep, "a:8080"},        {"a:8080x", kStripMatching, "a:8080x"}};
   for (const Case& c : cases) {
     TestHead request("/", {{"host", c.host}});
     strip_host_port(request, c.how, 8080);

@@ -18,17 +18,28 @@ TEST(StringMatcher, MatchesByItsKind) {
     const char* value;
     bool matches;
   } cases[] = {
-      {{Kind::kExact, "abc"}, "abc", true},           {{Kind::kExact, "abc"}, "abcd", false},
-      {{Kind::kExact, "abc"}, "ABC", false},          {{Kind::kExact, "aBc", true}, "AbC", true},
-      {{Kind::kExact, ""}, "", true},                 {{Kind::kExact, ""}, "a", false},
-      {{Kind::kPrefix, "ab"}, "abc", true},           {{Kind::kPrefix, "ab"}, "a", false},
-      {{Kind::kPrefix, "AB", true}, "aBc", true},     {{Kind::kPrefix, "ab"}, "ABc", false},
-      {{Kind::kSuffix, "bc"}, "abc", true},           {{Kind::kSuffix, "bc"}, "c", false},
-      {{Kind::kSuffix, "bc", true}, "aBC", true},     {{Kind::kSuffix, "bc"}, "abcd", false},
-      {{Kind::kContains, "b"}, "abc", true},          {{Kind::kContains, "x"}, "abc", false},
-      {{Kind::kContains, "Bc", true}, "abCd", true},  {{Kind::kContains, ""}, "", true},
-      {regex("a.c"), "abc", true},                    {regex("a.c"), "xabcx", false},
-      {regex("(?i)abc"), "ABC", true},                {regex(".*"), "", true},
+      {{Kind::kExact, "abc"}, "abc", true},
+      {{Kind::kExact, "abc"}, "abcd", false},
+      {{Kind::kExact, "abc"}, "ABC", false},
+      {{Kind::kExact, "aBc", true}, "AbC", true},
+      {{Kind::kExact, ""}, "", true},
+      {{Kind::kExact, ""}, "a", false},
+      {{Kind::kPrefix, "ab"}, "abc", true},
+      {{Kind::kPrefix, "ab"}, "a", false},
+      {{Kind::kPrefix, "AB", true}, "aBc", true},
+      {{Kind::kPrefix, "ab"}, "ABc", false},
+      {{Kind::kSuffix, "bc"}, "abc", true},
+      {{Kind::kSuffix, "bc"}, "c", false},
+      {{Kind::kSuffix, "bc", true}, "aBC", true},
+      {{Kind::kSuffix, "bc"}, "abcd", false},
+      {{Kind::kContains, "b"}, "abc", true},
+      {{Kind::kContains, "x"}, "abc", false},
+      {{Kind::kContains, "Bc", true}, "abCd", true},
+      {{Kind::kContains, ""}, "", true},
+      {regex("a.c"), "abc", true},
+      {regex("a.c"), "xabcx", false},
+      {regex("(?i)abc"), "ABC", true},
+      {regex(".*"), "", true},
   };
   for (const Case& c : cases) EXPECT_EQ(c.matcher.matches(c.value), c.matches) << c.matcher.text() << " on " << c.value;
 }
@@ -84,7 +95,8 @@ TEST(HeaderMatcher, FollowsEnvoysTable) {
       {":scheme", exact(":scheme", "http"), true},
       {"empty value is there", HeaderMatcher::present("x-empty"), true},
   };
-  TestHead head("/p?q=1", {{"host", "h.test"}, {"x-a", "1"}, {"x-many", "1"}, {"x-n", "7"}, {"x-many", "2"}, {"x-text", "7a"}, {"x-empty", ""}},
+  TestHead head("/p?q=1",
+                {{"host", "h.test"}, {"x-a", "1"}, {"x-many", "1"}, {"x-n", "7"}, {"x-many", "2"}, {"x-text", "7a"}, {"x-empty", ""}},
                 "POST");
   for (const Case& c : cases) EXPECT_EQ(c.matcher.matches(head), c.matches) << c.what;
 }
@@ -125,11 +137,16 @@ TEST(PathMatcher, MatchesByItsKind) {
     const char* path;
     bool matches;
   } cases[] = {
-      {{P::kPrefix, "/a"}, "/ab", true},           {{P::kPrefix, "/a"}, "/A", false},
-      {{P::kPrefix, "/a", false}, "/AB", true},    {{P::kPrefix, ""}, "/x", true},
-      {{P::kExact, "/a"}, "/a", true},             {{P::kExact, "/a"}, "/a/", false},
-      {{P::kExact, "/a", false}, "/A", true},      {{P::kSeparatedPrefix, "/a"}, "/a", true},
-      {{P::kSeparatedPrefix, "/a"}, "/a/b", true}, {{P::kSeparatedPrefix, "/a"}, "/ab", false},
+      {{P::kPrefix, "/a"}, "/ab", true},
+      {{P::kPrefix, "/a"}, "/A", false},
+      {{P::kPrefix, "/a", false}, "/AB", true},
+      {{P::kPrefix, ""}, "/x", true},
+      {{P::kExact, "/a"}, "/a", true},
+      {{P::kExact, "/a"}, "/a/", false},
+      {{P::kExact, "/a", false}, "/A", true},
+      {{P::kSeparatedPrefix, "/a"}, "/a", true},
+      {{P::kSeparatedPrefix, "/a"}, "/a/b", true},
+      {{P::kSeparatedPrefix, "/a"}, "/ab", false},
       {{P::kSeparatedPrefix, "/a", false}, "/A/b", true},
       {PathMatcher(*Regex::compile("/a/[0-9]+")), "/a/12", true},
       {PathMatcher(*Regex::compile("/a/[0-9]+")), "/a/12/b", false},

@@ -32,12 +32,26 @@ TEST(RouteTable, PicksTheVirtualHostAsEnvoyDoes) {
       host_of("port", {"p.com:8080"}, {route_to("port")}),
       host_of("any", {"*"}, {route_to("any")}),
   });
-  const std::pair<const char*, const char*> rows[] = {
-      {"a.foo.com", "exact"}, {"A.FOO.com", "exact"}, {"upper.COM", "exact"}, {"a*b.com", "exact"}, {"aXb.com", "any"},
-      {"b.foo.com", "suffix"}, {"c.b.foo.com", "longer"}, {"d.c.b.foo.com", "longer"}, {"z-x.foo.com", "longer"}, {"foo.com", "prefix"},
-      {".foo.com", "any"}, {"-x.foo.com", "suffix"},  // the "*" stands for at least one character
-      {"foo.org", "prefix"}, {"foo.bar.org", "longer prefix"}, {"foo.", "any"}, {"p.com:8080", "port"}, {"p.com", "any"},
-      {"a.foo.com:80", "any"}, {"", "any"}, {"10.0.0.1", "any"}};
+  const std::pair<const char*, const char*> rows[] = {{"a.foo.com", "exact"},
+                                                      {"A.FOO.com", "exact"},
+                                                      {"upper.COM", "exact"},
+                                                      {"a*b.com", "exact"},
+                                                      {"aXb.com", "any"},
+                                                      {"b.foo.com", "suffix"},
+                                                      {"c.b.foo.com", "longer"},
+                                                      {"d.c.b.foo.com", "longer"},
+                                                      {"z-x.foo.com", "longer"},
+                                                      {"foo.com", "prefix"},
+                                                      {".foo.com", "any"},
+                                                      {"-x.foo.com", "suffix"},  // the "*" stands for at least one character
+                                                      {"foo.org", "prefix"},
+                                                      {"foo.bar.org", "longer prefix"},
+                                                      {"foo.", "any"},
+                                                      {"p.com:8080", "port"},
+                                                      {"p.com", "any"},
+                                                      {"a.foo.com:80", "any"},
+                                                      {"", "any"},
+                                                      {"10.0.0.1", "any"}};
   for (auto [host, cluster] : rows) EXPECT_EQ(cluster_of(*table, host), cluster) << host;
 }
 

@@ -41,7 +41,8 @@ inline routing::VirtualHost host_of(std::string name, std::vector<std::string> d
   return host;
 }
 
-inline std::shared_ptr<const routing::RouteTable> table_of(std::vector<routing::VirtualHost> hosts, routing::RouteTableOptions options = {}) {
+inline std::shared_ptr<const routing::RouteTable> table_of(std::vector<routing::VirtualHost> hosts,
+                                                           routing::RouteTableOptions options = {}) {
   options.name = "routes";
   options.virtual_hosts = std::move(hosts);
   return routing::RouteTable::build(std::move(options)).value();

@@ -8,10 +8,10 @@
 namespace weft::routing {
 namespace {
 
+using std::chrono::milliseconds;
 using testing::route_with;
 using testing::table_of;
 using testing::TestHead;
-using std::chrono::milliseconds;
 
 const std::pair<std::string_view, std::string_view> kGrpc{"content-type", "application/grpc"};
 
@@ -31,7 +31,7 @@ TEST(Timeouts, FollowRouteThenHeaders) {
     Forward route;
     testing::Lines lines;
     int global, per_try, max_stream;
-    const char* expected;      // x-envoy-expected-rq-timeout-ms
+    const char* expected;  // x-envoy-expected-rq-timeout-ms
     const char* grpc_timeout;
   } cases[] = {
       {"default", plain, {}, 15000, 0, 0, "15000", ""},
@@ -95,14 +95,16 @@ TEST(Timeouts, ComeFromTheVirtualHostsPolicyToo) {
 
 // HAZARD: neither an instant nor an infinite timeout, whatever the header says.
 TEST(GrpcTimeout, IsParsedOrIgnored) {
-  const std::pair<const char*, int64_t> good[] = {{"1H", 3'600'000}, {"2M", 120'000}, {"3S", 3000}, {"4m", 4}, {"5u", 1}, {"6n", 1},
-                                                  {"1500u", 2}, {"0m", 0}, {"99999999S", 99'999'999'000}};
+  const std::pair<const char*, int64_t> good[] = {{"1H", 3'600'000}, {"2M", 120'000}, {"3S", 3000},
+                                                  {"4m", 4},         {"5u", 1},       {"6n", 1},
+                                                  {"1500u", 2},      {"0m", 0},       {"99999999S", 99'999'999'000}};
   for (auto [text, milliseconds] : good) {
     auto parsed = parse_grpc_timeout(text);
     ASSERT_TRUE(parsed) << text;
     EXPECT_EQ(parsed->count(), milliseconds) << text;
   }
-  for (const char* bad : {"", "S", "-1S", "1X", "1", "123456789S", "1 S", "+1S", "0x1S", "1.5S"}) EXPECT_FALSE(parse_grpc_timeout(bad)) << bad;
+  for (const char* bad : {"", "S", "-1S", "1X", "1", "123456789S", "1 S", "+1S", "0x1S", "1.5S"})
+    EXPECT_FALSE(parse_grpc_timeout(bad)) << bad;
   auto huge = parse_grpc_timeout("99999999H");
   ASSERT_TRUE(huge);
   EXPECT_GT(huge->count(), int64_t{1} << 39);

@@ -11,8 +11,9 @@ ParsedFlags parse(std::vector<const char*> words) {
 }
 
 TEST(Flags, TakesEnvoysNames) {
-  const ParsedFlags parsed = parse({"-c", "boot.yaml", "--concurrency", "3", "-l", "debug", "--component-log-level", "pool:trace", "--service-node", "n",
-                                    "--service-cluster", "c", "--admin-address-path", "/a", "--drain-time-s", "7", "--shutdown-grace-s", "2"});
+  const ParsedFlags parsed =
+      parse({"-c", "boot.yaml", "--concurrency", "3", "-l", "debug", "--component-log-level", "pool:trace", "--service-node", "n",
+             "--service-cluster", "c", "--admin-address-path", "/a", "--drain-time-s", "7", "--shutdown-grace-s", "2"});
   ASSERT_TRUE(parsed.run) << parsed.text;
   EXPECT_EQ(parsed.flags.sources.path, "boot.yaml");
   EXPECT_EQ(parsed.flags.concurrency, 3u);
@@ -23,7 +24,9 @@ TEST(Flags, TakesEnvoysNames) {
 }
 
 TEST(Flags, AcceptsWhatHasNoMeaningHere) {
-  EXPECT_TRUE(parse({"-c", "b", "--base-id", "1", "--disable-hot-restart", "--use-dynamic-base-id", "--restart-epoch", "0", "--drain-strategy", "gradual"}).run);
+  EXPECT_TRUE(parse({"-c", "b", "--base-id", "1", "--disable-hot-restart", "--use-dynamic-base-id", "--restart-epoch", "0",
+                     "--drain-strategy", "gradual"})
+                  .run);
 }
 
 TEST(Flags, RefusesWithAReason) {

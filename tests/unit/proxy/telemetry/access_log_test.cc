@@ -109,7 +109,8 @@ TEST(AccessLog, WritesOneLinePerRequestThatPasses) {
   errors.kind = LogFilter::Kind::kStatusCode;
   errors.compare = LogFilter::Compare::kAtLeast;
   errors.value = 500;
-  AccessLog log(*writer.open(file.path), *format::Formatter::text("%REQ(:METHOD)% %REQ(USER-AGENT)% %RESPONSE_CODE%\n", {.escape = true}), errors);
+  AccessLog log(*writer.open(file.path), *format::Formatter::text("%REQ(:METHOD)% %REQ(USER-AGENT)% %RESPONSE_CODE%\n", {.escape = true}),
+                errors);
   Request request;
   request.head.add("user-agent", "evil\r\nGET forged 200");
   log.log(1, request.info);

@@ -40,8 +40,10 @@ TEST(HostStates, SweepsByItself) {
 EndpointSet with_doubles() {
   EndpointSet set;
   set.localities.push_back({.zone = "b", .priority = 2, .hosts = {Host{.address = address(0, 1)}, Host{.address = address(0, 3)}}});
-  set.localities.push_back({.zone = "a", .priority = 0, .hosts = {Host{.address = address(0, 1), .weight = 1}, Host{.address = address(0, 2)},
-                                                                  Host{.address = address(0, 1), .weight = 9}}});
+  set.localities.push_back({.zone = "a",
+                            .priority = 0,
+                            .hosts = {Host{.address = address(0, 1), .weight = 1}, Host{.address = address(0, 2)},
+                                      Host{.address = address(0, 1), .weight = 9}}});
   return set;
 }
 
@@ -72,8 +74,12 @@ TEST(EndpointSet, KeepsDoublesOfAStaticCluster) {
 
 TEST(EndpointSet, CountsItsMembersAsEnvoyDoes) {
   HostStates states;
-  auto set = endpoints({{.health = Health::kHealthy}, {.health = Health::kDraining}, {.health = Health::kUnhealthy},
-                        {.health = Health::kTimeout}, {.health = Health::kDegraded}, {.health = Health::kUnknown}},
+  auto set = endpoints({{.health = Health::kHealthy},
+                        {.health = Health::kDraining},
+                        {.health = Health::kUnhealthy},
+                        {.health = Health::kTimeout},
+                        {.health = Health::kDegraded},
+                        {.health = Health::kUnknown}},
                        states);
   Membership members = membership(*set);
   EXPECT_EQ(members.total, 6u);

@@ -15,7 +15,8 @@ using Kind = RetryDecision::Kind;
 
 constexpr Priority kDefault = Priority::kDefault;
 constexpr AttemptFailure kConnect = AttemptFailure::kConnectFailed, kReset = AttemptFailure::kRemoteReset,
-                         kRefused = AttemptFailure::kRefusedStream, kTry = AttemptFailure::kPerTryTimeout, kOver = AttemptFailure::kOverflow;
+                         kRefused = AttemptFailure::kRefusedStream, kTry = AttemptFailure::kPerTryTimeout,
+                         kOver = AttemptFailure::kOverflow;
 
 RetryPolicy on(const char* words, uint32_t retries = 1) {
   RetryPolicy policy;
@@ -78,15 +79,24 @@ TEST(Retry, TakesUpFailuresThatThePolicyNames) {
     bool sent;
     bool retried;
   } cases[] = {
-      {"5xx", kConnect, false, true},          {"5xx", kReset, true, true},
-      {"5xx", kTry, true, true},               {"gateway-error", kReset, true, true},
-      {"5xx", kOver, false, false},            {"reset", kOver, false, false},
-      {"reset", kReset, true, true},           {"reset", kTry, true, true},
-      {"connect-failure", kConnect, false, true}, {"connect-failure", kReset, true, false},
-      {"connect-failure", kTry, true, false},  {"refused-stream", kRefused, true, true},
-      {"refused-stream", kReset, true, false}, {"reset-before-request", kReset, false, true},
-      {"reset-before-request", kReset, true, false}, {"retriable-status-codes", kReset, true, false},
-      {"unavailable", kConnect, false, false}, {"", kConnect, false, false},
+      {"5xx", kConnect, false, true},
+      {"5xx", kReset, true, true},
+      {"5xx", kTry, true, true},
+      {"gateway-error", kReset, true, true},
+      {"5xx", kOver, false, false},
+      {"reset", kOver, false, false},
+      {"reset", kReset, true, true},
+      {"reset", kTry, true, true},
+      {"connect-failure", kConnect, false, true},
+      {"connect-failure", kReset, true, false},
+      {"connect-failure", kTry, true, false},
+      {"refused-stream", kRefused, true, true},
+      {"refused-stream", kReset, true, false},
+      {"reset-before-request", kReset, false, true},
+      {"reset-before-request", kReset, true, false},
+      {"retriable-status-codes", kReset, true, false},
+      {"unavailable", kConnect, false, false},
+      {"", kConnect, false, false},
   };
   for (const Case& c : cases) {
     RetryPolicy policy = on(c.words);
@@ -165,8 +175,10 @@ TEST(Retry, ListensToTheRequestsHeaders) {
   EXPECT_TRUE(retry.decide_on_head(bad, 0).retry());
   EXPECT_TRUE(retry.decide_on_head(unavailable, 0).retry());
 
-  TestHead codes("/", {{"x-envoy-retry-on", "retriable-status-codes,retriable-headers"}, {"x-envoy-retriable-status-codes", "404, 418,x"},
-                       {"x-envoy-retriable-header-names", "X-Try, x-again"}, {"x-envoy-max-retries", "9"}});
+  TestHead codes("/", {{"x-envoy-retry-on", "retriable-status-codes,retriable-headers"},
+                       {"x-envoy-retriable-status-codes", "404, 418,x"},
+                       {"x-envoy-retriable-header-names", "X-Try, x-again"},
+                       {"x-envoy-max-retries", "9"}});
   TestHead missing(404, {}), teapot(418, {}), again(200, {{"x-try", ""}}), other(500, {});
   RetryState by_code(nullptr, codes, budget, kDefault);
   EXPECT_TRUE(by_code.decide_on_head(missing, 0).retry());
@@ -187,7 +199,8 @@ TEST(Retry, TheHeadersNumberBeatsThePolicys) {
 
 TEST(Retry, MayBeMeantForSomeRequestsOnly) {
   RetryPolicy policy = on("5xx");
-  policy.retriable_request_headers = {HeaderMatcher::string(":method", {StringMatcher::Kind::kExact, "GET"}), HeaderMatcher::present("x-safe")};
+  policy.retriable_request_headers = {HeaderMatcher::string(":method", {StringMatcher::Kind::kExact, "GET"}),
+                                      HeaderMatcher::present("x-safe")};
   Budget budget({});
   TestHead get("/"), post("/", {}, "POST"), safe_post("/", {{"x-safe", "1"}}, "POST");
   EXPECT_TRUE(RetryState(&policy, get, budget, kDefault).enabled());

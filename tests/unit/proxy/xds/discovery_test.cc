@@ -36,14 +36,18 @@ struct Notes final : Target {
   }
 };
 
-std::string cluster(const std::string& name) { return "{'@type': type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " + name + ", type: STATIC}"; }
+std::string cluster(const std::string& name) {
+  return "{'@type': type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " + name + ", type: STATIC}";
+}
 
 std::string listener(const std::string& name, const std::string& to, const std::string& more = "") {
   return "{'@type': type.googleapis.com/envoy.config.listener.v3.Listener, name: " + name +
          ", address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: [{filters: [{name: hcm, typed_config: {"
          "'@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, stat_prefix: s, "
-         "route_config: {" + more + "virtual_hosts: [{name: v, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: " + to +
-         "}}]}]}, http_filters: [{name: router, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}]}]}";
+         "route_config: {" +
+         more + "virtual_hosts: [{name: v, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: " + to +
+         "}}]}]}, http_filters: [{name: router, typed_config: {'@type': "
+         "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}]}]}";
 }
 
 class DiscoveryTest : public testing::Test {
@@ -70,7 +74,9 @@ class DiscoveryTest : public testing::Test {
   }
   void start() {
     config::BootstrapSources sources;
-    auto source = [&](const std::string& kind) { return "  " + kind + "_config: {path_config_source: {path: " + folder + "/" + kind + ".yaml}}\n"; };
+    auto source = [&](const std::string& kind) {
+      return "  " + kind + "_config: {path_config_source: {path: " + folder + "/" + kind + ".yaml}}\n";
+    };
     sources.inline_yaml = "node: {id: n, cluster: c}\ndynamic_resources:\n" + source("cds") + source("lds");
     Diagnostics problems;
     bootstrap = config::load_bootstrap(sources, problems);
@@ -84,7 +90,9 @@ class DiscoveryTest : public testing::Test {
     while (!done() && std::chrono::steady_clock::now() < deadline) loop.io().run_one_for(std::chrono::milliseconds(50));
     ASSERT_TRUE(done()) << testing::PrintToString(target.all);
   }
-  size_t place(const std::string& what) const { return static_cast<size_t>(std::find(target.all.begin(), target.all.end(), what) - target.all.begin()); }
+  size_t place(const std::string& what) const {
+    return static_cast<size_t>(std::find(target.all.begin(), target.all.end(), what) - target.all.begin());
+  }
   bool noted(const std::string& what) const { return place(what) < target.all.size(); }
   int64_t stat(const std::string& name) const {
     observe::StatsQuery query;
@@ -188,7 +196,8 @@ TEST_F(DiscoveryTest, AClusterWarmsUntilItsEndpointsAreThere) {
   write("lds.yaml", {});
   write("eds.yaml", {});
   write("cds.yaml", {"{'@type': type.googleapis.com/envoy.config.cluster.v3.Cluster, name: e, type: EDS, eds_cluster_config: {eds_config: "
-                     "{initial_fetch_timeout: 0s, path_config_source: {path: " + folder + "/eds.yaml}}}}"});
+                     "{initial_fetch_timeout: 0s, path_config_source: {path: " +
+                     folder + "/eds.yaml}}}}"});
   start();
   until([&] { return stat("cluster_manager.warming_clusters") == 1; });
   EXPECT_TRUE(state("e").warming);

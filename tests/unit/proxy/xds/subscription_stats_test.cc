@@ -32,8 +32,9 @@ TEST_F(SubscriptionStatsTest, EachSubscriberIsCountedUnderItsOwnName) {
   stats.set(ResourceType::kRoute, {{"9080", "outbound"}});
   stats.accepted(ResourceType::kRoute, "9080", "v7", milliseconds(1), true);
   stats.accepted(ResourceType::kRoute, "9080", "v8", milliseconds(1), false);
-  EXPECT_EQ(shown("rds.*(success|attempt|reload$)"),
-            "http.outbound.rds.9080.config_reload: 1\nhttp.outbound.rds.9080.update_attempt: 3\nhttp.outbound.rds.9080.update_success: 2\n");
+  EXPECT_EQ(
+      shown("rds.*(success|attempt|reload$)"),
+      "http.outbound.rds.9080.config_reload: 1\nhttp.outbound.rds.9080.update_attempt: 3\nhttp.outbound.rds.9080.update_success: 2\n");
 }
 
 TEST_F(SubscriptionStatsTest, WhatIsGoneIsShownNoMore) {
