@@ -1,9 +1,9 @@
 // One request and its answer: fed by the client's codec on one side and by its attempt on the upstream on the other, with the
 // filters in between. An object without a loop of its own; recycled. It pins what it uses of the configuration: its
-// connection manager, route table and cluster.
+// connection manager, route table and cluster. One class, and a file for each part of the way (see the private functions).
 //
-// The request's way: on_head -> request filters -> route() -> start_attempt() -> send_request(). The answer's way:
-// on_attempt_head (or reply()) -> response filters -> send_response(). Each side waits for the other through pause and resume.
+// The request's way: on_head -> request filters -> go_upstream() -> start_attempt() -> send_request_body(). The answer's way:
+// on_attempt_head (or reply()) -> response filters -> send_response_head(). Each side waits for the other by pause and resume.
 #pragma once
 #include "common/base/timing_wheel.h"
 #include "common/http/codec.h"
@@ -16,6 +16,7 @@
 #include "proxy/upstream/attempt.h"
 #include "proxy/upstream/retry.h"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
@@ -90,23 +91,48 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void on_attempt_failed(upstream::AttemptEnd how, std::string_view detail) override;
   void on_attempt_drained() override;
 
-  // The request's way.
+  // exchange.cc: ends, and the client's patience.
+  void abandon();  // the answer had begun and cannot be completed
+  void finish_if_over();
+  void finish();
+  void record();
+  void disarm_all();
+  void arm_idle();
+  void on_stream_idle();
+  void on_request_too_long();
+  void on_stream_too_long();
+  static uint64_t elapsed_ms(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to);
+  // exchange_request.cc
   bool admit();
+  void refuse_upgrade();
   std::span<const std::string> internal_only_headers() const;
+  bool check_underscores();
   void match_route();
+  void find_cluster();
   void make_filters();
   void destroy_filters();
   void run_request_filters(size_t from);
+  void end_request();
+  void take_request_body(Slice slice, bool end);
+  // exchange_forward.cc
   void go_upstream();
+  void redirect(const routing::Redirect& redirect);
   bool forward_to_cluster(const routing::Forward& forward);
   void start_attempt();
-  void take_request_body(Slice slice, bool end);
   void send_request_body();
-  void end_request();
-  // The answer's way.
+  void arm_route_timeout();
+  void on_route_timeout();
+  void note_upstream_code(int status);
+  // exchange_retry.cc
   bool retry_on_head();
   void schedule_retry(const upstream::RetryDecision& decision, bool after_timeout = false);
+  void on_retry_due();
   void note_not_retried(const upstream::RetryDecision& decision);
+  void on_per_try_timeout();
+  void arm_try_idle();
+  void on_per_try_idle();
+  void give_up_try(unsigned counter, std::string_view details);
+  // exchange_response.cc
   void begin_response(bool end);
   void run_response_filters(size_t from);
   void send_response_head();
@@ -116,29 +142,6 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void end_response();
   void answer(int status, std::string_view body, std::string_view details);
   void fail(int status, std::string_view body, std::string_view details, observe::ResponseFlag flag);
-  void redirect(const routing::Redirect& redirect);
-  void abandon();  // the answer had begun and cannot be completed
-  // Ends.
-  void finish_if_over();
-  void finish();
-  void record();
-  void disarm_all();
-  // Timeouts.
-  void arm_idle();
-  void on_stream_idle();
-  void on_request_too_long();
-  void on_stream_too_long();
-  void on_route_timeout();
-  void on_per_try_timeout();
-  void on_per_try_idle();
-  void arm_try_idle();
-  void give_up_try(unsigned counter, std::string_view details);
-  void on_retry_due();
-  void arm_route_timeout();
-  void find_cluster();
-  void refuse_upgrade();
-  bool check_underscores();
-  void note_upstream_code(int status);
 
   net::Loop& loop_;
   HttpConnection* connection_ = nullptr;

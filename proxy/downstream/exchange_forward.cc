@@ -1,0 +1,187 @@
+// What the route says is done: an answer of our own, or an attempt on a host of the cluster, and the request's bytes on their way
+// to it. How an attempt may end before an answer is exchange_retry.cc.
+#include "proxy/downstream/exchange.h"
+
+#include "common/observe/shapes.h"
+#include "proxy/downstream/http_connection.h"
+#include "proxy/routing/rewrite.h"
+
+namespace weft::downstream {
+namespace {
+
+using http::HeaderId;
+using observe::ClusterStat;
+using observe::HttpStat;
+using observe::ResponseFlag;
+
+}  // namespace
+
+// The filters have let the request through: what the route says is done.
+void Exchange::go_upstream() {
+  service_->http.add(HttpStat::kRqTotal);
+  if (!route_) {
+    service_->http.add(HttpStat::kNoRoute);
+    return fail(404, "", "route_not_found", ResponseFlag::kNoRouteFound);
+  }
+  if (const routing::Redirect* redirect_to = route_->redirect()) return redirect(*redirect_to);
+  if (const routing::DirectResponse* direct = route_->direct_response()) {
+    service_->http.add(HttpStat::kRqDirectResponse);
+    return answer(direct->status, direct->body, "direct_response");
+  }
+  if (!forward_to_cluster(*route_->forward())) return;
+  phase_ = Phase::kForwarding;
+  // What came while filters waited passes the body filters now.
+  std::vector<Slice> held;
+  held.swap(held_request_);
+  held_bytes_ = 0;
+  const bool ended = request_ended_ && !has_request_trailers_;
+  for (size_t i = 0; i < held.size() && phase_ == Phase::kForwarding; ++i)
+    take_request_body(std::move(held[i]), ended && i + 1 == held.size());
+  if (phase_ != Phase::kForwarding) return;
+  if (held.empty() && ended) request_filtered_end_ = true;
+  if (has_request_trailers_) on_trailers();
+  if (phase_ == Phase::kForwarding) start_attempt();
+}
+
+void Exchange::redirect(const routing::Redirect& redirect) {
+  service_->http.add(HttpStat::kRqRedirect);
+  filters::LocalReply moved;
+  moved.status = redirect.status;
+  moved.details = "direct_response";
+  moved.headers.emplace_back("location", routing::redirect_location(*route_, request_));
+  reply(std::move(moved));
+}
+
+// Finds the cluster and gets the head ready to leave. False: an answer was given instead.
+bool Exchange::forward_to_cluster(const routing::Forward& forward) {
+  find_cluster();  // filters may have changed the header that names it
+  if (!cluster_) {
+    service_->http.add(HttpStat::kNoCluster);
+    fail(forward.cluster_not_found_status, "", "cluster_not_found", ResponseFlag::kNoClusterFound);
+    return false;
+  }
+  const filters::RouterOptions& router = plan_->router();
+  timeouts_ = routing::resolve_timeouts(*route_, request_, {!router.suppress_envoy_headers, router.respect_expected_rq_timeout});
+  retry_budget_ = cluster_->shared()->budget;
+  retry_.emplace(routing::retry_policy(*route_), request_, *retry_budget_, forward.priority);
+  keep_body_ = retry_->enabled();
+  routing::finish_request(request_, *route_, weighted_, info_, !router.suppress_envoy_headers);
+  if (timeouts_.max_stream_from_route) {
+    if (timeouts_.max_stream.count() > 0)
+      loop_.wheel().arm(stream_timeout_, timeouts_.max_stream);
+    else
+      stream_timeout_.disarm();
+  }
+  if (request_ended_) arm_route_timeout();
+  return true;
+}
+
+// --- the attempt ---
+
+void Exchange::start_attempt() {
+  const routing::Forward& forward = *route_->forward();
+  ++info_.attempt_count;
+  endpoints_ = cluster_->endpoints();
+  upstream::PickContext context{loop_.random(), {}, 1};
+  if (retry_ && retry_->avoid_previous_hosts()) {
+    context.tried = tried_;
+    context.max_host_attempts = retry_->host_attempts();
+  }
+  const upstream::Pick pick = cluster_->pick(context);
+  if (!pick.host) return fail(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag::kNoHealthyUpstream);
+  if (retry_ && retry_->enabled()) tried_.push_back(pick.host->state.get());
+  if (!plan_->router().suppress_envoy_headers && route_->virtual_host && route_->virtual_host->include_request_attempt_count) {
+    request_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
+  }
+  routing::rewrite_host_automatically(request_, *route_, pick.host->hostname);
+  info_.upstream_host = pick.host->state->address;  // endpoints_ keeps both
+  info_.upstream_host_name = pick.host->hostname;
+  info_.upstream_connect_begin = loop_.now();
+  body_sent_ = 0;
+  request_sent_ = false;
+  const http::Protocol protocol = cluster_->protocol_for(connection_->protocol());
+  if (timeouts_.per_try.count() > 0 && request_ended_) loop_.wheel().arm(try_timeout_, timeouts_.per_try);
+  attempt_.start(cluster_, *pick.host, protocol, forward.priority);
+}
+
+void Exchange::on_attempt_ready() {
+  arm_try_idle();
+  info_.upstream_ready = info_.upstream_request_begin = loop_.now();
+  info_.upstream_connection_id = attempt_.connection_id();
+  info_.upstream_protocol = to_string(attempt_.protocol());
+  info_.upstream_local_address = attempt_.local_address();
+  const bool end = request_filtered_end_ && body_.empty() && !has_request_trailers_;
+  request_sent_ = end;
+  attempt_.mark_sent();
+  attempt_.stream()->send_head(request_, end);
+  if (!end) send_request_body();
+}
+
+void Exchange::send_request_body() {
+  http::Stream* to = attempt_.stream();
+  if (!to || request_sent_) return;
+  while (body_sent_ < body_.size()) {
+    Slice& slice = body_[body_sent_++];
+    const bool end = request_filtered_end_ && body_sent_ == body_.size() && !has_request_trailers_;
+    if (end) request_sent_ = true;
+    to->send_body(keep_body_ ? slice : std::move(slice), end);
+    to = attempt_.stream();
+    if (!to) return;  // reset while sending
+  }
+  if (!keep_body_) {
+    body_.clear();
+    body_bytes_ = 0;
+    body_sent_ = 0;
+  }
+  if (request_filtered_end_ && !request_sent_) {
+    request_sent_ = true;
+    if (has_request_trailers_)
+      to->send_trailers(request_trailers_);
+    else
+      to->send_body({}, true);
+  }
+  if (request_sent_) {
+    info_.upstream_request_end = loop_.now();
+    if (timeouts_.per_try.count() > 0 && !try_timeout_.armed() && phase_ == Phase::kForwarding)
+      loop_.wheel().arm(try_timeout_, timeouts_.per_try);
+  } else if (stream_ && !request_ended_) {
+    to->writable() ? stream_->resume() : stream_->pause();
+  }
+}
+
+void Exchange::on_attempt_drained() {
+  if (stream_ && !request_ended_) stream_->resume();
+}
+
+// --- the route's timeout ---
+
+void Exchange::arm_route_timeout() {
+  if (timeouts_.global.count() > 0 && !route_timeout_.armed()) loop_.wheel().arm(route_timeout_, timeouts_.global);
+}
+
+void Exchange::on_route_timeout() {
+  timed_out_ = true;
+  if (cluster_) {
+    cluster_->stats().add(ClusterStat::kUpstreamRqTimeout);
+    if (attempt_.active()) {
+      upstream::HostState::count(attempt_.host_state()->timeouts);
+      cluster_->report(attempt_.host_state(), {upstream::HostResult::Kind::kTimeout});
+    }
+  }
+  info_.flags.set(ResponseFlag::kUpstreamRequestTimeout);
+  if (response_head_sent_) {
+    info_.response_code_details = "response_timeout";
+    return abandon();
+  }
+  if (cluster_) note_upstream_code(504);
+  fail(504, "upstream request timeout", "response_timeout", ResponseFlag::kUpstreamRequestTimeout);
+}
+
+void Exchange::note_upstream_code(int status) {
+  observe::Cells& stats = cluster_->stats();
+  stats.add(ClusterStat::kUpstreamRqCompleted);
+  stats.add(observe::class_index(ClusterStat::kUpstreamRq1xx, status));
+  stats.count_code(ClusterStat::kUpstreamRqCodes, status);
+}
+
+}  // namespace weft::downstream

@@ -1,0 +1,263 @@
+// The request arrives: what holds for every request (admit), its route, then the filters in order. A filter that waits stops the
+// way here; the body that comes meanwhile is held, within the bound of its listener. Past the last filter is go_upstream().
+#include "proxy/downstream/exchange.h"
+
+#include "proxy/downstream/http_connection.h"
+#include "proxy/routing/rewrite.h"
+
+namespace weft::downstream {
+namespace {
+
+using http::HeaderId;
+using observe::HttpStat;
+
+}  // namespace
+
+void Exchange::on_head(bool end) {
+  connection_->on_request_head();
+  request_ended_ = end;
+  if (end) end_request();
+  arm_idle();
+  head_request_ = request_.method() == "HEAD";
+  grpc_ = routing::is_grpc(request_);
+  phase_ = Phase::kFiltering;
+  if (!admit()) return;
+  match_route();
+  if (upgrade_refused_) return refuse_upgrade();
+  make_filters();
+  run_request_filters(0);
+}
+
+// What holds for every request before filters and routes look at it.
+bool Exchange::admit() {
+  const config::HttpConnectionManager& config = *service_->config;
+  if (!check_underscores()) return false;
+  // Switching protocols is not offered; h2c is nothing to switch to for a proxy that takes HTTP/2 as it is.
+  const std::string_view wanted = request_.value(HeaderId::kUpgrade);
+  upgrade_refused_ = !wanted.empty() && wanted != "h2c";
+  http::remove_hop_by_hop(request_);
+  const net::Endpoint& peer = connection_->peer_address();
+  routing::Client client{peer.address(), peer.port(), connection_->local_address().port(), false};
+  // One table for the whole request: filters and the log keep views into it.
+  table_ = service_->routes->table;
+  const routing::Forwarded forwarded = routing::mutate_request(request_, config.forwarded, client, internal_only_headers());
+  info_.request_id = request_.value(HeaderId::kXRequestId);
+  if (forwarded.client != peer.address()) {
+    client_text_ = net::to_string({forwarded.client, forwarded.client_port});
+    info_.downstream_remote_address = client_text_;
+  }
+  if (forwarded.path == routing::PathVerdict::kReject) {
+    service_->http.add(HttpStat::kDownstreamRqFailedPathNormalization);
+    request_.remove(HeaderId::kXRequestId);
+    info_.request_id = {};
+    connection_->drain();
+    answer(400, "", "path_normalization_failed");
+    return false;
+  }
+  if (forwarded.path == routing::PathVerdict::kRedirect) {
+    service_->http.add(HttpStat::kDownstreamRqRedirectedWithNormalizedPath);
+    filters::LocalReply moved{307, "", "path_normalization_failed", std::nullopt, {{"location", std::string(request_.path())}}};
+    reply(std::move(moved));
+    return false;
+  }
+  if (request_.path().empty() && request_.method() != "CONNECT") {
+    answer(404, "", "missing_path_rejected");
+    return false;
+  }
+  if (request_.has(HeaderId::kExpect) && !config.proxy_100_continue && request_.value(HeaderId::kExpect) == "100-continue") {
+    request_.remove(HeaderId::kExpect);
+    if (!request_ended_) {
+      http::Head go_on(loop_.slabs());
+      go_on.set_status(100);
+      stream_->send_head(go_on, false);
+    }
+  }
+  return true;
+}
+
+void Exchange::refuse_upgrade() {
+  service_->http.add(HttpStat::kDownstreamRqWsOnNonWsRoute);
+  connection_->drain();
+  answer(403, "", "upgrade_failed");
+}
+
+std::span<const std::string> Exchange::internal_only_headers() const {
+  if (!table_) return {};
+  return table_->options().internal_only_headers;
+}
+
+// common_http_protocol_options.headers_with_underscores_action.
+bool Exchange::check_underscores() {
+  using Action = config::HttpConnectionManager::UnderscoreHeaders;
+  const Action action = service_->config->underscore_headers;
+  if (action == Action::kAllow) return true;
+  bool found = false;
+  request_.remove_if([&](const http::Header& header) {
+    const bool has = header.name().find('_') != std::string_view::npos;
+    found = found || has;
+    return has && action == Action::kDropHeader;
+  });
+  if (!found || action == Action::kDropHeader) return true;
+  connection_->on_protocol_error();
+  connection_->drain();
+  answer(400, "Bad Request", "http1.unexpected_underscore");
+  return false;
+}
+
+// --- its route ---
+
+void Exchange::match_route() {
+  info_.route_name = {};
+  route_ = table_ ? table_->match(request_, loop_.random()) : nullptr;
+  weighted_ = nullptr;
+  if (!route_) return;
+  info_.route_name = route_->name;
+  if (const routing::Forward* forward = route_->forward(); forward && forward->weighted) {
+    weighted_ = routing::pick_weighted(*forward, request_, loop_.random());
+  }
+  const routing::Forward* forward = route_->forward();
+  if (forward && forward->idle_timeout) arm_idle();
+  if (forward) find_cluster();
+}
+
+void Exchange::find_cluster() {
+  const std::string_view name = routing::cluster_name(*route_->forward(), weighted_, request_);
+  if (cluster_ && cluster_->config().name == name) return;
+  cluster_ = name.empty() ? nullptr : service_->environment.clusters.find(name);
+  cluster_config_ = cluster_ ? cluster_->shared()->config : nullptr;
+  info_.upstream_cluster_raw = cluster_ ? std::string_view(cluster_config_->name) : std::string_view();
+  info_.upstream_cluster = cluster_ ? std::string_view(cluster_config_->stat_name()) : std::string_view();
+}
+
+const routing::FilterConfig* Exchange::route_config(std::string_view filter_name) const {
+  if (!route_) return nullptr;
+  const routing::FilterOverride* told = routing::filter_override(*route_, weighted_, filter_name);
+  return told ? told->config.get() : nullptr;
+}
+
+// --- its filters ---
+
+void Exchange::make_filters() {
+  plan_ = &service_->config->chain;
+  if (arena_size_ < plan_->arena_size()) {
+    arena_size_ = plan_->arena_size();
+    arena_ = std::make_unique<std::byte[]>(arena_size_);
+  }
+  filters_.clear();
+  for (const filters::ChainPlan::Entry& entry : plan_->entries()) {
+    const routing::FilterOverride* told = route_ ? routing::filter_override(*route_, weighted_, entry.factory->name()) : nullptr;
+    // A filter that the route disables keeps its place, so that the plan's indices hold.
+    filters_.push_back(told && told->disabled ? nullptr : entry.factory->create(arena_.get() + entry.offset));
+  }
+}
+
+void Exchange::destroy_filters() {
+  for (filters::HttpFilter* filter : filters_)
+    if (filter) filter->~HttpFilter();
+  filters_.clear();
+  plan_ = nullptr;
+}
+
+void Exchange::run_request_filters(size_t from) {
+  const std::vector<uint8_t>& order = plan_->request_head();
+  for (size_t i = from; i < order.size(); ++i) {
+    filters::HttpFilter* filter = filters_[order[i]];
+    if (!filter) continue;
+    next_request_filter_ = i + 1;
+    const filters::Verdict verdict = filter->on_request_head(*this, request_ended_ && held_request_.empty() && !has_request_trailers_);
+    if (verdict == filters::Verdict::kReplied || phase_ != Phase::kFiltering) return;
+    if (route_cleared_) {
+      route_cleared_ = false;
+      match_route();
+    }
+    if (verdict == filters::Verdict::kWait) {
+      request_waits_ = true;
+      return;
+    }
+  }
+  go_upstream();
+}
+
+void Exchange::resume_request() {
+  if (!request_waits_ || phase_ != Phase::kFiltering) return;
+  request_waits_ = false;
+  if (stream_ && !request_ended_) stream_->resume();
+  if (route_cleared_) {
+    route_cleared_ = false;
+    match_route();
+  }
+  run_request_filters(next_request_filter_);
+}
+
+// --- its body ---
+
+// Bytes of the client on their way: held while a filter waits, changed by the body filters, then sent on or kept.
+void Exchange::on_body(Slice slice, bool end) {
+  arm_idle();
+  info_.bytes_received += slice.size;
+  if (end) {
+    request_ended_ = true;
+    end_request();
+  }
+  if (phase_ == Phase::kFiltering) {
+    held_bytes_ += slice.size;
+    if (slice.size || end) held_request_.push_back(std::move(slice));
+    if (held_bytes_ > service_->buffer_limit && stream_ && !request_ended_) stream_->pause();
+    return;
+  }
+  if (phase_ == Phase::kForwarding || (phase_ == Phase::kAnswering && attempt_.active())) {
+    if (end) arm_route_timeout();
+    take_request_body(std::move(slice), end);
+    send_request_body();
+  }
+  finish_if_over();
+}
+
+void Exchange::on_trailers() {
+  arm_idle();
+  has_request_trailers_ = true;
+  if (!request_ended_) {
+    request_ended_ = true;
+    end_request();
+  }
+  if (phase_ == Phase::kFiltering) return;
+  if (phase_ == Phase::kForwarding || (phase_ == Phase::kAnswering && attempt_.active())) {
+    arm_route_timeout();
+    if (!plan_->request_body().empty()) take_request_body({}, true);
+    for (uint8_t i : plan_->request_trailers())
+      if (filters_[i]) filters_[i]->on_request_trailers(*this, request_trailers_);
+    request_filtered_end_ = true;
+    send_request_body();
+  }
+  finish_if_over();
+}
+
+void Exchange::end_request() {
+  info_.request_end = loop_.now();
+  request_timeout_.disarm();
+}
+
+void Exchange::take_request_body(Slice slice, bool end) {
+  auto keep = [this](Slice piece) {
+    if (!piece.size) return;
+    body_bytes_ += piece.size;
+    body_.push_back(std::move(piece));
+  };
+  if (plan_->request_body().empty()) {
+    keep(std::move(slice));
+  } else {
+    filters::Body body;
+    if (slice.size) body.slices.push_back(std::move(slice));
+    for (uint8_t i : plan_->request_body())
+      if (filters_[i]) filters_[i]->on_request_body(*this, body, end);
+    for (Slice& piece : body.slices) keep(std::move(piece));
+  }
+  if (end) request_filtered_end_ = true;
+  // A body that is too long to be kept is sent once only.
+  const uint64_t limit = route_->request_body_buffer_limit.value_or(
+      route_->virtual_host ? route_->virtual_host->request_body_buffer_limit.value_or(service_->buffer_limit) : service_->buffer_limit);
+  if (keep_body_ && body_bytes_ > limit) keep_body_ = false;
+  if (!attempt_.stream() && body_bytes_ > limit && stream_ && !request_ended_) stream_->pause();
+}
+
+}  // namespace weft::downstream

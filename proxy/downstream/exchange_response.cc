@@ -1,0 +1,243 @@
+// The answer, the upstream's or our own (reply), on its way to the client: through the response filters in reverse, then to the
+// client's stream. A response filter that waits holds the body and pauses the upstream; a client that reads slowly pauses it too.
+#include "proxy/downstream/exchange.h"
+
+#include "proxy/downstream/http_connection.h"
+#include "proxy/downstream/local_reply.h"
+#include "proxy/routing/rewrite.h"
+
+namespace weft::downstream {
+namespace {
+
+using http::HeaderId;
+using observe::ClusterStat;
+using observe::ResponseFlag;
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+void Exchange::on_attempt_informational() {
+  if (response_.status() == 100 && !service_->config->proxy_100_continue) return;
+  if (response_head_sent_ || !stream_ || stream_->protocol() == http::Protocol::kHttp10) return;
+  http::remove_hop_by_hop(response_);
+  stream_->send_head(response_, false);
+}
+
+void Exchange::on_attempt_head(bool end) {
+  arm_idle();
+  arm_try_idle();
+  info_.upstream_response_begin = loop_.now();
+  try_timeout_.disarm();
+  response_ended_ = end;
+  note_upstream_code(response_.status());
+  if (retry_on_head()) return;
+  if (retry_) retry_->release();
+  if (retry_ && retry_->retries() > 0 && response_.status() < 500) cluster_->stats().add(ClusterStat::kUpstreamRqRetrySuccess);
+  keep_body_ = false;
+  http::remove_hop_by_hop(response_);
+  if (!plan_->router().suppress_envoy_headers) {
+    if (request_ended_)
+      response_.set(HeaderId::kXEnvoyUpstreamServiceTime, std::to_string(elapsed_ms(info_.request_end, info_.upstream_response_begin)));
+    if (route_->virtual_host && route_->virtual_host->include_attempt_count_in_response) {
+      response_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
+    }
+  }
+  info_.response_code = response_.status();
+  info_.response_code_details = "via_upstream";
+  routing::finish_response(response_, *route_, weighted_, info_);
+  begin_response(end);
+}
+
+// The head of an answer, the upstream's or ours, starts through the filters.
+void Exchange::begin_response(bool end) {
+  phase_ = Phase::kAnswering;
+  response_ended_ = end;
+  if (filters_.empty()) return send_response_head();
+  run_response_filters(0);
+}
+
+void Exchange::run_response_filters(size_t from) {
+  const std::vector<uint8_t>& order = plan_->response_head();
+  for (size_t i = from; i < order.size(); ++i) {
+    filters::HttpFilter* filter = filters_[order[i]];
+    if (!filter) continue;
+    next_response_filter_ = i + 1;
+    const filters::Verdict verdict = filter->on_response_head(*this, response_ended_ && !has_response_trailers_);
+    if (phase_ != Phase::kAnswering) return;
+    if (verdict == filters::Verdict::kWait) {
+      response_waits_ = true;
+      if (attempt_.stream()) attempt_.stream()->pause();
+      return;
+    }
+  }
+  send_response_head();
+}
+
+void Exchange::resume_response() {
+  if (!response_waits_ || phase_ != Phase::kAnswering) return;
+  response_waits_ = false;
+  if (attempt_.stream()) attempt_.stream()->resume();
+  run_response_filters(next_response_filter_);
+  if (phase_ != Phase::kAnswering || !response_head_sent_) return;
+  std::vector<Slice> held;
+  held.swap(held_response_);
+  for (size_t i = 0; i < held.size() && phase_ == Phase::kAnswering; ++i) {
+    take_response_body(std::move(held[i]), response_ended_ && i + 1 == held.size() && !has_response_trailers_);
+  }
+  if (phase_ == Phase::kAnswering && has_response_trailers_) take_response_trailers();
+}
+
+void Exchange::send_response_head() {
+  if (!stream_) return;
+  const config::HttpConnectionManager& config = *service_->config;
+  using ServerHeader = config::HttpConnectionManager::ServerHeader;
+  if (config.server_header == ServerHeader::kOverwrite ||
+      (config.server_header == ServerHeader::kAppendIfAbsent && !response_.has(HeaderId::kServer))) {
+    response_.set(HeaderId::kServer, config.server_name);
+  }
+  if (!response_.has(HeaderId::kDate)) response_.add(HeaderId::kDate, http_date());
+  if (config.always_set_request_id_in_response && request_.has(HeaderId::kXRequestId))
+    response_.set(HeaderId::kXRequestId, request_.value(HeaderId::kXRequestId));
+  if (!config.forwarded.via.empty()) response_.append(HeaderId::kVia, config.forwarded.via);
+  info_.response_begin = loop_.now();
+  response_head_sent_ = true;
+  // A body that filters still hold back may follow an end that has come.
+  const bool end = response_ended_ && !has_response_trailers_ && held_response_.empty() && !local_body_pending_;
+  if (end) end_response();
+  stream_->send_head(response_, end);
+  if (end) finish_if_over();
+}
+
+// --- its body and end ---
+
+void Exchange::on_attempt_body(Slice slice, bool end) {
+  arm_idle();
+  arm_try_idle();
+  response_ended_ = end;
+  if (end) info_.upstream_response_end = loop_.now();
+  if (response_waits_) {
+    held_response_.push_back(std::move(slice));
+    return;
+  }
+  take_response_body(std::move(slice), end);
+}
+
+void Exchange::take_response_body(Slice slice, bool end) {
+  if (plan_ == nullptr || plan_->response_body().empty()) return send_response_body(std::move(slice), end);
+  filters::Body body;
+  if (slice.size) body.slices.push_back(std::move(slice));
+  for (uint8_t i : plan_->response_body())
+    if (filters_[i]) filters_[i]->on_response_body(*this, body, end);
+  for (size_t i = 0; i < body.slices.size() && phase_ == Phase::kAnswering; ++i) {
+    send_response_body(std::move(body.slices[i]), end && i + 1 == body.slices.size() && !has_response_trailers_);
+  }
+  if (end && body.slices.empty() && !has_response_trailers_) send_response_body({}, true);
+}
+
+void Exchange::send_response_body(Slice slice, bool end) {
+  if (!stream_) return;
+  info_.bytes_sent += slice.size;
+  if (end) end_response();
+  if (slice.size || end) stream_->send_body(std::move(slice), end);
+  if (end) return finish_if_over();
+  if (stream_ && !stream_->writable() && attempt_.stream()) attempt_.stream()->pause();
+}
+
+void Exchange::on_drained() {
+  if (attempt_.stream() && !response_waits_) attempt_.stream()->resume();
+}
+
+void Exchange::on_attempt_trailers() {
+  arm_idle();
+  response_ended_ = true;
+  has_response_trailers_ = true;
+  info_.upstream_response_end = loop_.now();
+  info_.trailers = &response_trailers_;
+  if (!response_waits_) take_response_trailers();
+}
+
+void Exchange::take_response_trailers() {
+  if (plan_ && !plan_->response_body().empty()) take_response_body({}, true);
+  if (plan_) {
+    for (uint8_t i : plan_->response_trailers())
+      if (filters_[i]) filters_[i]->on_response_trailers(*this, response_trailers_);
+  }
+  if (!stream_) return;
+  end_response();
+  stream_->send_trailers(response_trailers_);
+  finish_if_over();
+}
+
+// Our half is said: the attempt has given what it had.
+void Exchange::end_response() {
+  response_sent_ = true;
+  info_.response_end = loop_.now();
+  route_timeout_.disarm();
+  idle_timeout_.disarm();
+  stream_timeout_.disarm();
+  try_idle_timeout_.disarm();
+  if (!local_ && cluster_ && !upstream_counted_) {
+    upstream_counted_ = true;
+    cluster_->stats().record(ClusterStat::kUpstreamRqTime,
+                             elapsed_ms(info_.request_end == Clock::time_point{} ? info_.start : info_.request_end, info_.response_end));
+  }
+}
+
+// --- answers of our own ---
+
+void Exchange::answer(int status, std::string_view body, std::string_view details) {
+  reply({status, std::string(body), details, std::nullopt, {}});
+}
+
+void Exchange::fail(int status, std::string_view body, std::string_view details, ResponseFlag flag) {
+  reply({status, std::string(body), details, flag, {}});
+}
+
+void Exchange::reply(filters::LocalReply reply) {
+  if (phase_ == Phase::kOver || phase_ == Phase::kIdle || replying_ || response_head_sent_) return;
+  if (reply.flag) info_.flags.set(*reply.flag);
+  info_.response_code_details = reply.details;
+  attempt_.cancel();
+  if (retry_timer_) retry_timer_->cancel();
+  try_timeout_.disarm();
+  try_idle_timeout_.disarm();
+  request_waits_ = response_waits_ = false;
+  held_response_.clear();
+  held_request_.clear();
+  body_.clear();
+  response_.clear();
+  response_trailers_.clear();
+  has_response_trailers_ = false;
+  local_ = true;
+  replying_ = true;
+  if (stream_ && !request_ended_) stream_->resume();
+  const std::string_view body = make_local_reply(response_, reply, {grpc_, head_request_});
+  info_.response_code = response_.status();
+  info_.local_reply_body = {};
+  // The router's own answers say how often it tried.
+  if (reply.flag && *reply.flag != ResponseFlag::kStreamIdleTimeout && info_.attempt_count > 0 && route_ && route_->virtual_host &&
+      route_->virtual_host->include_attempt_count_in_response) {
+    response_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
+  }
+  if (reply.flag == ResponseFlag::kUpstreamOverflow && plan_ && !plan_->router().suppress_envoy_headers)
+    response_.set(HeaderId::kXEnvoyOverloaded, "true");
+  if (route_) routing::finish_response(response_, *route_, weighted_, info_);
+  const bool end = body.empty() || head_request_;
+  local_body_pending_ = !end;
+  begin_response(end);
+  if (!end && phase_ == Phase::kAnswering) {
+    local_body_pending_ = false;
+    response_ended_ = true;
+    for (std::string_view rest = body; !rest.empty() && phase_ == Phase::kAnswering;) {
+      Slice slice = copy_to_slice(loop_.slabs(), rest);
+      rest.remove_prefix(slice.size);
+      if (response_waits_)
+        held_response_.push_back(std::move(slice));
+      else
+        take_response_body(std::move(slice), rest.empty());
+    }
+  }
+  replying_ = false;
+}
+
+}  // namespace weft::downstream
