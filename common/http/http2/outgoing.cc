@@ -1,0 +1,200 @@
+// What we give the session: heads as lines, bodies as slices that it asks for when windows allow and that go to the output without
+// a copy, trailers behind the last of them.
+#include "common/http/http2/codec.h"
+
+#include "common/http/syntax.h"
+
+#include <algorithm>
+
+namespace weft::http::http2 {
+namespace {
+
+nghttp2_nv line_of(std::string_view name, std::string_view value, uint8_t flags) {
+  // nghttp2's type is not const, but it changes nothing.
+  return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())), reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())),
+          name.size(), value.size(), flags};
+}
+
+}  // namespace
+
+void Http2Stream::send_head(const Head& head, bool end) { codec.send_head(*this, head, end); }
+void Http2Stream::send_body(Slice slice, bool end) { codec.send_body(*this, std::move(slice), end); }
+void Http2Stream::send_trailers(const Head& head) { codec.send_trailers(*this, head); }
+
+// --- heads ---
+
+void Http2Codec::push(std::string_view name, std::string_view value) { lines_.push_back(line_of(name, value, NGHTTP2_NV_FLAG_NONE)); }
+
+void Http2Codec::build_lines(const Head& head, bool request) {
+  for (const Header& header : head.headers()) {
+    if (header.removed) continue;
+    switch (header.id) {
+      case HeaderId::kConnection:
+      case HeaderId::kKeepAlive:
+      case HeaderId::kProxyConnection:
+      case HeaderId::kTransferEncoding:
+      case HeaderId::kUpgrade:
+      case HeaderId::kHttp2Settings: continue;
+      case HeaderId::kHost:
+        if (request) continue;
+        break;
+      case HeaderId::kTe:
+        if (header.value() != "trailers") continue;
+        break;
+      default: break;
+    }
+    push(header.name(), header.value());
+  }
+}
+
+void Http2Codec::send_head(Http2Stream& stream, const Head& head, bool end) {
+  if (!stream.receiver || stream.local_over || dead_) return;
+  Entry entry(*this);
+  dirty_ = true;
+  lines_.clear();
+  nghttp2_data_provider provider{};
+  provider.source.ptr = &stream;
+  provider.read_callback = read_data;
+  if (server_) {
+    const int code = head.status();
+    const char status[3] = {static_cast<char>('0' + code / 100 % 10), static_cast<char>('0' + code / 10 % 10),
+                            static_cast<char>('0' + code % 10)};
+    push(":status", {status, 3});
+    build_lines(head, false);
+    if (code < 200) {
+      nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.number, nullptr, lines_.data(), lines_.size(), nullptr);
+      return;
+    }
+    stream.head_sent = true;
+    const int failed = nghttp2_submit_response(session_, stream.number, lines_.data(), lines_.size(), end ? nullptr : &provider);
+    if (failed) submit_reset(stream.number, NGHTTP2_INTERNAL_ERROR);
+  } else {
+    const bool connect = head.method() == "CONNECT";
+    push(":method", head.method());
+    if (!connect) push(":scheme", head.scheme().empty() ? std::string_view("http") : head.scheme());
+    if (!head.authority().empty()) push(":authority", head.authority());
+    if (!connect) push(":path", head.path().empty() ? std::string_view("/") : head.path());
+    build_lines(head, true);
+    stream.head_sent = true;
+    const int32_t id = nghttp2_submit_request(session_, nullptr, lines_.data(), lines_.size(), end ? nullptr : &provider, &stream);
+    if (id < 0) {
+      // Identifiers used up, or the session ends: nothing has left.
+      unlink(stream);
+      graves_.push_back(&stream);
+      stream.closed = true;
+      return lose(stream, ResetReason::kRemoteRefused, "http2.no_stream");
+    }
+    stream.number = id;
+    guard_.stream_opened();
+  }
+  if (end) {
+    stream.local_over = true;
+    maybe_over(stream);
+  }
+}
+
+// --- bodies and trailers ---
+
+void Http2Codec::send_body(Http2Stream& stream, Slice slice, bool end) {
+  if (!stream.receiver || stream.local_over || dead_ || !stream.head_sent) return;
+  Entry entry(*this);
+  if (slice.size && !stream.no_body) {
+    stream.pending += slice.size;
+    stream.slices.push_back(std::move(slice));
+  }
+  if (end) stream.local_over = true;
+  sent_some(stream);
+}
+
+void Http2Codec::send_trailers(Http2Stream& stream, const Head& trailers) {
+  if (!stream.receiver || stream.local_over || dead_ || !stream.head_sent) return;
+  Entry entry(*this);
+  for (const Header& header : trailers.headers()) {
+    if (!header.removed && !is_forbidden_trailer(header.id)) stream.trailers.emplace_back(header.name(), header.value());
+  }
+  stream.has_trailers = !stream.trailers.empty();
+  stream.local_over = true;
+  sent_some(stream);
+}
+
+void Http2Codec::sent_some(Http2Stream& stream) {
+  dirty_ = true;
+  if (stream.pending >= options_.buffer.high) stream.above_high = true;
+  if (std::exchange(stream.deferred, false)) nghttp2_session_resume_data(session_, stream.number);
+  maybe_over(stream);
+}
+
+ssize_t Http2Codec::read_data(nghttp2_session* session, int32_t id, uint8_t*, size_t most, uint32_t* flags, nghttp2_data_source* source,
+                              void*) {
+  auto& stream = *static_cast<Http2Stream*>(source->ptr);
+  if (stream.pending == 0 && !stream.local_over) {
+    stream.deferred = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  const size_t n = std::min(most, stream.pending);
+  *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (n == stream.pending && stream.local_over) {
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (stream.has_trailers) {
+      *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      std::vector<nghttp2_nv> lines;
+      for (const auto& [name, value] : stream.trailers) lines.push_back(line_of(name, value, NGHTTP2_NV_FLAG_NONE));
+      nghttp2_submit_trailer(session, id, lines.data(), lines.size());
+      stream.has_trailers = false;
+    }
+  }
+  return static_cast<ssize_t>(n);
+}
+
+int Http2Codec::send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t* head, size_t size, nghttp2_data_source* source,
+                          void* self) {
+  auto& codec = *static_cast<Http2Codec*>(self);
+  auto& stream = *static_cast<Http2Stream*>(source->ptr);
+  if (codec.output_.size() >= kOutputMark) return NGHTTP2_ERR_WOULDBLOCK;
+  if (stream.pending < size) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // was given up meanwhile
+  codec.output_.append(std::string_view(reinterpret_cast<const char*>(head), 9));
+  codec.guard_.data_sent();
+  stream.bytes_sent += 9 + size;
+  stream.pending -= size;
+  while (size) {
+    Slice& slice = stream.slices[stream.first];
+    if (slice.size <= size) {
+      size -= slice.size;
+      codec.output_.append(std::move(slice));
+      slice = {};
+      ++stream.first;
+    } else {
+      codec.output_.append(Slice{slice.slab, slice.data, size});
+      slice.data += size;
+      slice.size -= size;
+      size = 0;
+    }
+  }
+  if (stream.first == stream.slices.size()) {
+    stream.slices.clear();
+    stream.first = 0;
+  } else if (stream.first >= 64) {
+    stream.slices.erase(stream.slices.begin(), stream.slices.begin() + static_cast<std::ptrdiff_t>(stream.first));
+    stream.first = 0;
+  }
+  if (stream.above_high && stream.pending <= codec.options_.buffer.low) {
+    stream.above_high = false;
+    codec.drained_.push_back(&stream);
+  }
+  return 0;
+}
+
+int Http2Codec::frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+  auto& codec = *static_cast<Http2Codec*>(self);
+  if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) codec.failed_ = true;
+  Http2Stream* const stream = frame->hd.stream_id ? codec.find(frame->hd.stream_id) : nullptr;
+  if (!stream) return 0;
+  if (frame->hd.type != NGHTTP2_DATA) stream->bytes_sent += 9 + frame->hd.length;
+  if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM && (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS)) {
+    stream->end_sent = true;
+    if (stream->reset_when_sent) codec.refuse_rest(*stream);
+  }
+  return 0;
+}
+
+}  // namespace weft::http::http2
