@@ -21,7 +21,7 @@ struct EndText {
   std::string_view reason, details;
   ResponseFlag flag;
 };
-EndText text_of(AttemptEnd how, bool request_begun) {
+EndText text_of(AttemptEnd how) {
   switch (how) {
     case AttemptEnd::kConnectFailed:
       return {"remote connection failure", "upstream_reset_before_response_started{remote_connection_failure}",
@@ -65,7 +65,7 @@ void Exchange::on_attempt_failed(AttemptEnd how, std::string_view detail) {
   failure_text_ = detail;
   info_.upstream_transport_failure_reason =
       how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout ? std::string_view(failure_text_) : std::string_view();
-  const EndText text = text_of(how, attempt_.request_sent());
+  const EndText text = text_of(how);
   try_timeout_.disarm();
   try_idle_timeout_.disarm();
   if (phase_ == Phase::kAnswering) {

@@ -176,7 +176,8 @@ class Memory(unittest.TestCase):
             proxy.wait_stat("http.main.downstream_rq_total", 3)
             wait_for(lambda: proxy.stat("http.main.downstream_rq_active") == 0, "no exchange is left")
             wait_for(lambda: proxy.stat("http.main.downstream_cx_http1_active") == 0, "the HTTP/1 connection is given up")
-            wait_for(lambda: proxy.stat("http.main.downstream_cx_http2_active") == 1, "the HTTP/2 connection that takes no byte too")
+            if data_plane_kind() != "envoy":  # which resets the stream and keeps the connection: docs/differences.md
+                wait_for(lambda: proxy.stat("http.main.downstream_cx_http2_active") == 1, "the HTTP/2 connection that takes no byte too")
             stingy.wait_reset(stream)
             self.assertEqual(200, stingy.request("HEAD", "/a").status, "the connection itself is well")
             with self.assertRaises((Closed, OSError)):

@@ -74,19 +74,30 @@ class SideBySide(unittest.TestCase):
         try:
             cls.left, cls.left_smuggled = world.play("envoy", CASES)
             cls.right, cls.right_smuggled = world.play(RIGHT, CASES)
+            cls.rows = read_table(TABLE) if RIGHT == "weft" else []
+            # What differs must differ twice: on a busy machine either proxy may see a message in two pieces.
+            doubtful = [case for case in CASES if case.name in {name for name, *_ in cls.unknown()}]
+            if doubtful:
+                cls.left.update(world.play("envoy", doubtful)[0])
+                cls.right.update(world.play(RIGHT, doubtful)[0])
         finally:
             world.close()
-        cls.rows = read_table(TABLE) if RIGHT == "weft" else []
 
-    def found(self):
+    @classmethod
+    def found(cls):
         """(case, aspect, Envoy's, ours) of every difference."""
         for case in CASES:
-            found = differences(self.left[case.name], self.right[case.name], case.well_formed)
+            found = differences(cls.left[case.name], cls.right[case.name], case.well_formed)
             for aspect, (left, right) in sorted(found.items()):
                 yield case.name, aspect, left, right
 
+    @classmethod
+    def unknown(cls):
+        """Those that stand in no row of the table."""
+        return [item for item in cls.found() if not any(row.covers(item[0], item[1]) for row in cls.rows)]
+
     def test_differences_are_those_in_the_table(self):
-        unknown = [item for item in self.found() if not any(row.covers(item[0], item[1]) for row in self.rows)]
+        unknown = self.unknown()
         if unknown:
             cases = len({case for case, *_ in unknown})
             self.fail(f"{len(unknown)} differences in {cases} of {len(CASES)} cases are not in {TABLE}:\n{_report(unknown)}")
