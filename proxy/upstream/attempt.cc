@@ -29,20 +29,25 @@ void Attempt::start(std::shared_ptr<Cluster> cluster, const Host& host, http::Pr
   local_address_.clear();
   connection_id_ = 0;
   request_sent_ = false;
-  observe::Cells& stats = cluster->stats();
-  budget_ = cluster->shared()->budget;
-  if (!budget_->requests(priority).try_acquire()) {
-    stats.add(ClusterStat::kUpstreamRqActiveOverflow);
-    budget_.reset();
-    return events_.on_attempt_failed(AttemptEnd::kOverflow, "");
-  }
   cluster_ = std::move(cluster);
+  // Already while it waits for a connection: the next pick is to see it.
+  host_state_->active_requests.fetch_add(1, std::memory_order_relaxed);
+  pool_ = &cluster_->pool(host, protocol, priority);
+  pool_->request(*this);
+}
+
+bool Attempt::admit() {
+  observe::Cells& stats = cluster_->stats();
+  const std::shared_ptr<Budget>& budget = cluster_->shared()->budget;
+  if (!budget->requests(priority_).try_acquire()) {
+    stats.add(ClusterStat::kUpstreamRqActiveOverflow);
+    return false;
+  }
+  budget_ = budget;
   stats.add(ClusterStat::kUpstreamRqTotal);
   stats.add(ClusterStat::kUpstreamRqActive);
   HostState::count(host_state_->requests);
-  host_state_->active_requests.fetch_add(1, std::memory_order_relaxed);
-  pool_ = &cluster_->pool(host, protocol);
-  pool_->request(*this);
+  return true;
 }
 
 void Attempt::cancel() {
@@ -63,11 +68,13 @@ void Attempt::finish(bool success) {
   if (!cluster_) return;
   pool_ = nullptr;
   stream_ = nullptr;
-  cluster_->stats().sub(ClusterStat::kUpstreamRqActive);
   host_state_->active_requests.fetch_sub(1, std::memory_order_relaxed);
   HostState::count(success ? host_state_->successes : host_state_->errors);
-  budget_->requests(priority_).release();
-  budget_.reset();
+  if (budget_) {
+    cluster_->stats().sub(ClusterStat::kUpstreamRqActive);
+    budget_->requests(priority_).release();
+    budget_.reset();
+  }
   // The cluster may be on the stack below us: its deleter retires it.
   cluster_.reset();
 }

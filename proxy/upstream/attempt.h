@@ -78,13 +78,14 @@ class Attempt final : public http::StreamReceiver, private PoolWaiter {
   void on_drained() override { events_.on_attempt_drained(); }
   // PoolWaiter
   http::StreamReceiver& receiver() override { return *this; }
+  bool admit() override;
   void on_stream(http::Stream& stream, ClientConnection& connection) override;
   void on_pool_failure(PoolFailure failure, std::string_view detail) override;
 
   void finish(bool success);
   AttemptEvents& events_;
   std::shared_ptr<Cluster> cluster_;
-  std::shared_ptr<Budget> budget_;  // the one it took its place from: an update may bring another
+  std::shared_ptr<Budget> budget_;  // once admitted: the one it took its place from, as an update may bring another
   std::shared_ptr<HostState> host_state_;
   HostPool* pool_ = nullptr;  // while waiting
   http::Stream* stream_ = nullptr;

@@ -72,10 +72,10 @@ Pick Cluster::pick(const PickContext& context) {
   return pick;
 }
 
-HostPool& Cluster::pool(const Host& host, http::Protocol protocol) {
+HostPool& Cluster::pool(const Host& host, http::Protocol protocol, Priority priority) {
   if (sweep_) sweep();
-  auto& pool = pools_[Key{host.state.get(), protocol == http::Protocol::kHttp2}];
-  if (!pool) pool = std::make_unique<HostPool>(*this, host, protocol);
+  auto& pool = pools_[Key{host.state.get(), protocol == http::Protocol::kHttp2, priority}];
+  if (!pool) pool = std::make_unique<HostPool>(*this, host, protocol, priority);
   return *pool;
 }
 

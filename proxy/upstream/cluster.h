@@ -46,7 +46,7 @@ class Cluster final : public net::Retirable {
   const std::shared_ptr<const EndpointSet>& endpoints() const { return balancer_->endpoints(); }
 
   Pick pick(const PickContext& context);
-  HostPool& pool(const Host& host, http::Protocol protocol);
+  HostPool& pool(const Host& host, http::Protocol protocol, Priority priority);
   // What this cluster speaks to a request that came in `downstream`.
   http::Protocol protocol_for(http::Protocol downstream) const;
   void report(const std::shared_ptr<HostState>& host, HostResult result);
@@ -58,8 +58,11 @@ class Cluster final : public net::Retirable {
   struct Key {
     const HostState* state;
     bool http2;
+    Priority priority;
     bool operator==(const Key&) const = default;
-    friend size_t hash_value(const Key& key) { return (reinterpret_cast<uintptr_t>(key.state) >> 4) * 2 + key.http2; }
+    friend size_t hash_value(const Key& key) {
+      return (reinterpret_cast<uintptr_t>(key.state) >> 4) * 4 + key.http2 * 2 + static_cast<size_t>(key.priority);
+    }
   };
   void sweep();
   void drain_all();

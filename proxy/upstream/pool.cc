@@ -20,14 +20,14 @@ struct HostPool::Connecting {
   std::shared_ptr<Budget> budget;
 };
 
-HostPool::HostPool(Cluster& cluster, const Host& host, http::Protocol protocol)
-    : cluster_(cluster), address_(host.address), state_(host.state), protocol_(protocol) {}
+HostPool::HostPool(Cluster& cluster, const Host& host, http::Protocol protocol, Priority priority)
+    : cluster_(cluster), address_(host.address), state_(host.state), protocol_(protocol), priority_(priority) {}
 
 HostPool::~HostPool() {
-  for (auto& attempt : connecting_) attempt->budget->connections(Priority::kDefault).release();
+  for (auto& attempt : connecting_) attempt->budget->connections(priority_).release();
   for (auto& connection : connections_) {
     connection->close();
-    connection->budget->connections(Priority::kDefault).release();
+    connection->budget->connections(priority_).release();
   }
 }
 
@@ -35,7 +35,7 @@ void HostPool::request(PoolWaiter& waiter) {
   if (!ready_.empty()) return lend(*ready_.back(), waiter);
   Budget& budget = cluster_.budget();
   observe::Cells& stats = cluster_.stats();
-  if (!budget.pending(Priority::kDefault).try_acquire()) {
+  if (!budget.pending(priority_).try_acquire()) {
     stats.add(ClusterStat::kUpstreamRqPendingOverflow);
     return waiter.on_pool_failure(PoolFailure::kOverflow, "");
   }
@@ -47,7 +47,7 @@ void HostPool::request(PoolWaiter& waiter) {
 
 PoolWaiter* HostPool::leave(std::deque<Waiting>::iterator position) {
   PoolWaiter* waiter = position->waiter;
-  position->budget->pending(Priority::kDefault).release();
+  position->budget->pending(priority_).release();
   cluster_.stats().sub(ClusterStat::kUpstreamRqPendingActive);
   waiting_.erase(position);
   return waiter;
@@ -65,7 +65,7 @@ bool HostPool::may_connect() {
 }
 
 void HostPool::connect() {
-  auto& connections = cluster_.budget().connections(Priority::kDefault);
+  auto& connections = cluster_.budget().connections(priority_);
   if (!connections.try_acquire()) {
     cluster_.stats().add(ClusterStat::kUpstreamCxOverflow);
     // Somebody's connection will be free by and by, unless this pool has none at all.
@@ -95,7 +95,7 @@ void HostPool::on_connected(Connecting& attempt, int error, net::Socket socket) 
   connecting_.erase(position);
   observe::Cells& stats = cluster_.stats();
   if (error != 0) {
-    done->budget->connections(Priority::kDefault).release();
+    done->budget->connections(priority_).release();
     stats.add(ClusterStat::kUpstreamCxTotal);  // Envoy counts the attempt
     stats.add(ClusterStat::kUpstreamCxDestroy);
     stats.add(ClusterStat::kUpstreamCxConnectFail);
@@ -134,6 +134,7 @@ void HostPool::on_connected(Connecting& attempt, int error, net::Socket socket) 
 }
 
 void HostPool::lend(ClientConnection& connection, PoolWaiter& waiter) {
+  if (!waiter.admit()) return waiter.on_pool_failure(PoolFailure::kOverflow, "");
   http::Stream& stream = connection.open(waiter.receiver());
   if (connection.available() == 0) unlist(connection);
   waiter.on_stream(stream, connection);
@@ -171,7 +172,7 @@ void HostPool::on_no_more_streams(ClientConnection& connection) { unlist(connect
 
 void HostPool::on_connection_gone(ClientConnection& connection) {
   unlist(connection);
-  connection.budget->connections(Priority::kDefault).release();
+  connection.budget->connections(priority_).release();
   const size_t index = connection.index;
   std::unique_ptr<ClientConnection> dead = std::move(connections_[index]);
   if (index + 1 != connections_.size()) {

@@ -4,6 +4,7 @@
 #pragma once
 #include "common/http/codec.h"
 #include "common/net/connector.h"
+#include "proxy/upstream/budget.h"
 #include "proxy/upstream/endpoint_set.h"
 
 #include <deque>
@@ -13,7 +14,6 @@
 
 namespace weft::upstream {
 
-class Budget;
 class ClientConnection;
 class Cluster;
 
@@ -23,6 +23,9 @@ enum class PoolFailure : uint8_t { kConnectFailed, kConnectTimeout, kOverflow };
 class PoolWaiter {
  public:
   virtual http::StreamReceiver& receiver() = 0;
+  // A stream is free. False: the requests breaker is open, and on_pool_failure(kOverflow) follows. As Envoy, only requests that have
+  // a connection count against that breaker; those without one count as pending.
+  virtual bool admit() = 0;
   // `stream` is open; `connection` is valid until the stream is over.
   virtual void on_stream(http::Stream& stream, ClientConnection& connection) = 0;
   // `detail`: what %UPSTREAM_TRANSPORT_FAILURE_REASON% says.
@@ -34,7 +37,7 @@ class PoolWaiter {
 
 class HostPool {
  public:
-  HostPool(Cluster& cluster, const Host& host, http::Protocol protocol);
+  HostPool(Cluster& cluster, const Host& host, http::Protocol protocol, Priority priority);
   ~HostPool();
   HostPool(const HostPool&) = delete;
   HostPool& operator=(const HostPool&) = delete;
@@ -73,6 +76,7 @@ class HostPool {
   const net::Endpoint address_;
   const std::shared_ptr<HostState> state_;
   const http::Protocol protocol_;
+  const Priority priority_;  // whose limits hold
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<ClientConnection*> ready_;  // those with a free stream; the last is used first
   std::vector<std::unique_ptr<Connecting>> connecting_;

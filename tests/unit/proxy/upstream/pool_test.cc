@@ -29,6 +29,7 @@ struct Asker final : PoolWaiter, http::StreamReceiver {
   }
   // PoolWaiter
   http::StreamReceiver& receiver() override { return *this; }
+  bool admit() override { return admitted; }
   void on_stream(http::Stream& given, ClientConnection& lent) override {
     stream = &given;
     connection = lent.id();
@@ -53,7 +54,7 @@ struct Asker final : PoolWaiter, http::StreamReceiver {
   http::Head head, trailers, request;
   http::Stream* stream = nullptr;
   uint64_t connection = 0;  // 0: none lent yet
-  bool answered = false, was_reset = false;
+  bool admitted = true, answered = false, was_reset = false;
   std::optional<PoolFailure> failure;
   std::string detail;
 };
@@ -87,7 +88,7 @@ class PoolTest : public testing::Test {
     set.localities[0].hosts.push_back(std::move(host));
     auto endpoints = make_endpoint_set(std::move(set), "c", states_);
     cluster_ = std::make_unique<Cluster>(loop_, shared, endpoints);
-    pool_ = std::make_unique<HostPool>(*cluster_, endpoints->localities[0].hosts[0], protocol);
+    pool_ = std::make_unique<HostPool>(*cluster_, endpoints->localities[0].hosts[0], protocol, priority_);
     return *pool_;
   }
 
@@ -142,6 +143,7 @@ class PoolTest : public testing::Test {
   std::unique_ptr<Cluster> cluster_;
   std::vector<std::unique_ptr<Asker>> askers_;
   std::unique_ptr<HostPool> pool_;
+  Priority priority_ = Priority::kDefault;
   std::vector<int> peers_;
   bool closed_ = false;
 };
@@ -204,6 +206,25 @@ TEST_F(PoolTest, WhoCancelsIsNotCalledAndFreesItsPlace) {
   EXPECT_EQ(pending(), 0u);
   Asker& next = ask();  // the connection that was made for the other one
   EXPECT_TRUE(next.lent());
+}
+
+TEST_F(PoolTest, WhoIsNotAdmittedLeavesTheConnectionToOthers) {
+  Asker& refused = ask();
+  refused.admitted = false;
+  ASSERT_TRUE(until([&] { return refused.failure.has_value(); }));
+  EXPECT_EQ(*refused.failure, PoolFailure::kOverflow);
+  EXPECT_FALSE(refused.lent());
+  EXPECT_EQ(stat(ClusterStat::kUpstreamRqPendingActive), 0);
+  EXPECT_EQ(connections(), 1u);
+  EXPECT_TRUE(ask().lent());
+}
+
+TEST_F(PoolTest, EachPriorityHasLimitsOfItsOwn) {
+  config_.thresholds[static_cast<size_t>(Priority::kHigh)].max_pending_requests = 0;
+  priority_ = Priority::kHigh;
+  Asker& refused = ask();
+  ASSERT_TRUE(refused.failure.has_value());
+  EXPECT_EQ(*refused.failure, PoolFailure::kOverflow);
 }
 
 TEST_F(PoolTest, AClosedConnectionIsNotLentAgain) {
