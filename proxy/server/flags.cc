@@ -46,14 +46,19 @@ ParsedFlags parse_flags(int argc, const char* const* argv) {
     app.add_option(name, ignored_number, none);
   app.add_option("--drain-strategy", ignored, "gradual or immediate: connections are asked to go with their next answer either way")
       ->check(CLI::IsMember({"gradual", "immediate"}));
-  for (const char* name :
-       {"--base-id-path", "--local-address-ip-version", "--disable-extensions", "--socket-path", "--socket-mode", "--stats-tag"})
+  for (const char* name : {"--base-id-path", "--local-address-ip-version", "--socket-path", "--socket-mode"})
     app.add_option(name, ignored, none);
   for (const char* name :
        {"--disable-hot-restart", "--use-dynamic-base-id", "--reject-unknown-dynamic-fields", "--ignore-unknown-dynamic-fields",
         "--skip-hot-restart-on-no-parent", "--skip-hot-restart-parent-stats", "--skip-deprecated-logs", "--enable-mutex-tracing",
-        "--cpuset-threads", "--enable-fine-grain-logging", "--enable-core-dump"})
+        "--cpuset-threads",  // the default number of workers is that of the set's cores anyhow
+        "--enable-fine-grain-logging", "--enable-core-dump"})
     app.add_flag(name, ignored_switch, none);
+  for (const char* name : {"--stats-tag", "--disable-extensions"}) {
+    app.add_option(name, ignored, "Envoy's; not implemented, so refused")->check([](const std::string& value) {
+      return "not implemented (found " + value + "); leave it out";
+    });
+  }
   app.add_flag("--hot-restart-version", hot_restart_version, "print \"disabled\" and exit");
 
   try {

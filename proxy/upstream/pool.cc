@@ -100,6 +100,7 @@ void HostPool::on_connected(Connecting& attempt, int error, net::Socket socket) 
     stats.add(ClusterStat::kUpstreamCxDestroy);
     stats.add(ClusterStat::kUpstreamCxConnectFail);
     if (error == ETIMEDOUT) stats.add(ClusterStat::kUpstreamCxConnectTimeout);
+    HostState::count(state_->connections);
     HostState::count(state_->connect_failures);
     cluster_.report(state_, {HostResult::Kind::kConnectFailed});
     // The host cannot be reached: all who wait for it hear so, and may try another one.

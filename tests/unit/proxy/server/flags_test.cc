@@ -38,6 +38,7 @@ TEST(Flags, RefusesWithAReason) {
   EXPECT_NE(unknown.text.find("--no-such-flag"), std::string::npos);
   EXPECT_FALSE(parse({"-c", "b", "--mode", "dream"}).run);
   EXPECT_FALSE(parse({"-c", "b", "--drain-time-s", "-1"}).run);
+  EXPECT_NE(parse({"-c", "b", "--stats-tag", "a:b"}).text.find("--stats-tag: not implemented"), std::string::npos);
 }
 
 TEST(Flags, ConcurrencyAndDrainStrategyAsEnvoy) {
