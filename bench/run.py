@@ -72,13 +72,18 @@ def run_d1(options, folder, out):
             running.append(process)
             started.append((subject, process, port))
         for round_number in range(options.rounds + 1):
-            turn = round_number % len(started)
-            for subject, process, port in started[turn:] + started[:turn]:
-                before, since = machine.cpu_nanoseconds(process.pid), time.monotonic()
-                requests = wrk(port, options.connections, options.seconds)
-                spent, elapsed = machine.cpu_nanoseconds(process.pid) - before, time.monotonic() - since
-                if round_number > 0:  # round 0 warms caches and pools
-                    rows[subject.name].append((spent / requests / 1000, requests / elapsed, spent / elapsed / 1e9))
+            # One second each in turn, so that what else the machine does falls on all alike.
+            sums = {subject.name: [0, 0, 0.0] for subject in chosen}
+            for second in range(options.seconds):
+                turn = (round_number + second) % len(started)
+                for subject, process, port in started[turn:] + started[:turn]:
+                    before, since = machine.cpu_nanoseconds(process.pid), time.monotonic()
+                    requests = wrk(port, options.connections, 1)
+                    measured = (machine.cpu_nanoseconds(process.pid) - before, requests, time.monotonic() - since)
+                    sums[subject.name] = [a + b for a, b in zip(sums[subject.name], measured)]
+            if round_number > 0:  # round 0 warms caches and pools
+                for name, (spent, requests, elapsed) in sums.items():
+                    rows[name].append((spent / requests / 1000, requests / elapsed, spent / elapsed / 1e9))
             print(f"round {round_number} of {options.rounds}" + (" (warm-up)" if round_number == 0 else ""), file=sys.stderr, flush=True)
     finally:
         for process in reversed(running):
@@ -91,7 +96,7 @@ def run_d1(options, folder, out):
     if load > NOISE_LOAD:
         verdict.append(f"the machine was busy before the start (load {load:.2f}, more than {NOISE_LOAD})")
     out(f"D1: HTTP/1.1, keep-alive, 128 B answers, {options.connections} connections, closed loop (wrk)")
-    out(f"{options.rounds} rounds of {options.seconds} s each, interleaved, after one to warm up; proxy alone on core 1, load and backend on core 0")
+    out(f"{options.rounds} rounds of {options.seconds} s each, a second in turn, after one to warm up; proxy alone on core 1, load and backend on core 0")
     out(f"CPU of the whole process per completed request; x F is the median of the per-round ratios to the floor (min..max)")
     out("")
     out(f"{'':22} {'x F':>6} {'min..max':>13} {'us/request':>11} {'requests/s':>11} {'core busy':>10}")
