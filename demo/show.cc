@@ -1,9 +1,10 @@
 #include "demo/show.h"
 
+#include "demo/json_text.h"
+
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -139,7 +140,8 @@ bool Show::begin_chapter(size_t number) {
     files.push_back({name, name.starts_with("demo/") ? mesh_.placed(*text) : *text});
   }
   const Applied applied = mesh_.control().apply(files);
-  boost::json::object entry{{"what", chapter.what}, {"applied", applied.ok}, {"revision", applied.revision}};
+  boost::json::object entry{{"what", chapter.what}, {"applied", applied.ok}, {"revision", nullptr}};
+  if (!applied.revision.empty()) entry["revision"] = std::stoull(applied.revision);
   boost::json::array names, warnings;
   for (const std::string& name : chapter.files) names.emplace_back(name);
   for (const std::string& warning : applied.warnings) warnings.emplace_back(warning);
@@ -334,7 +336,7 @@ void Show::report() {
     counts[service] = boost::json::object{{"retries", sums.retries}, {"ejections", sums.ejections}, {"ejected_now", sums.ejected_now}};
   }
   json["services"] = counts;
-  std::printf("%s\n", boost::json::serialize(json).c_str());
+  std::printf("%s\n", json_text(json).c_str());
 }
 
 int Show::run() {

@@ -96,10 +96,7 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
     core_->registry.observe("pilot_xds_send_time", {}, seconds_since(write_began_));
     if (write_converges_) core_->registry.observe("pilot_proxy_convergence_time", {}, seconds_since(write_since_));
     if (write_.exchange(Write::kNone) == Write::kAndMore) {
-      post([](Stream& s) {
-        s.pump();
-        s.note_status();
-      });
+      post([](Stream& s) { s.pump(); });
     }
   }
   void OnCancel() override {
@@ -120,7 +117,6 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
     converged_ = false;
     session_.set_snapshot(std::move(snapshot), changed);
     pump();
-    note_status();
   }
 
   bool hangs(Clock::time_point now) const { return write_ != Write::kNone && now - write_began_ > core_->options.send_timeout; }
@@ -186,8 +182,8 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
       if (!rejected) registry.drop(reject_name(*type), {{"node", node_->id}});
     }
     StartRead(&incoming_);
-    pump();
     core_->status.update(id_, session_, error ? std::nullopt : type);
+    pump();
   }
 
   void adopt(model::Node node) {
@@ -213,15 +209,17 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
 
   void note_status() { core_->status.update(id_, session_, std::nullopt); }
 
-  // Sends the next response if none is under way; else when that one is written.
+  // Sends the next response if none is under way; else when that one is written. What is sent is noted first: who has it, and asks,
+  // is not told that it was never sent.
   void pump() {
     if (finished_) return;
-    if (Write under_way = Write::kOne; write_.compare_exchange_strong(under_way, Write::kAndMore) || under_way != Write::kNone) return;
+    if (Write under_way = Write::kOne; write_.compare_exchange_strong(under_way, Write::kAndMore) || under_way != Write::kNone)
+      return note_status();
     const bool wait_with_removals = core_->options.removal_delay.count() > 0;
     std::optional<Outgoing> response = session_.next(!wait_with_removals || removals_ripe_);
     if (!response) {
       if (rest()) core_->registry.observe("pilot_proxy_convergence_time", {}, seconds_since(session_.snapshot()->since));
-      return;
+      return note_status();
     }
     outgoing_ = encode_response(*response, session_.protocol());
     core_->registry.add("pilot_xds_pushes", {{"type", short_name(response->type)}});
@@ -231,6 +229,7 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
     write_since_ = session_.snapshot()->since;
     write_ = last ? Write::kOne : Write::kAndMore;
     write_began_ = Clock::now();
+    note_status();
     StartWrite(&outgoing_);
   }
 
@@ -254,7 +253,6 @@ class AdsServer::Core::Stream : public grpc::ServerBidiReactor<ByteBuffer, ByteB
       if (error || self->finished_) return;
       function(*self);
       self->pump();
-      self->note_status();
     });
   }
 

@@ -3,6 +3,7 @@
 #include "demo/addresses.h"
 #include "demo/bootstrap.h"
 #include "demo/expectation.h"
+#include "demo/json_text.h"
 #include "demo/options.h"
 #include "demo/process.h"
 #include "demo/service.h"
@@ -38,6 +39,14 @@ Lane lane(const std::string& name) {
     if (candidate.route == name) return candidate;
   ADD_FAILURE() << "no lane " << name;
   return {};
+}
+
+TEST(JsonText, WritesPlainDigits) {
+  const boost::json::object report{{"ok", true},       {"seconds", 73.1046},    {"many", 1e9},
+                                   {"requests", 7885}, {"list", {0.5, "a\"b"}}, {"none", nullptr}};
+  EXPECT_EQ(json_text(report),
+            "{\n  \"ok\": true,\n  \"seconds\": 73.105,\n  \"many\": 1000000000,\n  \"requests\": 7885,\n"
+            "  \"list\": [\n    0.5,\n    \"a\\\"b\"\n  ],\n  \"none\": null\n}");
 }
 
 TEST(Percentile, IsTheNearestRank) {
