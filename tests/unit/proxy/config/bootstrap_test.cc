@@ -186,8 +186,8 @@ TEST(Bootstrap, ProblemsOfTextFieldsAndValuesComeTogether) {
       "port_value: 1}}}}]}]}\n"  // of a value
       "  - name: a\n"
       "dynamic_resources: {cds_config: {path_config_source: {path: /no/such/file}}}\n");
-  for (const char* what :
-       {"no_such_field", "CLUSTER_PROVIDED", "malformed IP address: \"localhost\"", "duplicate cluster \"a\"", "\"/no/such/file\" does not exist"})
+  for (const char* what : {"no_such_field", "CLUSTER_PROVIDED", "malformed IP address: \"localhost\"", "duplicate cluster \"a\"",
+                           "\"/no/such/file\" does not exist"})
     EXPECT_NE(all.find(what), std::string::npos) << what << " in\n" << all;
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 5) << all;
 }
