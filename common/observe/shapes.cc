@@ -8,6 +8,8 @@ namespace {
 #define WEFT_STAT_ROW(id, name, kind, lazy) Metric{name, Kind::kind, lazy},
 constexpr Metric kClusterStatTable[] = {WEFT_CLUSTER_STATS(WEFT_STAT_ROW)};
 constexpr Metric kRemainingStatTable[] = {WEFT_REMAINING_STATS(WEFT_STAT_ROW)};
+constexpr Metric kRingHashStatTable[] = {WEFT_RING_HASH_STATS(WEFT_STAT_ROW)};
+constexpr Metric kMaglevStatTable[] = {WEFT_MAGLEV_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttpStatTable[] = {WEFT_HTTP_STATS(WEFT_STAT_ROW)};
 constexpr Metric kFaultStatTable[] = {WEFT_FAULT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kExtAuthzStatTable[] = {WEFT_EXT_AUTHZ_STATS(WEFT_STAT_ROW)};
@@ -30,6 +32,8 @@ constexpr Metric kFilesystemStatTable[] = {WEFT_FILESYSTEM_STATS(WEFT_STAT_ROW)}
 const Shape kClusterShape = make_shape("cluster", kClusterStatTable);
 const Shape kRemainingDefaultShape = make_shape("cluster.circuit_breakers.default", kRemainingStatTable);
 const Shape kRemainingHighShape = make_shape("cluster.circuit_breakers.high", kRemainingStatTable);
+const Shape kRingHashShape = make_shape("cluster.ring_hash_lb", kRingHashStatTable);
+const Shape kMaglevShape = make_shape("cluster.maglev_lb", kMaglevStatTable);
 const Shape kHttpShape = make_shape("http", kHttpStatTable);
 const Shape kFaultShape = make_shape("http.fault", kFaultStatTable);
 const Shape kExtAuthzShape = make_shape("http.ext_authz", kExtAuthzStatTable);
@@ -83,6 +87,10 @@ ScopePtr remaining_scope(Registry& registry, std::string_view name, bool high) {
   return high ? cluster_part(registry, kRemainingHighShape, name, "circuit_breakers.high.")
               : cluster_part(registry, kRemainingDefaultShape, name, "circuit_breakers.default.");
 }
+ScopePtr ring_hash_scope(Registry& registry, std::string_view name) {
+  return cluster_part(registry, kRingHashShape, name, "ring_hash_lb.");
+}
+ScopePtr maglev_scope(Registry& registry, std::string_view name) { return cluster_part(registry, kMaglevShape, name, "maglev_lb."); }
 ScopePtr http_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kHttpShape, prefix, ""); }
 ScopePtr fault_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kFaultShape, prefix, "fault."); }
 ScopePtr ext_authz_scope(Registry& registry, std::string_view prefix, std::string_view own_prefix) {

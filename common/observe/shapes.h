@@ -165,6 +165,19 @@ WEFT_STAT_ENUM(RemainingStat, WEFT_REMAINING_STATS)
 extern const Shape kRemainingDefaultShape;  // "cluster.circuit_breakers.default"
 extern const Shape kRemainingHighShape;     // "cluster.circuit_breakers.high"
 
+// cluster.<name>.ring_hash_lb. and .maglev_lb.: how evenly a hashing balancer's places are spread.
+#define WEFT_RING_HASH_STATS(X)                              \
+  X(kMaxHashesPerHost, "max_hashes_per_host", kGauge, false) \
+  X(kMinHashesPerHost, "min_hashes_per_host", kGauge, false) \
+  X(kSize, "size", kGauge, false)
+WEFT_STAT_ENUM(RingHashStat, WEFT_RING_HASH_STATS)
+extern const Shape kRingHashShape;  // "cluster.ring_hash_lb"
+#define WEFT_MAGLEV_STATS(X)                                   \
+  X(kMaxEntriesPerHost, "max_entries_per_host", kGauge, false) \
+  X(kMinEntriesPerHost, "min_entries_per_host", kGauge, false)
+WEFT_STAT_ENUM(MaglevStat, WEFT_MAGLEV_STATS)
+extern const Shape kMaglevShape;  // "cluster.maglev_lb"
+
 // http.<stat_prefix>.: one HTTP connection manager; the router counts here too.
 #define WEFT_HTTP_STATS(X)                                                                                       \
   X(kDownstreamCxActive, "downstream_cx_active", kGauge, false)                                                  \
@@ -460,6 +473,8 @@ constexpr unsigned class_index(unsigned first, int status) {
 using ScopePtr = std::shared_ptr<Scope>;
 ScopePtr cluster_scope(Registry& registry, std::string_view observability_name);
 ScopePtr remaining_scope(Registry& registry, std::string_view observability_name, bool high_priority);
+ScopePtr ring_hash_scope(Registry& registry, std::string_view observability_name);
+ScopePtr maglev_scope(Registry& registry, std::string_view observability_name);
 ScopePtr http_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr fault_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr ext_authz_scope(Registry& registry, std::string_view stat_prefix, std::string_view own_prefix);

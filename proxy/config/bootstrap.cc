@@ -225,6 +225,7 @@ class Loader {
     context.node_address = services_.node_address;
     context.local_cluster = proto_.node().cluster();
     context.local_node = proto_.node().id();
+    context.locality = locality_name(proto_.node().locality());
     const Where statics(root, "static_resources");
     const auto& resources = proto_.static_resources();
     // Findings of fields come before those of values: what has some is not built.
@@ -238,7 +239,7 @@ class Loader {
       if (!one.name().empty() && !clusters_.emplace(one.name(), nullptr).second)
         Where(at, "name").fail("duplicate cluster \"" + one.name() + "\"");
       else if (sound("clusters", i))
-        cluster(one, at);
+        cluster(one, context, at);
     }
     // Routes may name clusters that only CDS will bring.
     if (!proto_.dynamic_resources().has_cds_config())
@@ -271,8 +272,8 @@ class Loader {
     }
   }
 
-  void cluster(const envoy::config::cluster::v3::Cluster& from, const Where& where) {
-    auto built = build_cluster(from, hash_of(from), out_->runtime, where);
+  void cluster(const envoy::config::cluster::v3::Cluster& from, const BuildContext& context, const Where& where) {
+    auto built = build_cluster(from, hash_of(from), context, where);
     if (!built) return;
     clusters_[from.name()] = built;
     out_->statics.clusters.push_back(std::move(built));

@@ -2,12 +2,15 @@
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
+#include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
+#include "envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "proxy/config/bootstrap.h"
 #include "proxy/config/endpoints.h"
+#include "proxy/config/hash_policies.h"
 #include "proxy/config/proto_loader.h"
 
 #include <charconv>
@@ -20,9 +23,17 @@ namespace core = envoy::config::core::v3;
 namespace lb = envoy::extensions::load_balancing_policies;
 using Options = envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 using upstream::ClusterConfig;
+using upstream::HashingOptions;
 
-void take(bool set, const google::protobuf::UInt32Value& value, uint32_t& field) {
+template <class Wrapper, class Field>
+void take(bool set, const Wrapper& value, Field& field) {
   if (set) field = value.value();
+}
+
+bool is_prime(uint64_t number) {
+  for (uint64_t divisor = 2; divisor * divisor <= number; ++divisor)
+    if (number % divisor == 0) return false;
+  return number > 1;
 }
 
 double bias(const core::RuntimeDouble& from, const filters::Runtime& runtime) {
@@ -36,8 +47,8 @@ double bias(const core::RuntimeDouble& from, const filters::Runtime& runtime) {
 
 class ClusterBuilder {
  public:
-  ClusterBuilder(const cluster_v3::Cluster& from, const filters::Runtime& runtime, const Where& where)
-      : from_(from), runtime_(runtime), where_(where) {}
+  ClusterBuilder(const cluster_v3::Cluster& from, const BuildContext& context, const Where& where)
+      : from_(from), context_(context), where_(where) {}
 
   std::shared_ptr<ClusterConfig> build() {
     out_->name = from_.name();
@@ -85,13 +96,24 @@ class ClusterBuilder {
   void balancing() {
     if (from_.has_common_lb_config() && from_.common_lb_config().has_healthy_panic_threshold())
       out_->panic_threshold = from_.common_lb_config().healthy_panic_threshold().value();
-    if (from_.has_load_balancing_policy()) return policy_list();
+    const Where common(where_, "common_lb_config");
+    const Where by_locality(common, "locality_weighted_lb_config");
+    if (from_.has_load_balancing_policy()) {
+      if (from_.common_lb_config().has_locality_weighted_lb_config()) by_locality.fail("must not be set beside load_balancing_policy");
+      if (from_.common_lb_config().has_consistent_hashing_lb_config())
+        Where(common, "consistent_hashing_lb_config").fail("must not be set beside load_balancing_policy");
+      return policy_list();
+    }
     switch (from_.lb_policy()) {
       case cluster_v3::Cluster::ROUND_ROBIN: out_->policy = ClusterConfig::Policy::kRoundRobin; break;
       case cluster_v3::Cluster::LEAST_REQUEST: out_->policy = ClusterConfig::Policy::kLeastRequest; break;
       case cluster_v3::Cluster::RANDOM: out_->policy = ClusterConfig::Policy::kRandom; break;
+      case cluster_v3::Cluster::RING_HASH: return ring_hash();
+      case cluster_v3::Cluster::MAGLEV: return maglev();
       default: Where(where_, "load_balancing_policy").fail("is required for lb_policy LOAD_BALANCING_POLICY_CONFIG"); return;
     }
+    if (from_.common_lb_config().has_locality_weighted_lb_config())
+      by_locality.unsupported("is supported with RING_HASH and MAGLEV only by this version");
     // What is said for another policy than the chosen one has no effect, as in Envoy.
     if (out_->policy == ClusterConfig::Policy::kLeastRequest && from_.has_least_request_lb_config())
       least_request(from_.least_request_lb_config());
@@ -100,7 +122,71 @@ class ClusterBuilder {
   template <class Message>
   void least_request(const Message& from) {
     take(from.has_choice_count(), from.choice_count(), out_->choice_count);
-    if (from.has_active_request_bias()) out_->active_request_bias = bias(from.active_request_bias(), runtime_);
+    if (from.has_active_request_bias()) out_->active_request_bias = bias(from.active_request_bias(), context_.runtime);
+  }
+
+  // RING_HASH as a value of lb_policy: its options stand in two places.
+  void ring_hash() {
+    const cluster_v3::Cluster::RingHashLbConfig& from = from_.ring_hash_lb_config();
+    HashingOptions to = common_hashing();
+    take(from.has_minimum_ring_size(), from.minimum_ring_size(), to.minimum_ring_size);
+    take(from.has_maximum_ring_size(), from.maximum_ring_size(), to.maximum_ring_size);
+    if (from.hash_function() == cluster_v3::Cluster::RingHashLbConfig::MURMUR_HASH_2) to.function = HashingOptions::Function::kMurmurHash2;
+    hashing(ClusterConfig::Policy::kRingHash, std::move(to), Where(where_, "ring_hash_lb_config"));
+  }
+
+  void maglev() {
+    HashingOptions to = common_hashing();
+    take(from_.maglev_lb_config().has_table_size(), from_.maglev_lb_config().table_size(), to.table_size);
+    hashing(ClusterConfig::Policy::kMaglev, std::move(to), Where(where_, "maglev_lb_config"));
+  }
+
+  HashingOptions common_hashing() const {
+    const auto& from = from_.common_lb_config().consistent_hashing_lb_config();
+    HashingOptions to;
+    take(from.has_hash_balance_factor(), from.hash_balance_factor(), to.balance_factor);
+    to.by_locality = from_.common_lb_config().has_locality_weighted_lb_config();
+    return to;
+  }
+
+  // The same as extensions.
+  void ring_hash(const lb::ring_hash::v3::RingHash& from, const Where& at) {
+    HashingOptions to;
+    to.by_hostname = from.use_hostname_for_hashing();
+    take(from.has_hash_balance_factor(), from.hash_balance_factor(), to.balance_factor);
+    take_common(from, to, at);
+    take(from.has_minimum_ring_size(), from.minimum_ring_size(), to.minimum_ring_size);
+    take(from.has_maximum_ring_size(), from.maximum_ring_size(), to.maximum_ring_size);
+    if (from.hash_function() == lb::ring_hash::v3::RingHash::MURMUR_HASH_2) to.function = HashingOptions::Function::kMurmurHash2;
+    hashing(ClusterConfig::Policy::kRingHash, std::move(to), at);
+  }
+
+  void maglev(const lb::maglev::v3::Maglev& from, const Where& at) {
+    HashingOptions to;
+    take_common(from, to, at);
+    take(from.has_table_size(), from.table_size(), to.table_size);
+    hashing(ClusterConfig::Policy::kMaglev, std::move(to), at);
+  }
+
+  template <class Message>
+  void take_common(const Message& from, HashingOptions& to, const Where& at) {
+    to.by_locality = from.has_locality_weighted_lb_config();
+    if (!from.has_consistent_hashing_lb_config()) return;
+    const auto& common = from.consistent_hashing_lb_config();
+    to.by_hostname = common.use_hostname_for_hashing();
+    to.balance_factor = common.hash_balance_factor().value();
+    to.policy = hash_policy(common.hash_policy(), Where(at, "consistent_hashing_lb_config"));
+  }
+
+  void hashing(ClusterConfig::Policy policy, HashingOptions options, const Where& at) {
+    if (options.minimum_ring_size > options.maximum_ring_size)
+      Where(at, "minimum_ring_size")
+          .fail("must not be greater than maximum_ring_size (" + std::to_string(options.maximum_ring_size) + "), found " +
+                std::to_string(options.minimum_ring_size));
+    if (!is_prime(options.table_size)) Where(at, "table_size").fail("must be a prime number, found " + std::to_string(options.table_size));
+    options.home = context_.locality;
+    out_->policy = policy;
+    out_->hashing = std::make_shared<const HashingOptions>(std::move(options));
   }
 
   // The first policy that is known would do; the tables have refused the others already.
@@ -110,7 +196,10 @@ class ClusterBuilder {
     const core::TypedExtensionConfig& extension = from_.load_balancing_policy().policies(0).typed_extension_config();
     const Where config(at, "policies", 0);
     const google::protobuf::Any& any = extension.typed_config();
+    const Where inside(config, "typed_extension_config");
     lb::least_request::v3::LeastRequest least;
+    lb::ring_hash::v3::RingHash ring;
+    lb::maglev::v3::Maglev table;
     if (any.Is<lb::round_robin::v3::RoundRobin>()) {
       out_->policy = ClusterConfig::Policy::kRoundRobin;
     } else if (any.Is<lb::random::v3::Random>()) {
@@ -118,9 +207,12 @@ class ClusterBuilder {
     } else if (any.UnpackTo(&least)) {
       out_->policy = ClusterConfig::Policy::kLeastRequest;
       least_request(least);
+    } else if (any.UnpackTo(&ring)) {
+      ring_hash(ring, Where(inside, "typed_config.(RingHash)"));
+    } else if (any.UnpackTo(&table)) {
+      maglev(table, Where(inside, "typed_config.(Maglev)"));
     } else {
-      Where(config, "typed_extension_config")
-          .unsupported("extension " + std::string(type_name(any.type_url())) + " is not supported by this version");
+      inside.unsupported("extension " + std::string(type_name(any.type_url())) + " is not supported by this version");
     }
   }
 
@@ -226,17 +318,19 @@ class ClusterBuilder {
   }
 
   const cluster_v3::Cluster& from_;
-  const filters::Runtime& runtime_;
+  const BuildContext& context_;
   const Where& where_;
   std::shared_ptr<ClusterConfig> out_ = std::make_shared<ClusterConfig>();
 };
 
 }  // namespace
 
-std::shared_ptr<const ClusterConfig> build_cluster(const cluster_v3::Cluster& from, uint64_t hash, const filters::Runtime& runtime,
+upstream::LocalityName locality_name(const core::Locality& from) { return {from.region(), from.zone(), from.sub_zone()}; }
+
+std::shared_ptr<const ClusterConfig> build_cluster(const cluster_v3::Cluster& from, uint64_t hash, const BuildContext& context,
                                                    const Where& where) {
   const size_t before = where.problems().size();
-  std::shared_ptr<ClusterConfig> out = ClusterBuilder(from, runtime, where).build();
+  std::shared_ptr<ClusterConfig> out = ClusterBuilder(from, context, where).build();
   out->hash = hash;
   return where.problems().size() == before ? out : nullptr;
 }

@@ -1,5 +1,6 @@
 #include "proxy/config/endpoints.h"
 
+#include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/endpoint/v3/endpoint_components.pb.h"
 
@@ -22,6 +23,14 @@ upstream::Health health_of(core::HealthStatus status) {
     case core::DEGRADED: return upstream::Health::kDegraded;
     default: return upstream::Health::kUnknown;
   }
+}
+
+// Metadata "envoy.lb", key "hash_key"; what is no text counts as absent, as in Envoy.
+std::string hash_key(const core::Metadata& metadata) {
+  const auto filter = metadata.filter_metadata().find("envoy.lb");
+  if (filter == metadata.filter_metadata().end()) return {};
+  const auto field = filter->second.fields().find("hash_key");
+  return field == filter->second.fields().end() ? std::string() : field->second.string_value();
 }
 
 }  // namespace
@@ -61,6 +70,7 @@ std::shared_ptr<const upstream::EndpointSet> build_endpoints(const endpoint_v3::
       upstream::Host host;
       host.address = *address;
       host.hostname = one.endpoint().hostname();
+      host.hash_key = hash_key(one.metadata());
       host.health = health_of(one.health_status());
       if (one.has_load_balancing_weight()) host.weight = one.load_balancing_weight().value();
       weight_of_hosts += host.weight;

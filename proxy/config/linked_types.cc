@@ -1,7 +1,9 @@
 #include "proxy/config/linked_types.h"
 
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
+#include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
+#include "envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
@@ -17,7 +19,9 @@ void link_extension_types() {
   namespace extensions = envoy::extensions;
   namespace lb = extensions::load_balancing_policies;
   google::protobuf::LinkMessageReflection<lb::least_request::v3::LeastRequest>();
+  google::protobuf::LinkMessageReflection<lb::maglev::v3::Maglev>();
   google::protobuf::LinkMessageReflection<lb::random::v3::Random>();
+  google::protobuf::LinkMessageReflection<lb::ring_hash::v3::RingHash>();
   google::protobuf::LinkMessageReflection<lb::round_robin::v3::RoundRobin>();
   google::protobuf::LinkMessageReflection<extensions::request_id::uuid::v3::UuidRequestIdConfig>();
   google::protobuf::LinkMessageReflection<extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>();

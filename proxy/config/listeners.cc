@@ -86,6 +86,7 @@ std::shared_ptr<const TcpProxy> build_tcp_proxy(const tcp::TcpProxy& from, const
   }
   if (from.has_idle_timeout()) to->idle_timeout = milliseconds(from.idle_timeout());
   if (from.has_max_connect_attempts()) to->max_connect_attempts = from.max_connect_attempts().value();
+  to->hash_source_ip = from.hash_policy_size() > 0 && from.hash_policy(0).has_source_ip();
   to->access_logs = build_access_logs(from.access_log(), context, where, "access_log");
   return where.problems().size() == before ? to : nullptr;
 }

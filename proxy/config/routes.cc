@@ -3,6 +3,7 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "proxy/config/hash_policies.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/filters/matching/config.h"
 
@@ -167,6 +168,7 @@ class RouteBuilder {
       to->grpc_timeout_header_max = when_set(limits.has_grpc_timeout_header_max(), limits.grpc_timeout_header_max());
       to->grpc_timeout_header_offset = when_set(limits.has_grpc_timeout_header_offset(), limits.grpc_timeout_header_offset());
     }
+    to->hash_policy = hash_policy(from.hash_policy(), where);
     if (from.priority() == core::HIGH) to->priority = routing::Priority::kHigh;
     switch (from.cluster_not_found_response_code()) {
       case route_v3::RouteAction::NOT_FOUND: to->cluster_not_found_status = 404; break;
@@ -179,6 +181,7 @@ class RouteBuilder {
   std::shared_ptr<routing::WeightedClusters> weighted(const route_v3::WeightedCluster& from, const Where& where) {
     auto to = std::make_shared<routing::WeightedClusters>();
     to->random_header = lower(from.header_name());
+    to->by_hash = from.use_hash_policy().value();
     for (int i = 0; i < from.clusters_size(); ++i) {
       const auto& one = from.clusters(i);
       const Where at(where, "clusters", i);
@@ -214,13 +217,6 @@ class RouteBuilder {
     }
     if (from.append_x_forwarded_host()) any = true, to->append_x_forwarded_host = true;
     return any ? to : nullptr;
-  }
-
-  routing::RegexRewrite substitution(const envoy::type::matcher::v3::RegexMatchAndSubstitute& from, const Where& where) {
-    auto compiled = routing::RegexRewrite::compile(from.pattern().regex(), from.substitution());
-    if (compiled) return std::move(*compiled);
-    where.fail(compiled.error().detail);
-    return {};
   }
 
   std::shared_ptr<const routing::Redirect> redirect(const route_v3::RedirectAction& from, const Where& where) {

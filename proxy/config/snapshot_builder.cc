@@ -98,7 +98,7 @@ class SnapshotBuilder {
   }
 
   void take(const std::string&, const envoy::config::cluster::v3::Cluster& message, uint64_t hash, const Where& where) {
-    if (auto value = build_cluster(message, hash, context_.runtime, where)) built_.update.clusters.push_back(std::move(value));
+    if (auto value = build_cluster(message, hash, context_, where)) built_.update.clusters.push_back(std::move(value));
   }
   void take(const std::string&, const envoy::config::listener::v3::Listener& message, uint64_t hash, const Where& where) {
     if (auto value = build_listener(message, hash, context_, where)) built_.update.listeners.push_back(std::move(value));

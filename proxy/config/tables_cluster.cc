@@ -12,7 +12,7 @@ constexpr Field kClusterFields[] = {
     {"eds_cluster_config"},
     {.name = "connect_timeout", .checks = kPositive},
     {"per_connection_buffer_limit_bytes"},
-    {.name = "lb_policy", .only = "ROUND_ROBIN LEAST_REQUEST RANDOM LOAD_BALANCING_POLICY_CONFIG"},
+    {.name = "lb_policy", .only = "ROUND_ROBIN LEAST_REQUEST RANDOM RING_HASH MAGLEV LOAD_BALANCING_POLICY_CONFIG"},
     {"max_requests_per_connection"},
     {"circuit_breakers"},
     {"http_protocol_options"},
@@ -34,6 +34,8 @@ constexpr Field kClusterFields[] = {
     {"respect_dns_ttl", "no cluster type here resolves names"},
     {"load_balancing_policy"},
     {"round_robin_lb_config"},
+    {"ring_hash_lb_config"},
+    {"maglev_lb_config"},
 };
 constexpr Field kClusterEdsClusterConfigFields[] = {
     {"eds_config"},
@@ -51,6 +53,20 @@ constexpr Field kClusterCommonLbConfigFields[] = {
     {"healthy_panic_threshold"},
     {"update_merge_window", "updates are applied at once, which costs one small object"},
     {"ignore_new_hosts_until_first_hc", "there is no active health checking"},
+    {.name = "locality_weighted_lb_config", .note = "with RING_HASH and MAGLEV alone"},
+    {.name = "consistent_hashing_lb_config", .note = "with RING_HASH and MAGLEV; has no effect otherwise"},
+};
+constexpr Field kClusterRingHashLbConfigFields[] = {
+    {.name = "minimum_ring_size", .max = 8388608},
+    {"hash_function"},
+    {.name = "maximum_ring_size", .max = 8388608},
+};
+constexpr Field kClusterMaglevLbConfigFields[] = {
+    {.name = "table_size", .min = 2, .max = 5000011, .note = "a prime number"},
+};
+constexpr Field kClusterConsistentHashingLbConfigFields[] = {
+    {.name = "use_hostname_for_hashing", .only = "false", .note = "for STRICT_DNS clusters, which are not there; the extensions take it"},
+    {.name = "hash_balance_factor", .min = 100},
 };
 constexpr Field kCircuitBreakersFields[] = {
     {"thresholds"},
@@ -113,6 +129,25 @@ constexpr Field kLeastRequestFields[] = {
     {.name = "choice_count", .min = 2},
     {"active_request_bias"},
 };
+constexpr Field kRingHashFields[] = {
+    {"hash_function"},
+    {.name = "minimum_ring_size", .max = 8388608},
+    {.name = "maximum_ring_size", .max = 8388608},
+    {"use_hostname_for_hashing"},
+    {.name = "hash_balance_factor", .min = 100},
+    {.name = "consistent_hashing_lb_config", .note = "if set, the two fields above do not count"},
+    {"locality_weighted_lb_config"},
+};
+constexpr Field kMaglevFields[] = {
+    {.name = "table_size", .min = 2, .max = 5000011, .note = "a prime number"},
+    {"consistent_hashing_lb_config"},
+    {"locality_weighted_lb_config"},
+};
+constexpr Field kConsistentHashingLbConfigFields[] = {
+    {"use_hostname_for_hashing"},
+    {.name = "hash_balance_factor", .min = 100},
+    {.name = "hash_policy", .note = "in place of the route's"},
+};
 constexpr Field kHttpProtocolOptionsFields[] = {
     {"common_http_protocol_options"},
     {"explicit_http_config"},
@@ -145,7 +180,7 @@ constexpr Field kLocalityLbEndpointsFields[] = {
 constexpr Field kLbEndpointFields[] = {
     {"endpoint"},
     {"health_status"},
-    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {.name = "metadata", .note = "RING_HASH and MAGLEV read hash_key of envoy.lb; the rest is carried along and shown in /config_dump"},
     {.name = "load_balancing_weight", .min = 1},
 };
 constexpr Field kEndpointFields[] = {
@@ -158,6 +193,10 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.cluster.v3.Cluster", kClusterFields),
     fields_of("envoy.config.cluster.v3.Cluster.EdsClusterConfig", kClusterEdsClusterConfigFields),
     fields_of("envoy.config.cluster.v3.Cluster.LeastRequestLbConfig", kClusterLeastRequestLbConfigFields),
+    fields_of("envoy.config.cluster.v3.Cluster.RingHashLbConfig", kClusterRingHashLbConfigFields),
+    fields_of("envoy.config.cluster.v3.Cluster.MaglevLbConfig", kClusterMaglevLbConfigFields),
+    no_fields_of("envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig"),
+    fields_of("envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig", kClusterConsistentHashingLbConfigFields),
     fields_of("envoy.config.core.v3.RuntimeDouble", kRuntimeDoubleFields),
     no_fields_of("envoy.config.cluster.v3.Cluster.RoundRobinLbConfig"),
     fields_of("envoy.config.cluster.v3.Cluster.CommonLbConfig", kClusterCommonLbConfigFields),
@@ -172,6 +211,10 @@ constexpr FieldTable kTables[] = {
     no_fields_of("envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", "lb_policy"),
     fields_of("envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest", kLeastRequestFields, "", "lb_policy"),
     no_fields_of("envoy.extensions.load_balancing_policies.random.v3.Random", "lb_policy"),
+    fields_of("envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash", kRingHashFields, "", "lb_policy"),
+    fields_of("envoy.extensions.load_balancing_policies.maglev.v3.Maglev", kMaglevFields, "", "lb_policy"),
+    fields_of("envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig", kConsistentHashingLbConfigFields),
+    no_fields_of("envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig"),
     fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", kHttpProtocolOptionsFields, "upstream_protocol_options",
               "upstream_options"),
     fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig",
@@ -183,6 +226,7 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.endpoint.v3.LocalityLbEndpoints", kLocalityLbEndpointsFields),
     fields_of("envoy.config.endpoint.v3.LbEndpoint", kLbEndpointFields),
     fields_of("envoy.config.endpoint.v3.Endpoint", kEndpointFields),
+    whole_message("envoy.config.core.v3.Metadata"),
 };
 
 }  // namespace

@@ -99,8 +99,16 @@ constexpr Field kUuidRequestIdConfigFields[] = {
     {"use_request_id_for_trace_sampling", "there is no tracing to sample"},
 };
 constexpr Field kTcpProxyFields[] = {
-    {.name = "stat_prefix", .checks = kNotEmpty}, {"cluster"},      {"access_log"},
-    {.name = "max_connect_attempts", .min = 1},   {"idle_timeout"}, {"weighted_clusters"},
+    {.name = "stat_prefix", .checks = kNotEmpty},
+    {"cluster"},
+    {"access_log"},
+    {.name = "max_connect_attempts", .min = 1},
+    {"idle_timeout"},
+    {"weighted_clusters"},
+    {.name = "hash_policy", .max = 1},
+};
+constexpr Field kHashPolicyFields[] = {
+    {"source_ip"},
 };
 constexpr Field kTcpProxyWeightedClusterFields[] = {
     {.name = "clusters", .checks = kNotEmpty},
@@ -184,6 +192,8 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster", kTcpProxyWeightedClusterFields),
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight",
               kTcpProxyWeightedClusterClusterWeightFields),
+    fields_of("envoy.type.v3.HashPolicy", kHashPolicyFields, "policy_specifier"),
+    no_fields_of("envoy.type.v3.HashPolicy.SourceIp"),
     fields_of("envoy.extensions.filters.http.router.v3.Router", kRouterFields, "", "http_filter"),
     fields_of("envoy.config.accesslog.v3.AccessLog", kAccessLogFields),
     fields_of("envoy.config.accesslog.v3.AccessLogFilter", kAccessLogFilterFields, "filter_specifier"),

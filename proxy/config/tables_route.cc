@@ -110,6 +110,30 @@ constexpr Field kRouteActionFields[] = {
     {"host_rewrite_path_regex"},
     {"max_stream_duration"},
     {"append_x_forwarded_host"},
+    {.name = "hash_policy", .note = "counts in clusters whose policy is RING_HASH or MAGLEV, and for weighted clusters that use it"},
+};
+constexpr Field kRouteActionHashPolicyFields[] = {
+    {"header"}, {"cookie"}, {"connection_properties"}, {"query_parameter"}, {"terminal"},
+};
+constexpr Field kRouteActionHashPolicyHeaderFields[] = {
+    {.name = "header_name", .checks = kNotEmpty | kHeaderName},
+    {"regex_rewrite"},
+};
+constexpr Field kRouteActionHashPolicyCookieFields[] = {
+    {.name = "name", .checks = kNotEmpty | kHeaderValue},
+    {.name = "ttl", .min = 0, .note = "whole seconds count"},
+    {.name = "path", .checks = kHeaderValue},
+    {"attributes"},
+};
+constexpr Field kRouteActionHashPolicyCookieAttributeFields[] = {
+    {.name = "name", .checks = kNotEmpty | kHeaderName, .max = 16384},
+    {.name = "value", .checks = kHeaderValue, .max = 16384},
+};
+constexpr Field kRouteActionHashPolicyConnectionPropertiesFields[] = {
+    {"source_ip"},
+};
+constexpr Field kRouteActionHashPolicyQueryParameterFields[] = {
+    {.name = "name", .checks = kNotEmpty},
 };
 constexpr Field kRouteActionMaxStreamDurationFields[] = {
     {"max_stream_duration"},
@@ -121,6 +145,7 @@ constexpr Field kWeightedClusterFields[] = {
     {"runtime_key_prefix", "weights cannot be overridden at run time"},
     {"total_weight", "the sum of the weights is used"},
     {.name = "header_name", .checks = kHeaderName},
+    {"use_hash_policy"},
 };
 constexpr Field kWeightedClusterClusterWeightFields[] = {
     {"name"},
@@ -180,6 +205,12 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.QueryParameterMatcher", kQueryParameterMatcherFields),
     fields_of("envoy.config.route.v3.RouteAction", kRouteActionFields, "cluster_specifier"),
     fields_of("envoy.config.route.v3.RouteAction.MaxStreamDuration", kRouteActionMaxStreamDurationFields),
+    fields_of("envoy.config.route.v3.RouteAction.HashPolicy", kRouteActionHashPolicyFields, "policy_specifier"),
+    fields_of("envoy.config.route.v3.RouteAction.HashPolicy.Header", kRouteActionHashPolicyHeaderFields),
+    fields_of("envoy.config.route.v3.RouteAction.HashPolicy.Cookie", kRouteActionHashPolicyCookieFields),
+    fields_of("envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute", kRouteActionHashPolicyCookieAttributeFields),
+    fields_of("envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties", kRouteActionHashPolicyConnectionPropertiesFields),
+    fields_of("envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter", kRouteActionHashPolicyQueryParameterFields),
     fields_of("envoy.config.route.v3.WeightedCluster", kWeightedClusterFields),
     fields_of("envoy.config.route.v3.WeightedCluster.ClusterWeight", kWeightedClusterClusterWeightFields),
     fields_of("envoy.config.route.v3.RedirectAction", kRedirectActionFields),

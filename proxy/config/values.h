@@ -70,6 +70,7 @@ struct TcpProxy {
   uint32_t total_weight = 1;
   Milliseconds idle_timeout{3'600'000};
   uint32_t max_connect_attempts = 1;
+  bool hash_source_ip = false;  // hash_policy, for clusters that hash
   std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;
 };
 

@@ -217,6 +217,7 @@ void Exchange::rest() {
   held_request_.clear();
   held_response_.clear();
   tried_.clear();
+  hash_ = {};
   body_bytes_ = body_sent_ = held_bytes_ = 0;
   timeouts_ = {};
   phase_ = Phase::kIdle;

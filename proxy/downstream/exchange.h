@@ -118,6 +118,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void go_upstream();
   void redirect(const routing::Redirect& redirect);
   bool forward_to_cluster(const routing::Forward& forward);
+  void hash_request(const routing::Forward& forward);
   void start_attempt();
   void send_request_body();
   void arm_route_timeout();
@@ -160,6 +161,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   std::optional<upstream::RetryState> retry_;
   std::shared_ptr<upstream::Budget> retry_budget_;
   std::vector<const upstream::HostState*> tried_;
+  routing::RequestHash hash_;  // for a cluster that hashes
   routing::Timeouts timeouts_;
   std::string client_text_, failure_text_, details_text_;
 

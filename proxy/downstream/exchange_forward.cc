@@ -66,6 +66,7 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
   retry_.emplace(routing::retry_policy(*route_), request_, *retry_budget_, forward.priority);
   keep_body_ = retry_->enabled();
   routing::finish_request(request_, *route_, weighted_, info_, !router.suppress_envoy_headers);
+  hash_request(forward);
   if (timeouts_.max_stream_from_route) {
     if (timeouts_.max_stream.count() > 0)
       loop_.wheel().arm(stream_timeout_, timeouts_.max_stream);
@@ -76,13 +77,22 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
   return true;
 }
 
+// Of the request as it leaves; every attempt goes by it. A cluster that does not hash asks for no cookie.
+void Exchange::hash_request(const routing::Forward& forward) {
+  hash_ = {};
+  const upstream::HashingOptions* hashing = cluster_->config().hashing.get();
+  if (!hashing) return;
+  const routing::HashPolicy* policy = hashing->policy ? hashing->policy.get() : forward.hash_policy.get();
+  if (policy) hash_ = policy->hash(request_, info_);
+}
+
 // --- the attempt ---
 
 void Exchange::start_attempt() {
   const routing::Forward& forward = *route_->forward();
   ++info_.attempt_count;
   endpoints_ = cluster_->endpoints();
-  upstream::PickContext context{loop_.random(), {}, 1};
+  upstream::PickContext context{loop_.random(), {}, 1, hash_.value};
   if (retry_ && retry_->avoid_previous_hosts()) {
     context.tried = tried_;
     context.max_host_attempts = retry_->host_attempts();

@@ -113,7 +113,7 @@ void Exchange::match_route() {
   if (!route_) return;
   info_.route_name = route_->name;
   if (const routing::Forward* forward = route_->forward(); forward && forward->weighted) {
-    weighted_ = routing::pick_weighted(*forward, request_, loop_.random());
+    weighted_ = routing::pick_weighted(*forward, request_, routing::weighted_point(*forward, request_, info_, loop_.random()));
   }
   const routing::Forward* forward = route_->forward();
   if (forward && forward->idle_timeout) arm_idle();

@@ -42,6 +42,7 @@ void Exchange::on_attempt_head(bool end) {
       response_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
     }
   }
+  for (const std::string& cookie : hash_.set_cookies) response_.add(HeaderId::kSetCookie, cookie);
   info_.response_code = response_.status();
   info_.response_code_details = "via_upstream";
   routing::finish_response(response_, *route_, weighted_, info_);
@@ -219,6 +220,9 @@ void Exchange::reply(filters::LocalReply reply) {
       route_->virtual_host->include_attempt_count_in_response) {
     response_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
   }
+  // A cookie that the cluster's own policy made up is for every answer, one of the route's for the upstream's alone: as in Envoy.
+  if (reply.flag && cluster_ && cluster_->config().hashing && cluster_->config().hashing->policy)
+    for (const std::string& cookie : hash_.set_cookies) response_.add(HeaderId::kSetCookie, cookie);
   if (reply.flag == ResponseFlag::kUpstreamOverflow && plan_ && !plan_->router().suppress_envoy_headers)
     response_.set(HeaderId::kXEnvoyOverloaded, "true");
   if (route_) routing::finish_response(response_, *route_, weighted_, info_);

@@ -1,6 +1,8 @@
 #include "proxy/downstream/tcp_session.h"
 
 #include "common/observe/shapes.h"
+#include "proxy/format/address_text.h"
+#include "proxy/routing/hash_policy.h"
 #include "proxy/telemetry/access_log.h"
 
 #include <cstring>
@@ -66,7 +68,9 @@ void TcpSession::connect() {
     info_.flags.set(ResponseFlag::kNoClusterFound);
     return over(false);
   }
-  const upstream::Pick pick = cluster_->pick({loop().random(), {}, 1});
+  std::optional<uint64_t> hash;
+  if (config.hash_source_ip) hash = routing::hash_of(format::ip_of(peer_text_));
+  const upstream::Pick pick = cluster_->pick({loop().random(), {}, 1, hash});
   if (!pick.host) {
     info_.flags.set(ResponseFlag::kNoHealthyUpstream);
     return over(false);

@@ -25,21 +25,6 @@ bool contains_lowered(std::string_view value, std::string_view expected) {
          expected.empty();
 }
 
-// The value of the first parameter called `name`; nothing found: false.
-bool find_parameter(std::string_view query, std::string_view name, std::string_view& value) {
-  while (!query.empty()) {
-    size_t end = std::min(query.find('&'), query.size());
-    std::string_view parameter = query.substr(0, end);
-    size_t equals = std::min(parameter.find('='), parameter.size());
-    if (parameter.substr(0, equals) == name) {
-      value = parameter.substr(std::min(equals + 1, parameter.size()));
-      return true;
-    }
-    query.remove_prefix(std::min(end + 1, query.size()));
-  }
-  return false;
-}
-
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
@@ -162,10 +147,20 @@ QueryMatcher QueryMatcher::string(std::string name, StringMatcher value) {
   return matcher;
 }
 
+std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    size_t end = std::min(query.find('&'), query.size());
+    std::string_view parameter = query.substr(0, end);
+    size_t equals = std::min(parameter.find('='), parameter.size());
+    if (parameter.substr(0, equals) == name) return parameter.substr(std::min(equals + 1, parameter.size()));
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return {};
+}
+
 bool QueryMatcher::matches(std::string_view query) const {
-  std::string_view value;
-  bool found = find_parameter(query, name_, value);
-  return by_presence_ ? found == present_ : found && string_.matches(value);
+  const std::optional<std::string_view> value = query_parameter(query, name_);
+  return by_presence_ ? value.has_value() == present_ : value && string_.matches(*value);
 }
 
 bool PathMatcher::matches(std::string_view path) const {

@@ -5,6 +5,7 @@
 #include "proxy/routing/regex.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -102,6 +103,8 @@ struct Fraction {
 // "/a/b" of "/a/b?x=1", and "x=1". A fragment belongs to neither.
 std::string_view path_of(std::string_view path_and_query);
 std::string_view query_of(std::string_view path_and_query);
+// The first parameter of that name, as it stands in the query (not decoded); without "=" it is empty.
+std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name);
 
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 

@@ -33,6 +33,11 @@ bool Route::matches(const http::Head& head, uint64_t random) const {
   return fraction.always() || fraction.matches(random);
 }
 
+uint64_t weighted_point(const Forward& forward, const http::Head& request, const format::RequestInfo& info, uint64_t random) {
+  if (!forward.weighted || !forward.weighted->by_hash || !forward.hash_policy) return random;
+  return forward.hash_policy->hash(request, info, HashPolicy::Cookies::kAsTheyCome).value.value_or(random);
+}
+
 const WeightedCluster* pick_weighted(const Forward& forward, const http::Head& request, uint64_t random) {
   if (!forward.weighted || forward.weighted->clusters.empty()) return nullptr;
   const WeightedClusters& weighted = *forward.weighted;

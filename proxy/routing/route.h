@@ -1,6 +1,7 @@
 // A route, its virtual host and what they say about a request: plain immutable values, filled by the translation of the
 // configuration and owned by a RouteTable. Rare parts hang on pointers, so that ten thousand plain routes stay small.
 #pragma once
+#include "proxy/routing/hash_policy.h"
 #include "proxy/routing/matchers.h"
 #include "proxy/routing/mutations.h"
 #include "proxy/routing/retry_policy.h"
@@ -45,6 +46,7 @@ struct WeightedClusters {
   std::vector<WeightedCluster> clusters;
   uint64_t total_weight = 0;  // RouteTable::build sums it
   std::string random_header;  // header_name: its value, if a number, is the random value
+  bool by_hash = false;       // use_hash_policy: the number of the route's hash policy is
 };
 
 // How path and authority change on the way upstream; at most one of each kind is set.
@@ -64,10 +66,11 @@ struct Forward {
   std::string cluster_header;
   std::shared_ptr<WeightedClusters> weighted;
   std::shared_ptr<const Rewrite> rewrite;
-  std::shared_ptr<const RetryPolicy> retry;      // null: the virtual host's
-  Milliseconds timeout{15'000};                  // 0: none
-  std::optional<Milliseconds> idle_timeout;      // replaces the connection manager's stream_idle_timeout; 0: none
-  std::optional<Milliseconds> max_grpc_timeout;  // set: grpc-timeout replaces `timeout`, at most this (0: unbounded)
+  std::shared_ptr<const RetryPolicy> retry;       // null: the virtual host's
+  std::shared_ptr<const HashPolicy> hash_policy;  // for clusters that hash; null: a host by chance
+  Milliseconds timeout{15'000};                   // 0: none
+  std::optional<Milliseconds> idle_timeout;       // replaces the connection manager's stream_idle_timeout; 0: none
+  std::optional<Milliseconds> max_grpc_timeout;   // set: grpc-timeout replaces `timeout`, at most this (0: unbounded)
   std::optional<Milliseconds> grpc_timeout_offset;
   // max_stream_duration
   std::optional<Milliseconds> max_stream_duration;  // 0: none
@@ -149,6 +152,8 @@ struct VirtualHost {
 };
 
 // --- what a matched route says ---
+// What chooses among weighted clusters: the hash of the request if the route wants that and there is one, else `random`.
+uint64_t weighted_point(const Forward& forward, const http::Head& request, const format::RequestInfo& info, uint64_t random);
 // The cluster's entry that `random` falls into; null when the route has no weighted clusters.
 const WeightedCluster* pick_weighted(const Forward& forward, const http::Head& request, uint64_t random);
 // The cluster's name, which may stand in a request header; empty: there is none (the answer is cluster_not_found_status).

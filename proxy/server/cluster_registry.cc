@@ -36,6 +36,11 @@ void ClusterRegistry::apply(const config::Update& change) {
       else
         entry.remaining[i] = observe::remaining_scope(metrics_, config->stat_name(), i == static_cast<size_t>(Priority::kHigh));
     }
+    switch (config->policy) {
+      case upstream::ClusterConfig::Policy::kRingHash: entry.hashing = observe::ring_hash_scope(metrics_, config->stat_name()); break;
+      case upstream::ClusterConfig::Policy::kMaglev: entry.hashing = observe::maglev_scope(metrics_, config->stat_name()); break;
+      default: entry.hashing = nullptr; break;
+    }
     std::shared_ptr<const upstream::EndpointSet> resource = config->endpoints;
     if (config->discovery == upstream::ClusterConfig::Discovery::kEds) {
       auto found = resources_.find(config->eds_name());
@@ -81,6 +86,7 @@ std::shared_ptr<const SharedCluster> ClusterRegistry::share(const std::shared_pt
       former && former->config->thresholds == config->thresholds ? former->budget : std::make_shared<upstream::Budget>(config->thresholds);
   shared->stats =
       former && former->config->stat_name() == config->stat_name() ? former->stats : observe::cluster_scope(metrics_, config->stat_name());
+  if (config->hashing) shared->hash_tables = std::make_shared<upstream::HashTables>();
   const std::string name = config->name;
   if (former && former->outlier && former->config->outlier == config->outlier) {
     shared->outlier = former->outlier;
@@ -176,6 +182,18 @@ void ClusterRegistry::refresh_gauges() {
         remaining.set(RemainingStat::kRemainingPending, static_cast<int64_t>(budget.pending(level.priority).remaining()));
         remaining.set(RemainingStat::kRemainingRq, static_cast<int64_t>(budget.requests(level.priority).remaining()));
         remaining.set(RemainingStat::kRemainingRetries, static_cast<int64_t>(retries >= max_retries ? 0 : max_retries - retries));
+      }
+    }
+    if (entry.hashing && entry.shared->hash_tables) {
+      const upstream::HashTable::Spread spread = entry.shared->hash_tables->spread();
+      observe::Cells& hashing = entry.hashing->cells(0);
+      if (entry.shared->config->policy == upstream::ClusterConfig::Policy::kMaglev) {
+        hashing.set(observe::MaglevStat::kMaxEntriesPerHost, static_cast<int64_t>(spread.most));
+        hashing.set(observe::MaglevStat::kMinEntriesPerHost, static_cast<int64_t>(spread.least));
+      } else {
+        hashing.set(observe::RingHashStat::kMaxHashesPerHost, static_cast<int64_t>(spread.most));
+        hashing.set(observe::RingHashStat::kMinHashesPerHost, static_cast<int64_t>(spread.least));
+        hashing.set(observe::RingHashStat::kSize, static_cast<int64_t>(spread.size));
       }
     }
     if (const upstream::OutlierDetector* outlier = entry.shared->outlier.get()) {

@@ -30,6 +30,7 @@ class ClusterRegistry {
     std::shared_ptr<const upstream::SharedCluster> shared;
     std::shared_ptr<const upstream::EndpointSet> endpoints;
     std::shared_ptr<observe::Scope> remaining[2];  // by priority, where track_remaining is set
+    std::shared_ptr<observe::Scope> hashing;       // of a ring or a Maglev table
   };
   const std::map<std::string, Entry>& entries() const { return entries_; }
   bool has(const std::string& name) const { return entries_.contains(name); }

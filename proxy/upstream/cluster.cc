@@ -11,7 +11,9 @@ bool same_wire(const ClusterConfig& a, const ClusterConfig& b) { return a.protoc
 }  // namespace
 
 Cluster::Cluster(net::Loop& loop, std::shared_ptr<const SharedCluster> shared, std::shared_ptr<const EndpointSet> endpoints)
-    : loop_(loop), shared_(std::move(shared)), balancer_(make_load_balancer(config(), std::move(endpoints), loop.random())) {}
+    : loop_(loop),
+      shared_(std::move(shared)),
+      balancer_(make_load_balancer(config(), std::move(endpoints), loop.random(), shared_->hash_tables)) {}
 
 Cluster::~Cluster() = default;
 
@@ -19,12 +21,12 @@ void Cluster::set_shared(std::shared_ptr<const SharedCluster> shared) {
   const bool keep = same_wire(*shared_->config, *shared->config);
   if (shared->stats != shared_->stats) stats_ = nullptr;
   shared_ = std::move(shared);
-  balancer_ = make_load_balancer(config(), balancer_->endpoints(), loop_.random());
+  balancer_ = make_load_balancer(config(), balancer_->endpoints(), loop_.random(), shared_->hash_tables);
   if (!keep) drain_all();
 }
 
 void Cluster::set_endpoints(std::shared_ptr<const EndpointSet> endpoints) {
-  balancer_ = make_load_balancer(config(), std::move(endpoints), loop_.random());
+  balancer_ = make_load_balancer(config(), std::move(endpoints), loop_.random(), shared_->hash_tables);
   // Pools of hosts that are gone drain; the others do not notice.
   std::vector<Key> gone;
   for (auto& [key, pool] : pools_) {

@@ -4,6 +4,7 @@
 #include "common/net/loop.h"
 #include "common/observe/metrics.h"
 #include "common/observe/shapes.h"
+#include "proxy/upstream/balancing/hash_tables.h"
 #include "proxy/upstream/balancing/load_balancer.h"
 #include "proxy/upstream/cluster_config.h"
 #include "proxy/upstream/pool.h"
@@ -22,6 +23,7 @@ struct SharedCluster {
   std::shared_ptr<const ClusterConfig> config;
   std::shared_ptr<Budget> budget;
   std::shared_ptr<OutlierDetector> outlier;  // null: off
+  std::shared_ptr<HashTables> hash_tables;   // null: a policy that does not hash
   std::shared_ptr<observe::Scope> stats;     // observe::ClusterStat
   // A streak has reached its threshold: tells the control thread. Any thread.
   std::function<void(const std::shared_ptr<HostState>&, EjectionKind)> on_outlier;

@@ -1,6 +1,7 @@
 // config.cluster.v3.Cluster as an immutable value without proto.
 #pragma once
 #include "common/http/codec.h"
+#include "proxy/routing/hash_policy.h"
 #include "proxy/upstream/budget.h"
 #include "proxy/upstream/endpoint_set.h"
 #include "proxy/upstream/outlier.h"
@@ -19,10 +20,30 @@ struct TcpKeepalive {
   bool operator==(const TcpKeepalive&) const = default;
 };
 
+struct LocalityName {
+  std::string region, zone, sub_zone;
+};
+
+// RING_HASH and MAGLEV: where keys land is settled by these and by the hosts, to the last bit as in Envoy.
+struct HashingOptions {
+  enum class Function : uint8_t { kXxHash, kMurmurHash2 };
+  static constexpr uint64_t kMostPoints = 8 << 20;
+
+  Function function = Function::kXxHash;  // of the ring's points
+  uint64_t minimum_ring_size = 1024;
+  uint64_t maximum_ring_size = kMostPoints;
+  uint64_t table_size = 65537;  // maglev; a prime number
+  bool by_hostname = false;     // use_hostname_for_hashing
+  bool by_locality = false;     // locality_weighted_lb_config
+  LocalityName home;            // node.locality: Envoy's lists begin with it, and the order settles how fractions are rounded
+  uint32_t balance_factor = 0;  // hash_balance_factor: no host gets more than this percentage of the average; 0: no bound
+  std::shared_ptr<const routing::HashPolicy> policy;  // in place of the route's
+};
+
 struct ClusterConfig {
   using Milliseconds = std::chrono::milliseconds;
   enum class Discovery : uint8_t { kStatic, kEds };
-  enum class Policy : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+  enum class Policy : uint8_t { kRoundRobin, kLeastRequest, kRandom, kRingHash, kMaglev };
   enum class Protocol : uint8_t { kHttp1, kHttp2, kAsDownstream };
 
   std::string name;
@@ -34,9 +55,10 @@ struct ClusterConfig {
   Milliseconds eds_fetch_timeout{15'000};  // initial_fetch_timeout of eds_config; 0: wait for ever
 
   Policy policy = Policy::kRoundRobin;
-  uint32_t choice_count = 2;       // least request
-  double active_request_bias = 1;  // least request with unequal weights
-  double panic_threshold = 50;     // common_lb_config.healthy_panic_threshold, percent
+  uint32_t choice_count = 2;                      // least request
+  double active_request_bias = 1;                 // least request with unequal weights
+  std::shared_ptr<const HashingOptions> hashing;  // ring hash and maglev; null: another policy
+  double panic_threshold = 50;                    // common_lb_config.healthy_panic_threshold, percent
 
   Milliseconds connect_timeout{5'000};
   uint32_t buffer_limit = 1 << 20;

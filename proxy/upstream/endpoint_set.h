@@ -19,6 +19,7 @@ std::string_view to_string(Health health);  // "HEALTHY", as EDS and /clusters w
 struct Host {
   net::Endpoint address;
   std::string hostname;
+  std::string hash_key;  // metadata envoy.lb, hash_key: stands for the address where hosts are hashed
   uint32_t weight = 1;
   Health health = Health::kUnknown;
   bool canary = false;
@@ -33,7 +34,7 @@ struct Host {
 struct Locality {
   std::string region, zone, sub_zone;
   uint32_t priority = 0;
-  uint32_t weight = 0;  // carried; balancing over localities is not weighted
+  uint32_t weight = 0;  // counts where hosts are hashed by locality; elsewhere carried
   std::vector<Host> hosts;
 };
 

@@ -19,6 +19,7 @@ namespace {
 
 config::BuildContext context_of(const config::Bootstrap& bootstrap, observe::Registry& metrics, telemetry::LogWriter& logs) {
   config::BuildContext context{bootstrap.runtime, &metrics, &logs, bootstrap.node->cluster(), bootstrap.node->id(), net::machine_address()};
+  context.locality = config::locality_name(bootstrap.node->locality());
   context.static_cluster = [&bootstrap](std::string_view name) {
     return std::any_of(bootstrap.statics.clusters.begin(), bootstrap.statics.clusters.end(),
                        [&](const auto& cluster) { return cluster->name == name; });

@@ -1,5 +1,6 @@
 #include "proxy/upstream/balancing/load_balancer.h"
 
+#include "proxy/upstream/balancing/hash_balancer.h"
 #include "proxy/upstream/balancing/policies.h"
 
 #include <algorithm>
@@ -19,13 +20,15 @@ Pick PriorityBalancer::pick(const PickContext& context) {
   }
 }
 
-std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, std::shared_ptr<const EndpointSet> endpoints,
-                                                 uint64_t seed) {
+std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, std::shared_ptr<const EndpointSet> endpoints, uint64_t seed,
+                                                 std::shared_ptr<HashTables> tables) {
   switch (cluster.policy) {
     case ClusterConfig::Policy::kLeastRequest:
       return std::make_unique<LeastRequest>(std::move(endpoints), cluster.panic_threshold, seed, cluster.choice_count,
                                             cluster.active_request_bias);
     case ClusterConfig::Policy::kRandom: return std::make_unique<Random>(std::move(endpoints), cluster.panic_threshold);
+    case ClusterConfig::Policy::kRingHash:
+    case ClusterConfig::Policy::kMaglev: return std::make_unique<HashBalancer>(cluster, std::move(endpoints), std::move(tables));
     case ClusterConfig::Policy::kRoundRobin: break;
   }
   return std::make_unique<RoundRobin>(std::move(endpoints), cluster.panic_threshold, seed);

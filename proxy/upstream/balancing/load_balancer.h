@@ -6,14 +6,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace weft::upstream {
+
+class HashTables;
 
 struct PickContext {
   uint64_t random = 0;                      // fresh for each pick
   std::span<const HostState* const> tried;  // hosts of earlier attempts, to be avoided (previous_hosts predicate)
   uint32_t max_host_attempts = 1;           // how often to pick again for that (host_selection_retry_max_attempts)
+  std::optional<uint64_t> hash;             // what the request's hash policy says, for balancers that hash
 };
 
 struct Pick {
@@ -30,7 +34,9 @@ class LoadBalancer {
   virtual const std::shared_ptr<const EndpointSet>& endpoints() const = 0;
 };
 
-// `seed` moves the start of a schedule, so that workers do not march in step.
-std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, std::shared_ptr<const EndpointSet> endpoints, uint64_t seed);
+// `seed` moves the start of a schedule, so that workers do not march in step. `tables`: where the workers share what a hashing
+// balancer has built; null: it builds its own.
+std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, std::shared_ptr<const EndpointSet> endpoints, uint64_t seed,
+                                                 std::shared_ptr<HashTables> tables = nullptr);
 
 }  // namespace weft::upstream

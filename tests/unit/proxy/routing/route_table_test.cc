@@ -244,6 +244,19 @@ TEST(Weighted, TakesTheHeadersNumber) {
   EXPECT_EQ(pick_weighted(forward, silent, 99)->cluster, "b");
 }
 
+TEST(Weighted, GoesByTheHashIfTheRouteWantsIt) {
+  Forward forward;
+  forward.weighted = std::make_shared<WeightedClusters>();
+  forward.hash_policy = std::make_shared<const HashPolicy>(
+      std::vector<HashRule>{{HashRule::Header{"x-key", {}}, true}, {HashRule::Cookie{"c", std::chrono::seconds(1), "", {}}}});
+  TestHead keyed("/", {{"x-key", "42"}}), plain("/");
+  const format::RequestInfo info;
+  EXPECT_EQ(weighted_point(forward, keyed, info, 7), 7u);
+  forward.weighted->by_hash = true;
+  EXPECT_EQ(weighted_point(forward, keyed, info, 7), hash_of("42"));
+  EXPECT_EQ(weighted_point(forward, plain, info, 7), 7u) << "no cookie is made up for this";
+}
+
 TEST(Route, NamesItsClusterByHeader) {
   Forward forward;
   forward.cluster_header = "x-cluster";

@@ -148,18 +148,18 @@ TEST_F(DiscoveryTest, OneBadResourceLeavesTheOthersAndItsPredecessor) {
   start();
   until([&] { return noted("complete"); });
   target.all.clear();
-  write("cds.yaml", {cluster("a, lb_policy: MAGLEV"), cluster("b, connect_timeout: 2s"), cluster("c")});
+  write("cds.yaml", {cluster("a, lb_policy: CLUSTER_PROVIDED"), cluster("b, connect_timeout: 2s"), cluster("c")});
   until([&] { return noted("cluster c"); });
   EXPECT_TRUE(noted("cluster b"));
   EXPECT_FALSE(noted("cluster a"));
   EXPECT_FALSE(noted("no cluster a"));
-  EXPECT_NE(state("a").error.find("MAGLEV"), std::string::npos) << state("a").error;
+  EXPECT_NE(state("a").error.find("CLUSTER_PROVIDED"), std::string::npos) << state("a").error;
   EXPECT_NE(state("a").bytes, nullptr);
   EXPECT_EQ(stat("cluster_manager.cds.update_rejected"), 1);
 }
 
 TEST_F(DiscoveryTest, WhatWasRefusedIsForgottenWithItsWithdrawal) {
-  write("cds.yaml", {cluster("a"), cluster("bad, lb_policy: MAGLEV")});
+  write("cds.yaml", {cluster("a"), cluster("bad, lb_policy: CLUSTER_PROVIDED")});
   write("lds.yaml", {});
   start();
   until([&] { return noted("complete"); });
