@@ -9,6 +9,9 @@ namespace {
 constexpr Metric kClusterStatTable[] = {WEFT_CLUSTER_STATS(WEFT_STAT_ROW)};
 constexpr Metric kRemainingStatTable[] = {WEFT_REMAINING_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttpStatTable[] = {WEFT_HTTP_STATS(WEFT_STAT_ROW)};
+constexpr Metric kCorsStatTable[] = {WEFT_CORS_STATS(WEFT_STAT_ROW)};
+constexpr Metric kCsrfStatTable[] = {WEFT_CSRF_STATS(WEFT_STAT_ROW)};
+constexpr Metric kLocalRateLimitStatTable[] = {WEFT_LOCAL_RATE_LIMIT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kFaultStatTable[] = {WEFT_FAULT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kExtAuthzStatTable[] = {WEFT_EXT_AUTHZ_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCompressorStatTable[] = {WEFT_COMPRESSOR_STATS(WEFT_STAT_ROW)};
@@ -31,6 +34,9 @@ const Shape kClusterShape = make_shape("cluster", kClusterStatTable);
 const Shape kRemainingDefaultShape = make_shape("cluster.circuit_breakers.default", kRemainingStatTable);
 const Shape kRemainingHighShape = make_shape("cluster.circuit_breakers.high", kRemainingStatTable);
 const Shape kHttpShape = make_shape("http", kHttpStatTable);
+const Shape kCorsShape = make_shape("http.cors", kCorsStatTable);
+const Shape kCsrfShape = make_shape("http.csrf", kCsrfStatTable);
+const Shape kLocalRateLimitShape = make_shape("http_local_rate_limit", kLocalRateLimitStatTable);
 const Shape kFaultShape = make_shape("http.fault", kFaultStatTable);
 const Shape kExtAuthzShape = make_shape("http.ext_authz", kExtAuthzStatTable);
 const Shape kClusterExtAuthzShape = make_shape("cluster.ext_authz", kExtAuthzStatTable);
@@ -58,6 +64,7 @@ namespace {
 
 constexpr const char* kClusterTag = "envoy_cluster_name";
 constexpr const char* kHttpTag = "envoy_http_conn_manager_prefix";
+constexpr const char* kLocalRateLimitTag = "envoy_local_http_ratelimit_prefix";
 constexpr const char* kListenerTag = "envoy_listener_address";
 
 std::string stat_name(std::string_view name) {
@@ -84,6 +91,12 @@ ScopePtr remaining_scope(Registry& registry, std::string_view name, bool high) {
               : cluster_part(registry, kRemainingDefaultShape, name, "circuit_breakers.default.");
 }
 ScopePtr http_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kHttpShape, prefix, ""); }
+ScopePtr cors_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kCorsShape, prefix, "cors."); }
+ScopePtr csrf_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kCsrfShape, prefix, "csrf."); }
+ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix) {
+  std::string clean = stat_name(own_prefix);
+  return registry.scope(kLocalRateLimitShape, clean + ".http_local_rate_limit.", {{kLocalRateLimitTag, clean}});
+}
 ScopePtr fault_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kFaultShape, prefix, "fault."); }
 ScopePtr ext_authz_scope(Registry& registry, std::string_view prefix, std::string_view own_prefix) {
   std::string rest = "ext_authz.";

@@ -168,6 +168,11 @@ constexpr Field kRetryPolicyRetryBackOffFields[] = {
     {.name = "base_interval", .checks = kRequired | kPositive},
     {.name = "max_interval", .checks = kPositive},
 };
+constexpr Field kFilterConfigFields[] = {
+    {.name = "config", .checks = kMayBeEmpty, .takes = "per_route", .note = "empty: the filter is switched on"},
+    {"is_optional", "a filter that is not supported is refused even so"},
+    {"disabled"},
+};
 
 constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RouteConfiguration", kRouteConfigurationFields),
@@ -188,6 +193,7 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RetryPolicy.RetryHostPredicate", kRetryPolicyRetryHostPredicateFields),
     no_fields_of("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate", "retry_host_predicate"),
     fields_of("envoy.config.route.v3.RetryPolicy.RetryBackOff", kRetryPolicyRetryBackOffFields),
+    fields_of("envoy.config.route.v3.FilterConfig", kFilterConfigFields, "", "per_route"),
 };
 
 }  // namespace

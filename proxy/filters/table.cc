@@ -7,11 +7,13 @@
 namespace weft::filters {
 
 const std::vector<HttpFilterType>& http_filter_types() {
+  // clang-format off
   static const std::vector<HttpFilterType> types = {
       compressor_type(),
       ext_authz_type(),
       fault_type(),
   };
+  // clang-format on
   return types;
 }
 

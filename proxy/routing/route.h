@@ -5,6 +5,7 @@
 #include "proxy/routing/mutations.h"
 #include "proxy/routing/retry_policy.h"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -158,5 +159,13 @@ const RetryPolicy* retry_policy(const Route& route);
 // What weighted cluster, route, virtual host and route configuration (in that order, the first that says anything) tell the
 // filter of that name; null: nothing.
 const FilterOverride* filter_override(const Route& route, const WeightedCluster* weighted, std::string_view filter);
+// What each of these levels tells it, for a filter that joins them; the most specific first.
+struct FilterConfigs {
+  std::array<const FilterConfig*, 4> levels{};
+  unsigned size = 0;
+  const FilterConfig* const* begin() const { return levels.data(); }
+  const FilterConfig* const* end() const { return levels.data() + size; }
+};
+FilterConfigs filter_configs(const Route& route, const WeightedCluster* weighted, std::string_view filter);
 
 }  // namespace weft::routing
