@@ -1,6 +1,7 @@
 #include "proxy/filters/table.h"
 
 #include "proxy/filters/http/compressor/filter.h"
+#include "proxy/filters/http/cors/filter.h"
 #include "proxy/filters/http/ext_authz/filter.h"
 #include "proxy/filters/http/fault/filter.h"
 
@@ -10,6 +11,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
   // clang-format off
   static const std::vector<HttpFilterType> types = {
       compressor_type(),
+      cors_type(),
       ext_authz_type(),
       fault_type(),
   };
