@@ -1,5 +1,6 @@
 #include "proxy/filters/table.h"
 
+#include "proxy/filters/http/buffer/filter.h"
 #include "proxy/filters/http/compressor/filter.h"
 #include "proxy/filters/http/cors/filter.h"
 #include "proxy/filters/http/ext_authz/filter.h"
@@ -10,6 +11,7 @@ namespace weft::filters {
 const std::vector<HttpFilterType>& http_filter_types() {
   // clang-format off
   static const std::vector<HttpFilterType> types = {
+      buffer_type(),
       compressor_type(),
       cors_type(),
       ext_authz_type(),
