@@ -5,6 +5,7 @@
 #include "proxy/filters/http/cors/filter.h"
 #include "proxy/filters/http/ext_authz/filter.h"
 #include "proxy/filters/http/fault/filter.h"
+#include "proxy/filters/http/health_check/filter.h"
 
 namespace weft::filters {
 
@@ -16,6 +17,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
       cors_type(),
       ext_authz_type(),
       fault_type(),
+      health_check_type(),
   };
   // clang-format on
   return types;
