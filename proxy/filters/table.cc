@@ -3,6 +3,7 @@
 #include "proxy/filters/http/buffer/filter.h"
 #include "proxy/filters/http/compressor/filter.h"
 #include "proxy/filters/http/cors/filter.h"
+#include "proxy/filters/http/csrf/filter.h"
 #include "proxy/filters/http/ext_authz/filter.h"
 #include "proxy/filters/http/fault/filter.h"
 #include "proxy/filters/http/health_check/filter.h"
@@ -15,6 +16,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
       buffer_type(),
       compressor_type(),
       cors_type(),
+      csrf_type(),
       ext_authz_type(),
       fault_type(),
       health_check_type(),
