@@ -6,6 +6,7 @@
 #include "proxy/filters/http/csrf/filter.h"
 #include "proxy/filters/http/ext_authz/filter.h"
 #include "proxy/filters/http/fault/filter.h"
+#include "proxy/filters/http/header_mutation/filter.h"
 #include "proxy/filters/http/health_check/filter.h"
 
 namespace weft::filters {
@@ -19,6 +20,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
       csrf_type(),
       ext_authz_type(),
       fault_type(),
+      header_mutation_type(),
       health_check_type(),
   };
   // clang-format on
