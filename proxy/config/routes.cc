@@ -5,6 +5,7 @@
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/filters/matching/config.h"
+#include "proxy/filters/rate_limits/config.h"
 
 #include <google/protobuf/wrappers.pb.h>
 
@@ -75,6 +76,7 @@ class RouteBuilder {
     to.mutations = mutations(from, where);
     to.filters = filters(from.typed_per_filter_config(), where);
     to.request_body_buffer_limit = buffer_limit(from);
+    to.rate_limits = rate_limits(from.rate_limits(), where);
     to.routes.reserve(static_cast<size_t>(from.routes_size()));
     for (int i = 0; i < from.routes_size(); ++i) to.routes.push_back(route(from.routes(i), Where(where, "routes", i)));
     return to;
@@ -98,6 +100,11 @@ class RouteBuilder {
     to.decorator = from.decorator().operation();
     to.request_body_buffer_limit = buffer_limit(from);
     return to;
+  }
+
+  std::shared_ptr<const routing::RateLimitRules> rate_limits(const RepeatedPtrField<route_v3::RateLimit>& from, const Where& where) {
+    if (from.empty()) return nullptr;
+    return std::make_shared<const routing::RateLimitRules>(filters::rate_limit_rules(from, build_.local_cluster, where, "rate_limits"));
   }
 
   template <class Message>
@@ -157,6 +164,7 @@ class RouteBuilder {
       to->grpc_timeout_header_max = when_set(limits.has_grpc_timeout_header_max(), limits.grpc_timeout_header_max());
       to->grpc_timeout_header_offset = when_set(limits.has_grpc_timeout_header_offset(), limits.grpc_timeout_header_offset());
     }
+    to->rate_limits = rate_limits(from.rate_limits(), where);
     if (from.priority() == core::HIGH) to->priority = routing::Priority::kHigh;
     switch (from.cluster_not_found_response_code()) {
       case route_v3::RouteAction::NOT_FOUND: to->cluster_not_found_status = 404; break;

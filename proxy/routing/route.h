@@ -30,6 +30,9 @@ struct FilterOverride {
 };
 using FilterOverrides = std::vector<FilterOverride>;
 
+struct RateLimitRule;  // rate_limit.h
+using RateLimitRules = std::vector<RateLimitRule>;
+
 enum class Priority : uint8_t { kDefault, kHigh };
 enum class TlsRequirement : uint8_t { kNone, kExternalOnly, kAll };
 
@@ -74,6 +77,7 @@ struct Forward {
   std::optional<Milliseconds> max_stream_duration;  // 0: none
   std::optional<Milliseconds> grpc_timeout_header_max;
   std::optional<Milliseconds> grpc_timeout_header_offset;
+  std::shared_ptr<const RateLimitRules> rate_limits;  // null: none
   Priority priority = Priority::kDefault;
   uint16_t cluster_not_found_status = 503;
 };
@@ -145,6 +149,7 @@ struct VirtualHost {
   std::shared_ptr<const HeaderMutations> mutations;
   std::shared_ptr<const FilterOverrides> filters;
   std::optional<uint64_t> request_body_buffer_limit;
+  std::shared_ptr<const RateLimitRules> rate_limits;  // for filters that let it speak; null: none
 
   const RouteTable* table = nullptr;  // set by RouteTable::build
 };
