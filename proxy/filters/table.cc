@@ -8,6 +8,7 @@
 #include "proxy/filters/http/fault/filter.h"
 #include "proxy/filters/http/header_mutation/filter.h"
 #include "proxy/filters/http/health_check/filter.h"
+#include "proxy/filters/http/local_ratelimit/filter.h"
 
 namespace weft::filters {
 
@@ -22,6 +23,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
       fault_type(),
       header_mutation_type(),
       health_check_type(),
+      local_ratelimit_type(),
   };
   // clang-format on
   return types;
