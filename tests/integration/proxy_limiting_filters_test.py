@@ -158,6 +158,8 @@ class LocalRateLimit(FilterTest):
             listener(hcm(of_route, [chain("chain", 2)]), name="routes"),
             listener(hcm(table, [chain("clients", 4, descriptors=[own(1, "a"), own(9, "b"), own(0, "c", shadow_mode=True)],
                                        rate_limits=by_header)]), name="clients"),
+            listener(hcm(table, [chain("any", 99, descriptors=[own(1, ""), own(2, "named")], max_dynamic_descriptors=2,
+                                       rate_limits=by_header)]), name="any"),
             listener(hcm(rules, [chain("rules", 9, descriptors=[own(1, "route"), own(0, "host")])]), name="rules"),
         ])
 
@@ -197,6 +199,11 @@ class LocalRateLimit(FilterTest):
         self.assertEqual([200, 429], self.codes(2, "clients"))
         self.assertEqual([429], self.codes(1, "clients", "/", ("x-client", "b")))
         self.assertEqual(1, self.proxy.stat("clients.http_local_rate_limit.shadow_mode"))
+
+    def test_a_bucket_for_each_value(self):
+        for client, codes in (("a", [200]), ("b", [200]), ("a", [429]), ("named", [200, 200, 429]), ("c", [200]), ("a", [429]),
+                              ("b", [200])):
+            self.assertEqual(codes, self.codes(len(codes), "any", "/", ("x-client", client)), client)
 
     def test_rules_of_route_and_host(self):
         self.assertEqual([200, 429], self.codes(2, "rules", "/route"))

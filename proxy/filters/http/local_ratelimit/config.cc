@@ -30,6 +30,7 @@ constexpr Field kLocalRateLimit[] = {
     {"always_consume_default_token_bucket"},
     {"rate_limited_as_resource_exhausted"},
     {.name = "rate_limits", .note = "without stage"},
+    {.name = "max_dynamic_descriptors", .min = 1},
 };
 constexpr Field kDescriptor[] = {
     {.name = "entries", .checks = kNotEmpty},
@@ -38,7 +39,7 @@ constexpr Field kDescriptor[] = {
 };
 constexpr Field kEntry[] = {
     {.name = "key", .checks = kNotEmpty},
-    {.name = "value", .checks = kNotEmpty, .note = "one value; a bucket for each value that comes (empty) is not supported"},
+    {.name = "value", .note = "empty: any, with a bucket for each that comes"},
 };
 constexpr Field kTokenBucket[] = {
     {"max_tokens"},
@@ -52,25 +53,31 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.type.v3.TokenBucket", kTokenBucket),
 };
 
-std::shared_ptr<TokenBucket> bucket(const envoy::type::v3::TokenBucket& from) {
+double per_second(const envoy::type::v3::TokenBucket& from) {
   const double seconds = static_cast<double>(from.fill_interval().seconds()) + from.fill_interval().nanos() * 1e-9;
-  const uint32_t per_fill = from.has_tokens_per_fill() ? from.tokens_per_fill().value() : 1;
-  return std::make_shared<TokenBucket>(from.max_tokens(), per_fill / seconds);
+  return (from.has_tokens_per_fill() ? from.tokens_per_fill().value() : 1) / seconds;
+}
+
+std::shared_ptr<TokenBucket> bucket(const envoy::type::v3::TokenBucket& from) {
+  return std::make_shared<TokenBucket>(from.max_tokens(), per_second(from));
 }
 
 void descriptors(const limit::LocalRateLimit& from, LocalRateLimitSettings& to, const Where& parent) {
+  const uint32_t most = from.has_max_dynamic_descriptors() ? from.max_dynamic_descriptors().value() : 20;
   for (int i = 0; i < from.descriptors_size(); ++i) {
     const common::LocalRateLimitDescriptor& one = from.descriptors(i);
     LocalRateLimitSettings::Own own;
     for (const auto& entry : one.entries()) own.entries.emplace_back(entry.key(), entry.value());
     if (std::any_of(to.descriptors.begin(), to.descriptors.end(), [&](const auto& other) { return other.entries == own.entries; }))
       Where(parent, "descriptors", i).fail("has the same entries as one before it");
-    own.bucket = bucket(one.token_bucket());
+    const bool any = std::any_of(own.entries.begin(), own.entries.end(), [](const auto& entry) { return entry.second.empty(); });
+    if (any)
+      own.buckets = std::make_shared<ValueBuckets>(one.token_bucket().max_tokens(), per_second(one.token_bucket()), most);
+    else
+      own.bucket = bucket(one.token_bucket());
     own.shadow = one.shadow_mode();
     to.descriptors.push_back(std::move(own));
   }
-  std::stable_sort(to.descriptors.begin(), to.descriptors.end(),
-                   [](const auto& a, const auto& b) { return a.bucket->rate() < b.bucket->rate(); });
 }
 
 LocalRateLimitSettings settings(const limit::LocalRateLimit& from, const FilterBuild& build, const Where& where) {

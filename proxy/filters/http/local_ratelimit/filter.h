@@ -4,6 +4,7 @@
 #include "common/observe/metrics.h"
 #include "proxy/filters/filter.h"
 #include "proxy/filters/http/local_ratelimit/token_bucket.h"
+#include "proxy/filters/http/local_ratelimit/value_buckets.h"
 #include "proxy/filters/table.h"
 #include "proxy/routing/matchers.h"
 #include "proxy/routing/mutations.h"
@@ -21,12 +22,13 @@ struct LocalRateLimitSettings {
   enum class VirtualHostRules : uint8_t { kIfRouteHasNone, kToo, kNever };
   struct Own {
     routing::RateLimitDescriptor entries;
-    std::shared_ptr<TokenBucket> bucket;
-    bool shadow = false;  // only counted
+    std::shared_ptr<TokenBucket> bucket;    // or, where an entry's value is empty and so stands for any,
+    std::shared_ptr<ValueBuckets> buckets;  // one for each
+    bool shadow = false;                    // only counted
   };
   routing::Fraction enabled{0, 1}, enforced{0, 1};
-  std::shared_ptr<TokenBucket> bucket;           // null: only descriptors limit
-  std::vector<Own> descriptors;                  // the slowest first
+  std::shared_ptr<TokenBucket> bucket;  // null: only descriptors limit
+  std::vector<Own> descriptors;
   bool always_take_default = true;               // from `bucket`, where a descriptor's bucket has given
   std::optional<routing::RateLimitRules> rules;  // in place of the route's and the virtual host's
   VirtualHostRules virtual_host_rules = VirtualHostRules::kIfRouteHasNone;
@@ -52,12 +54,17 @@ class LocalRateLimit final : public HttpFilter {
  private:
   enum class Decision : uint8_t { kOk, kLimited, kLimitedInShadow };
   Decision decide(FilterContext& context);
-  std::vector<const LocalRateLimitSettings::Own*> matching(FilterContext& context) const;
+  struct Match {
+    std::shared_ptr<TokenBucket> bucket;
+    bool shadow;
+  };
+  std::vector<routing::RateLimitDescriptor> descriptors(FilterContext& context) const;
+  std::vector<Match> matching(FilterContext& context) const;
   void count(FilterContext& context, unsigned metric) const;
 
   const LocalRateLimitSettings* settings_;
   const std::string& name_;
-  const TokenBucket* told_ = nullptr;  // whose state the response tells
+  std::shared_ptr<const TokenBucket> told_;  // whose state the response tells
   bool replied_ = false;
 };
 

@@ -170,6 +170,27 @@ TEST(LocalRateLimit, TheDefaultBucketMayBeForTheOthersAlone) {
   EXPECT_EQ(ask(*factory, context, "b"), Verdict::kReplied);
 }
 
+TEST(LocalRateLimit, ABucketForEachValueThatComes) {
+  Proto proto = limit(99);
+  proto.mutable_max_dynamic_descriptors()->set_value(2);
+  read_client(proto);
+  add_client(proto, "", 1);
+  add_client(proto, "named", 2);
+  auto factory = factory_of(local_ratelimit_type(), proto);
+  FakeContext context;
+  EXPECT_EQ(ask(*factory, context, "a"), Verdict::kContinue);
+  EXPECT_EQ(ask(*factory, context, "b"), Verdict::kContinue);
+  EXPECT_EQ(ask(*factory, context, "a"), Verdict::kReplied);
+  // Who has a bucket of his own needs none of these.
+  EXPECT_EQ(ask(*factory, context, "named"), Verdict::kContinue);
+  EXPECT_EQ(ask(*factory, context, "named"), Verdict::kContinue);
+  EXPECT_EQ(ask(*factory, context, "named"), Verdict::kReplied);
+  // A third value takes the place of the one that was used longest ago: b.
+  EXPECT_EQ(ask(*factory, context, "c"), Verdict::kContinue);
+  EXPECT_EQ(ask(*factory, context, "a"), Verdict::kReplied);
+  EXPECT_EQ(ask(*factory, context, "b"), Verdict::kContinue);
+}
+
 TEST(LocalRateLimit, ADescriptorInTheShadowOnlyCounts) {
   observe::Registry registry(1);
   Proto proto = limit(9);
