@@ -106,7 +106,8 @@ Verdict LocalRateLimit::on_response_head(FilterContext& context, bool) {
   http::Head& response = context.response();
   if (replied_)
     for (const routing::HeaderToAdd& header : settings_->response_headers) header.apply(response, context.info());
-  if (!told_ || !settings_->rate_limit_headers) return Verdict::kContinue;
+  // Of a bucket that never holds anything Envoy tells nothing either.
+  if (!told_ || told_->max() == 0 || !settings_->rate_limit_headers) return Verdict::kContinue;
   const auto now = context.now();
   response.add("x-ratelimit-limit", std::to_string(told_->max()));
   response.add("x-ratelimit-remaining", std::to_string(told_->remaining(now)));
