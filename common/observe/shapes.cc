@@ -11,6 +11,9 @@ constexpr Metric kRemainingStatTable[] = {WEFT_REMAINING_STATS(WEFT_STAT_ROW)};
 constexpr Metric kRingHashStatTable[] = {WEFT_RING_HASH_STATS(WEFT_STAT_ROW)};
 constexpr Metric kMaglevStatTable[] = {WEFT_MAGLEV_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttpStatTable[] = {WEFT_HTTP_STATS(WEFT_STAT_ROW)};
+constexpr Metric kCorsStatTable[] = {WEFT_CORS_STATS(WEFT_STAT_ROW)};
+constexpr Metric kCsrfStatTable[] = {WEFT_CSRF_STATS(WEFT_STAT_ROW)};
+constexpr Metric kLocalRateLimitStatTable[] = {WEFT_LOCAL_RATE_LIMIT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kFaultStatTable[] = {WEFT_FAULT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kExtAuthzStatTable[] = {WEFT_EXT_AUTHZ_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCompressorStatTable[] = {WEFT_COMPRESSOR_STATS(WEFT_STAT_ROW)};
@@ -35,6 +38,9 @@ const Shape kRemainingHighShape = make_shape("cluster.circuit_breakers.high", kR
 const Shape kRingHashShape = make_shape("cluster.ring_hash_lb", kRingHashStatTable);
 const Shape kMaglevShape = make_shape("cluster.maglev_lb", kMaglevStatTable);
 const Shape kHttpShape = make_shape("http", kHttpStatTable);
+const Shape kCorsShape = make_shape("http.cors", kCorsStatTable);
+const Shape kCsrfShape = make_shape("http.csrf", kCsrfStatTable);
+const Shape kLocalRateLimitShape = make_shape("http_local_rate_limit", kLocalRateLimitStatTable);
 const Shape kFaultShape = make_shape("http.fault", kFaultStatTable);
 const Shape kExtAuthzShape = make_shape("http.ext_authz", kExtAuthzStatTable);
 const Shape kClusterExtAuthzShape = make_shape("cluster.ext_authz", kExtAuthzStatTable);
@@ -62,6 +68,7 @@ namespace {
 
 constexpr const char* kClusterTag = "envoy_cluster_name";
 constexpr const char* kHttpTag = "envoy_http_conn_manager_prefix";
+constexpr const char* kLocalRateLimitTag = "envoy_local_http_ratelimit_prefix";
 constexpr const char* kListenerTag = "envoy_listener_address";
 
 std::string stat_name(std::string_view name) {
@@ -92,6 +99,12 @@ ScopePtr ring_hash_scope(Registry& registry, std::string_view name) {
 }
 ScopePtr maglev_scope(Registry& registry, std::string_view name) { return cluster_part(registry, kMaglevShape, name, "maglev_lb."); }
 ScopePtr http_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kHttpShape, prefix, ""); }
+ScopePtr cors_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kCorsShape, prefix, "cors."); }
+ScopePtr csrf_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kCsrfShape, prefix, "csrf."); }
+ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix) {
+  std::string clean = stat_name(own_prefix);
+  return registry.scope(kLocalRateLimitShape, clean + ".http_local_rate_limit.", {{kLocalRateLimitTag, clean}});
+}
 ScopePtr fault_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kFaultShape, prefix, "fault."); }
 ScopePtr ext_authz_scope(Registry& registry, std::string_view prefix, std::string_view own_prefix) {
   std::string rest = "ext_authz.";

@@ -248,6 +248,31 @@ extern const Shape kMaglevShape;  // "cluster.maglev_lb"
 WEFT_STAT_ENUM(HttpStat, WEFT_HTTP_STATS)
 extern const Shape kHttpShape;  // "http"
 
+// http.<stat_prefix>.cors.: the CORS filter.
+#define WEFT_CORS_STATS(X)                             \
+  X(kOriginInvalid, "origin_invalid", kCounter, false) \
+  X(kOriginValid, "origin_valid", kCounter, false)
+WEFT_STAT_ENUM(CorsStat, WEFT_CORS_STATS)
+extern const Shape kCorsShape;  // "http.cors"
+
+// http.<stat_prefix>.csrf.: the CSRF filter.
+#define WEFT_CSRF_STATS(X)                                          \
+  X(kMissingSourceOrigin, "missing_source_origin", kCounter, false) \
+  X(kRequestInvalid, "request_invalid", kCounter, false)            \
+  X(kRequestValid, "request_valid", kCounter, false)
+WEFT_STAT_ENUM(CsrfStat, WEFT_CSRF_STATS)
+extern const Shape kCsrfShape;  // "http.csrf"
+
+// <stat_prefix of its own>.http_local_rate_limit.: the local rate limit filter.
+#define WEFT_LOCAL_RATE_LIMIT_STATS(X)             \
+  X(kEnabled, "enabled", kCounter, false)          \
+  X(kEnforced, "enforced", kCounter, false)        \
+  X(kOk, "ok", kCounter, false)                    \
+  X(kRateLimited, "rate_limited", kCounter, false) \
+  X(kShadowMode, "shadow_mode", kCounter, false)
+WEFT_STAT_ENUM(LocalRateLimitStat, WEFT_LOCAL_RATE_LIMIT_STATS)
+extern const Shape kLocalRateLimitShape;  // "http_local_rate_limit"
+
 // http.<stat_prefix>.fault.: the fault filter.
 #define WEFT_FAULT_STATS(X)                              \
   X(kAbortsInjected, "aborts_injected", kCounter, false) \
@@ -476,6 +501,9 @@ ScopePtr remaining_scope(Registry& registry, std::string_view observability_name
 ScopePtr ring_hash_scope(Registry& registry, std::string_view observability_name);
 ScopePtr maglev_scope(Registry& registry, std::string_view observability_name);
 ScopePtr http_scope(Registry& registry, std::string_view stat_prefix);
+ScopePtr cors_scope(Registry& registry, std::string_view stat_prefix);
+ScopePtr csrf_scope(Registry& registry, std::string_view stat_prefix);
+ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix);
 ScopePtr fault_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr ext_authz_scope(Registry& registry, std::string_view stat_prefix, std::string_view own_prefix);
 ScopePtr cluster_ext_authz_scope(Registry& registry, std::string_view observability_name);

@@ -75,7 +75,7 @@ class ManagerBuilder {
     }
     if (!from_.has_route_config()) return;
     const Where at(where_, "route_config");
-    const filters::FilterBuild build{context_.runtime, nullptr, from_.stat_prefix()};
+    const filters::FilterBuild build{context_.runtime, context_.registry, from_.stat_prefix(), context_.local_cluster};
     to_->routes = build_routes(from_.route_config(), build, at);
     // Unlike RDS, inline routes are checked unless told otherwise.
     const bool validate = !from_.route_config().has_validate_clusters() || from_.route_config().validate_clusters().value();
@@ -86,6 +86,7 @@ class ManagerBuilder {
 
   void filter_chain() {
     std::vector<std::unique_ptr<const filters::FilterFactory>> factories;
+    std::vector<bool> disabled;
     filters::RouterOptions router;
     const int last = from_.http_filters_size() - 1;
     if (last < 0) return Where(where_, "http_filters").fail("must have at least one item: the router, as the last");
@@ -102,6 +103,7 @@ class ManagerBuilder {
       Router options;
       if (filter.typed_config().UnpackTo(&options)) {
         if (i != last) at.fail("the router (\"" + filter.name() + "\") must be the last filter of the chain");
+        if (filter.disabled()) Where(at, "disabled").fail("must not be set on the router");
         router.suppress_envoy_headers = options.suppress_envoy_headers();
         router.respect_expected_rq_timeout = options.respect_expected_rq_timeout();
         continue;
@@ -114,11 +116,13 @@ class ManagerBuilder {
         continue;
       }
       const std::string inner = "(" + std::string(short_name(message)) + ")";
-      const filters::FilterBuild build{context_.runtime, context_.registry, from_.stat_prefix()};
+      const filters::FilterBuild build{context_.runtime, context_.registry, from_.stat_prefix(), context_.local_cluster};
       auto factory = type->make(filter.name(), filter.typed_config().value(), build, Where(config, inner));
-      if (factory) factories.push_back(std::move(factory));
+      if (!factory) continue;
+      factories.push_back(std::move(factory));
+      disabled.push_back(filter.disabled());
     }
-    to_->chain = filters::ChainPlan(std::move(factories), router);
+    to_->chain = filters::ChainPlan(std::move(factories), router, disabled);
   }
 
   void identity() {

@@ -166,6 +166,7 @@ class Checker {
              int depth) {
     const pb::Descriptor& type = *content.GetDescriptor();
     if (type.full_name() == "google.protobuf.Duration") return duration(static_cast<const pb::Duration&>(content), row, path);
+    if (row.checks & filters::kMayBeEmpty && type.full_name() == "google.protobuf.Any" && content.ByteSizeLong() == 0) return;
     if (is_wrapper(type)) return scalar(content, *type.FindFieldByNumber(1), -1, row, path);
     message(content, path, takes, depth + 1, &owner);
   }

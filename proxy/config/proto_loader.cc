@@ -368,6 +368,7 @@ class Loader {
 
   void any(const Node& node, pb::Message& to, const std::string& path, int depth) {
     if (!node.is_map()) return fail(node.mark, path, "expected a map with \"@type\", found " + node.describe());
+    if (node.entries.empty()) return;  // an Any that holds nothing: for the field tables to judge
     const Node* url = node.find("@type");
     if (!url || !url->is_scalar() || url->text.empty())
       return fail(node.mark, path, "\"@type\" is missing", "add \"@type\": type.googleapis.com/<full name of the message>");

@@ -6,6 +6,7 @@
 #include "proxy/config/hash_policies.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/filters/matching/config.h"
+#include "proxy/filters/rate_limits/config.h"
 
 #include <google/protobuf/wrappers.pb.h>
 
@@ -76,6 +77,7 @@ class RouteBuilder {
     to.mutations = mutations(from, where);
     to.filters = filters(from.typed_per_filter_config(), where);
     to.request_body_buffer_limit = buffer_limit(from);
+    to.rate_limits = rate_limits(from.rate_limits(), where);
     to.routes.reserve(static_cast<size_t>(from.routes_size()));
     for (int i = 0; i < from.routes_size(); ++i) to.routes.push_back(route(from.routes(i), Where(where, "routes", i)));
     return to;
@@ -99,6 +101,11 @@ class RouteBuilder {
     to.decorator = from.decorator().operation();
     to.request_body_buffer_limit = buffer_limit(from);
     return to;
+  }
+
+  std::shared_ptr<const routing::RateLimitRules> rate_limits(const RepeatedPtrField<route_v3::RateLimit>& from, const Where& where) {
+    if (from.empty()) return nullptr;
+    return std::make_shared<const routing::RateLimitRules>(filters::rate_limit_rules(from, build_.local_cluster, where, "rate_limits"));
   }
 
   template <class Message>
@@ -131,17 +138,7 @@ class RouteBuilder {
       default: where.unsupported("this kind of path is not supported by this version"); break;
     }
     to.headers = filters::header_matchers(from.headers(), where, "headers");
-    for (int i = 0; i < from.query_parameters_size(); ++i) {
-      const route_v3::QueryParameterMatcher& query = from.query_parameters(i);
-      const Where at(where, "query_parameters", i);
-      if (query.has_string_match()) {
-        if (auto matcher = filters::string_matcher(query.string_match(), Where(at, "string_match")))
-          to.query.push_back(routing::QueryMatcher::string(query.name(), std::move(*matcher)));
-      } else {
-        const bool given = query.query_parameter_match_specifier_case() == route_v3::QueryParameterMatcher::kPresentMatch;
-        to.query.push_back(routing::QueryMatcher::present(query.name(), given ? query.present_match() : true));
-      }
-    }
+    to.query = filters::query_matchers(from.query_parameters(), where, "query_parameters");
     if (from.has_runtime_fraction()) to.fraction = filters::fraction(from.runtime_fraction(), build_.runtime);
     to.grpc_only = from.has_grpc();
   }
@@ -169,6 +166,7 @@ class RouteBuilder {
       to->grpc_timeout_header_offset = when_set(limits.has_grpc_timeout_header_offset(), limits.grpc_timeout_header_offset());
     }
     to->hash_policy = hash_policy(from.hash_policy(), where);
+    to->rate_limits = rate_limits(from.rate_limits(), where);
     if (from.priority() == core::HIGH) to->priority = routing::Priority::kHigh;
     switch (from.cluster_not_found_response_code()) {
       case route_v3::RouteAction::NOT_FOUND: to->cluster_not_found_status = 404; break;
@@ -298,36 +296,11 @@ class RouteBuilder {
         from.response_headers_to_remove().empty())
       return nullptr;
     auto to = std::make_shared<routing::HeaderMutations>();
-    add(from.request_headers_to_add(), to->request, where, "request_headers_to_add");
-    add(from.response_headers_to_add(), to->response, where, "response_headers_to_add");
+    to->request.add = filters::headers_to_add(from.request_headers_to_add(), where, "request_headers_to_add");
+    to->response.add = filters::headers_to_add(from.response_headers_to_add(), where, "response_headers_to_add");
     remove(from.request_headers_to_remove(), to->request, where, "request_headers_to_remove");
     remove(from.response_headers_to_remove(), to->response, where, "response_headers_to_remove");
     return to;
-  }
-
-  void add(const RepeatedPtrField<core::HeaderValueOption>& from, routing::HeaderChanges& to, const Where& where, std::string_view field) {
-    using Append = routing::HeaderToAdd::Append;
-    for (int i = 0; i < from.size(); ++i) {
-      const core::HeaderValueOption& one = from[i];
-      const Where at(where, field, i);
-      Append append = Append::kAppendIfExistsOrAdd;
-      switch (one.append_action()) {
-        case core::HeaderValueOption::ADD_IF_ABSENT: append = Append::kAddIfAbsent; break;
-        case core::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD: append = Append::kOverwriteIfExistsOrAdd; break;
-        case core::HeaderValueOption::OVERWRITE_IF_EXISTS: append = Append::kOverwriteIfExists; break;
-        default: break;
-      }
-      if (one.has_append()) {
-        if (one.append_action() != core::HeaderValueOption::APPEND_IF_EXISTS_OR_ADD)
-          at.fail("append and append_action must not both be set");
-        append = one.append().value() ? Append::kAppendIfExistsOrAdd : Append::kOverwriteIfExistsOrAdd;
-      }
-      auto made = routing::HeaderToAdd::make(one.header().key(), one.header().value(), append, one.keep_empty_value());
-      if (made)
-        to.add.push_back(std::move(*made));
-      else
-        Where(at, "header").fail(made.error().detail);
-    }
   }
 
   void remove(const RepeatedPtrField<std::string>& from, routing::HeaderChanges& to, const Where& where, std::string_view field) {
@@ -346,21 +319,33 @@ class RouteBuilder {
     for (const auto& [name, any] : from) ordered.emplace(name, &any);
     for (const auto& [name, any] : ordered) {
       const std::string field = "typed_per_filter_config[\"" + name + "\"]";
-      const Where at(where, field);
-      const std::string message(type_name(any->type_url()));
-      const filters::HttpFilterType* type = filters::find_route_filter(message);
-      if (!type) {
-        at.unsupported("extension " + message + " is not supported here by this version");
-        continue;
-      }
-      for (const filters::HttpFilterType& other : filters::http_filter_types())
-        if (other.name == name && other.message != type->message)
-          at.fail("holds " + message + ", which is not for the filter \"" + name + "\"");
-      const std::string inner = ".(" + std::string(short_name(message)) + ")";
-      auto config = type->make_for_route(any->value(), build_, Where(at, inner.substr(1)));
-      if (config) to->push_back({name, std::move(config), false});
+      filter_override(name, *any, *to, Where(where, field));
     }
     return to;
+  }
+
+  void filter_override(const std::string& name, const google::protobuf::Any& any, routing::FilterOverrides& to, const Where& where) {
+    route_v3::FilterConfig wrapped;
+    if (any.UnpackTo(&wrapped)) {
+      const Where at(where, "(FilterConfig)");
+      if (wrapped.disabled()) return to.push_back({name, nullptr, true});
+      if (!wrapped.has_config()) return Where(at, "config").fail("is required unless disabled is true");
+      if (wrapped.config().type_url().empty()) return to.push_back({name, nullptr, false});
+      return own_override(name, wrapped.config(), to, Where(at, "config"));
+    }
+    own_override(name, any, to, where);
+  }
+
+  void own_override(const std::string& name, const google::protobuf::Any& any, routing::FilterOverrides& to, const Where& where) {
+    const std::string message(type_name(any.type_url()));
+    const filters::HttpFilterType* type = filters::find_route_filter(message);
+    if (!type) return where.unsupported("extension " + message + " is not supported here by this version");
+    for (const filters::HttpFilterType& other : filters::http_filter_types())
+      if (other.name == name && other.message != type->message)
+        where.fail("holds " + message + ", which is not for the filter \"" + name + "\"");
+    const std::string inner = "(" + std::string(short_name(message)) + ")";
+    auto config = type->make_for_route(any.value(), build_, Where(where, inner));
+    if (config) to.push_back({name, std::move(config), false});
   }
 
   const filters::FilterBuild& build_;

@@ -110,7 +110,7 @@ class SnapshotBuilder {
     }
   }
   void take(const std::string& name, const envoy::config::route::v3::RouteConfiguration& message, uint64_t hash, const Where& where) {
-    const filters::FilterBuild build{context_.runtime, nullptr, {}};
+    const filters::FilterBuild build{context_.runtime, context_.registry, {}, context_.local_cluster};
     auto value = build_routes(message, build, where);
     if (!value) return;
     if (message.validate_clusters().value() && context_.knows_cluster) {

@@ -83,6 +83,7 @@ constexpr Field kHttpFilterFields[] = {
     {.name = "name", .checks = kNotEmpty},
     {.name = "typed_config", .takes = "http_filter"},
     {"is_optional", "a filter that is not supported is refused even so"},
+    {.name = "disabled", .note = "runs where a route configures it or enables it by FilterConfig; not the router"},
 };
 constexpr Field kHttpConnectionManagerInternalAddressConfigFields[] = {
     {"cidr_ranges"},

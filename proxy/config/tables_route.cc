@@ -28,6 +28,7 @@ constexpr Field kVirtualHostFields[] = {
     {.name = "domains", .checks = kNotEmpty | kHeaderValue},
     {"routes"},
     {"require_tls"},
+    {"rate_limits"},
     {.name = "request_headers_to_add", .max = 1000},
     {.name = "response_headers_to_add", .max = 1000},
     {.name = "response_headers_to_remove", .checks = kItemsNotEmpty | kHeaderName},
@@ -101,6 +102,7 @@ constexpr Field kRouteActionFields[] = {
     {"timeout"},
     {"retry_policy"},
     {"priority"},
+    {"rate_limits"},
     {"cluster_not_found_response_code"},
     {"max_grpc_timeout"},
     {"idle_timeout"},
@@ -193,6 +195,45 @@ constexpr Field kRetryPolicyRetryBackOffFields[] = {
     {.name = "base_interval", .checks = kRequired | kPositive},
     {.name = "max_interval", .checks = kPositive},
 };
+constexpr Field kRateLimitFields[] = {
+    {.name = "stage", .max = 10},
+    {.name = "actions", .checks = kNotEmpty},
+};
+constexpr Field kRateLimitActionFields[] = {
+    {"source_cluster"},     {"destination_cluster"},         {"request_headers"},  {"remote_address"}, {"generic_key"},
+    {"header_value_match"}, {"query_parameter_value_match"}, {"query_parameters"},
+};
+constexpr Field kRateLimitRequestHeadersFields[] = {
+    {.name = "header_name", .checks = kNotEmpty | kHeaderName},
+    {.name = "descriptor_key", .checks = kNotEmpty},
+    {"skip_if_absent"},
+};
+constexpr Field kRateLimitGenericKeyFields[] = {
+    {.name = "descriptor_value", .checks = kNotEmpty, .note = "without operators"},
+    {"descriptor_key"},
+};
+constexpr Field kRateLimitHeaderValueMatchFields[] = {
+    {.name = "descriptor_value", .checks = kNotEmpty, .note = "without operators"},
+    {"expect_match"},
+    {.name = "headers", .checks = kNotEmpty},
+    {"descriptor_key"},
+};
+constexpr Field kRateLimitQueryValueMatchFields[] = {
+    {.name = "descriptor_value", .checks = kNotEmpty, .note = "without operators"},
+    {"expect_match"},
+    {.name = "query_parameters", .checks = kNotEmpty},
+    {"descriptor_key"},
+};
+constexpr Field kRateLimitQueryParametersFields[] = {
+    {.name = "query_parameter_name", .checks = kNotEmpty},
+    {.name = "descriptor_key", .checks = kNotEmpty},
+    {"skip_if_absent"},
+};
+constexpr Field kFilterConfigFields[] = {
+    {.name = "config", .checks = kMayBeEmpty, .takes = "per_route", .note = "empty: the filter is switched on"},
+    {"is_optional", "a filter that is not supported is refused even so"},
+    {"disabled"},
+};
 
 constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RouteConfiguration", kRouteConfigurationFields),
@@ -219,6 +260,17 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RetryPolicy.RetryHostPredicate", kRetryPolicyRetryHostPredicateFields),
     no_fields_of("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate", "retry_host_predicate"),
     fields_of("envoy.config.route.v3.RetryPolicy.RetryBackOff", kRetryPolicyRetryBackOffFields),
+    fields_of("envoy.config.route.v3.RateLimit", kRateLimitFields),
+    fields_of("envoy.config.route.v3.RateLimit.Action", kRateLimitActionFields, "action_specifier"),
+    no_fields_of("envoy.config.route.v3.RateLimit.Action.SourceCluster"),
+    no_fields_of("envoy.config.route.v3.RateLimit.Action.DestinationCluster"),
+    no_fields_of("envoy.config.route.v3.RateLimit.Action.RemoteAddress"),
+    fields_of("envoy.config.route.v3.RateLimit.Action.RequestHeaders", kRateLimitRequestHeadersFields),
+    fields_of("envoy.config.route.v3.RateLimit.Action.GenericKey", kRateLimitGenericKeyFields),
+    fields_of("envoy.config.route.v3.RateLimit.Action.HeaderValueMatch", kRateLimitHeaderValueMatchFields),
+    fields_of("envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch", kRateLimitQueryValueMatchFields),
+    fields_of("envoy.config.route.v3.RateLimit.Action.QueryParameters", kRateLimitQueryParametersFields),
+    fields_of("envoy.config.route.v3.FilterConfig", kFilterConfigFields, "", "per_route"),
 };
 
 }  // namespace

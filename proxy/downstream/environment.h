@@ -50,6 +50,8 @@ struct Environment {
   ExchangePool& exchanges;
   // The process is going away: answers carry `connection: close`, HTTP/2 gets GOAWAY.
   bool draining = false;
+  // POST /healthcheck/fail: answers tell clients to go elsewhere, until /healthcheck/ok.
+  bool health_check_failed = false;
 };
 
 // A connection manager as one worker runs it. Connections keep the one they began with.

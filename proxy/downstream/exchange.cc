@@ -172,7 +172,7 @@ void Exchange::finish() {
 void Exchange::record() {
   observe::Cells& http = service_->http;
   http.sub(HttpStat::kDownstreamRqActive);
-  if (info_.response_code != 0) {
+  if (info_.response_code != 0 && !info_.health_check) {
     http.add(HttpStat::kDownstreamRqCompleted);
     http.add(observe::class_index(HttpStat::kDownstreamRq1xx, info_.response_code));
     service_->listener_http.add(ListenerHttpStat::kDownstreamRqCompleted);
@@ -223,7 +223,8 @@ void Exchange::rest() {
   phase_ = Phase::kIdle;
   keep_body_ = request_ended_ = request_filtered_end_ = has_request_trailers_ = has_response_trailers_ = request_sent_ = false;
   request_waits_ = response_waits_ = response_ended_ = response_head_sent_ = response_sent_ = local_ = false;
-  head_request_ = grpc_ = route_cleared_ = replying_ = timed_out_ = upstream_counted_ = local_body_pending_ = false;
+  body_limit_.reset();
+  head_request_ = grpc_ = whole_body_ = route_cleared_ = replying_ = timed_out_ = upstream_counted_ = local_body_pending_ = false;
 }
 
 }  // namespace weft::downstream

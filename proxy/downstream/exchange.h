@@ -59,14 +59,19 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   const routing::Route* route() const override { return route_; }
   void clear_route() override { route_cleared_ = true; }
   const routing::FilterConfig* route_config(std::string_view filter_name) const override;
+  routing::FilterConfigs route_configs(std::string_view filter_name) const override;
   format::RequestInfo& info() override { return info_; }
   void reply(filters::LocalReply reply) override;
   void resume_request() override;
+  void wait_for_body(uint64_t limit) override { body_limit_ = limit; }
   void resume_response() override;
   TimingWheel& wheel() override { return loop_.wheel(); }
+  std::chrono::steady_clock::time_point now() const override { return loop_.now(); }
   uint64_t random() override { return loop_.random(); }
   SlabPool& slabs() override { return loop_.slabs(); }
   upstream::Caller& caller() override { return service_->environment.caller; }
+  std::shared_ptr<const upstream::EndpointSet> endpoints(std::string_view cluster) override;
+  bool health_check_failed() const override { return service_->environment.health_check_failed; }
   observe::Cells& http_cells() override { return service_->http; }
   unsigned thread() const override { return loop_.thread(); }
 
@@ -113,6 +118,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void destroy_filters();
   void run_request_filters(size_t from);
   void end_request();
+  bool check_awaited_body();
   void take_request_body(Slice slice, bool end);
   // exchange_forward.cc
   void go_upstream();
@@ -178,7 +184,9 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool keep_body_ = false;
   std::vector<Slice> held_request_;  // came while a request filter waits
   size_t held_bytes_ = 0;
-  std::vector<Slice> held_response_;  // came while a response filter waits
+  std::optional<uint64_t> body_limit_;  // a filter waits for the whole body, of at most so many bytes
+  bool whole_body_ = false;             // and has got it: the length is known
+  std::vector<Slice> held_response_;    // came while a response filter waits
 
   Phase phase_ = Phase::kIdle;
   bool request_ended_ = false;         // the client has said all

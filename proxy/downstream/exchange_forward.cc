@@ -40,7 +40,12 @@ void Exchange::go_upstream() {
   if (phase_ != Phase::kForwarding) return;
   if (held.empty() && ended) request_filtered_end_ = true;
   if (has_request_trailers_) on_trailers();
-  if (phase_ == Phase::kForwarding) start_attempt();
+  if (phase_ != Phase::kForwarding) return;
+  if (whole_body_ && !request_.has(HeaderId::kContentLength)) {
+    request_.remove(HeaderId::kTransferEncoding);
+    request_.add(HeaderId::kContentLength, std::to_string(body_bytes_));
+  }
+  start_attempt();
 }
 
 void Exchange::redirect(const routing::Redirect& redirect) {

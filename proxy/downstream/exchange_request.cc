@@ -135,6 +135,15 @@ const routing::FilterConfig* Exchange::route_config(std::string_view filter_name
   return told ? told->config.get() : nullptr;
 }
 
+routing::FilterConfigs Exchange::route_configs(std::string_view filter_name) const {
+  return route_ ? routing::filter_configs(*route_, weighted_, filter_name) : routing::FilterConfigs();
+}
+
+std::shared_ptr<const upstream::EndpointSet> Exchange::endpoints(std::string_view cluster) {
+  const std::shared_ptr<upstream::Cluster> found = service_->environment.clusters.find(cluster);
+  return found ? found->endpoints() : nullptr;
+}
+
 // --- its filters ---
 
 void Exchange::make_filters() {
@@ -146,8 +155,9 @@ void Exchange::make_filters() {
   filters_.clear();
   for (const filters::ChainPlan::Entry& entry : plan_->entries()) {
     const routing::FilterOverride* told = route_ ? routing::filter_override(*route_, weighted_, entry.factory->name()) : nullptr;
-    // A filter that the route disables keeps its place, so that the plan's indices hold.
-    filters_.push_back(told && told->disabled ? nullptr : entry.factory->create(arena_.get() + entry.offset));
+    // A filter that is disabled keeps its place, so that the plan's indices hold.
+    const bool disabled = told ? told->disabled : entry.disabled;
+    filters_.push_back(disabled ? nullptr : entry.factory->create(arena_.get() + entry.offset));
   }
 }
 
@@ -172,10 +182,28 @@ void Exchange::run_request_filters(size_t from) {
     }
     if (verdict == filters::Verdict::kWait) {
       request_waits_ = true;
-      return;
+      if (!body_limit_ || !check_awaited_body()) return;
     }
   }
   go_upstream();
+}
+
+// A filter waits for the whole body. True: it is here, and the request may go on.
+bool Exchange::check_awaited_body() {
+  if (held_bytes_ > *body_limit_) {
+    body_limit_.reset();
+    service_->http.add(HttpStat::kDownstreamRqTooLarge);
+    answer(413, "Payload Too Large", "request_payload_too_large");
+    return false;
+  }
+  if (!request_ended_) {
+    if (stream_) stream_->resume();  // an earlier filter's wait may have stopped it
+    return false;
+  }
+  body_limit_.reset();
+  whole_body_ = true;
+  request_waits_ = false;
+  return true;
 }
 
 void Exchange::resume_request() {
@@ -202,6 +230,10 @@ void Exchange::on_body(Slice slice, bool end) {
   if (phase_ == Phase::kFiltering) {
     held_bytes_ += slice.size;
     if (slice.size || end) held_request_.push_back(std::move(slice));
+    if (body_limit_ && request_waits_) {
+      if (check_awaited_body()) run_request_filters(next_request_filter_);
+      return;
+    }
     if (held_bytes_ > service_->buffer_limit && stream_ && !request_ended_) stream_->pause();
     return;
   }
@@ -220,7 +252,10 @@ void Exchange::on_trailers() {
     request_ended_ = true;
     end_request();
   }
-  if (phase_ == Phase::kFiltering) return;
+  if (phase_ == Phase::kFiltering) {
+    if (body_limit_ && request_waits_ && check_awaited_body()) run_request_filters(next_request_filter_);
+    return;
+  }
   if (phase_ == Phase::kForwarding || (phase_ == Phase::kAnswering && attempt_.active())) {
     arm_route_timeout();
     if (!plan_->request_body().empty()) take_request_body({}, true);

@@ -203,6 +203,7 @@ void Exchange::reply(filters::LocalReply reply) {
   try_timeout_.disarm();
   try_idle_timeout_.disarm();
   request_waits_ = response_waits_ = false;
+  body_limit_.reset();
   held_response_.clear();
   held_request_.clear();
   body_.clear();
@@ -212,7 +213,7 @@ void Exchange::reply(filters::LocalReply reply) {
   local_ = true;
   replying_ = true;
   if (stream_ && !request_ended_) stream_->resume();
-  const std::string_view body = make_local_reply(response_, reply, {grpc_, head_request_});
+  const std::string_view body = make_local_reply(response_, reply, {grpc_ && !reply.as_it_stands, head_request_});
   info_.response_code = response_.status();
   info_.local_reply_body = {};
   // The router's own answers say how often it tried.
@@ -225,7 +226,7 @@ void Exchange::reply(filters::LocalReply reply) {
     for (const std::string& cookie : hash_.set_cookies) response_.add(HeaderId::kSetCookie, cookie);
   if (reply.flag == ResponseFlag::kUpstreamOverflow && plan_ && !plan_->router().suppress_envoy_headers)
     response_.set(HeaderId::kXEnvoyOverloaded, "true");
-  if (route_) routing::finish_response(response_, *route_, weighted_, info_);
+  if (route_ && !reply.as_it_stands) routing::finish_response(response_, *route_, weighted_, info_);
   const bool end = body.empty() || head_request_;
   local_body_pending_ = !end;
   begin_response(end);

@@ -194,7 +194,7 @@ http::StreamReceiver& HttpConnection::on_new_stream(http::Stream& stream) {
   if (config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection && !draining_) {
     service_->http.add(HttpStat::kDownstreamCxMaxRequestsReached);
     drain();
-  } else if ((service_->environment.draining || drain_with_next_) && !draining_) {
+  } else if ((service_->environment.draining || service_->environment.health_check_failed || drain_with_next_) && !draining_) {
     drain();
   }
   if (config.request_headers_timeout.count() > 0) loop().wheel().arm(slow_head_, config.request_headers_timeout);

@@ -43,7 +43,7 @@ std::string_view make_local_reply(http::Head& head, const filters::LocalReply& r
   if (shape.grpc) {
     head.set_status(200);
     head.add(HeaderId::kContentType, "application/grpc");
-    head.add(HeaderId::kGrpcStatus, std::to_string(grpc_status(reply.status)));
+    head.add(HeaderId::kGrpcStatus, std::to_string(reply.grpc_status.value_or(grpc_status(reply.status))));
     if (!reply.body.empty() && !shape.head) head.add(HeaderId::kGrpcMessage, percent_encoded(reply.body));
     for (const auto& [name, value] : reply.headers) head.set(name, value);
     return {};

@@ -4,13 +4,13 @@
 
 namespace weft::filters {
 
-ChainPlan::ChainPlan(std::vector<std::unique_ptr<const FilterFactory>> factories, RouterOptions router)
+ChainPlan::ChainPlan(std::vector<std::unique_ptr<const FilterFactory>> factories, RouterOptions router, const std::vector<bool>& disabled)
     : factories_(std::move(factories)), router_(router) {
   for (const auto& factory : factories_) {
     const size_t alignment = factory->alignment();
     arena_size_ = (arena_size_ + alignment - 1) / alignment * alignment;
     const auto index = static_cast<uint8_t>(entries_.size());
-    entries_.push_back({factory.get(), static_cast<uint32_t>(arena_size_)});
+    entries_.push_back({factory.get(), static_cast<uint32_t>(arena_size_), index < disabled.size() && disabled[index]});
     arena_size_ += factory->size();
     const unsigned hooks = factory->hooks();
     if (hooks & kOnRequestHead) request_head_.push_back(index);

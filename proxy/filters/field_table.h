@@ -14,6 +14,7 @@ enum FieldCheck : unsigned {
   kHeaderName = 8,      // text, or each item: a header's name
   kHeaderValue = 16,    // text, or each item: no control characters
   kItemsNotEmpty = 32,  // no item of the list is empty text
+  kMayBeEmpty = 64,     // an Any that may hold nothing
 };
 
 struct Field {

@@ -7,6 +7,7 @@
 #include "common/http/head.h"
 #include "common/observe/response_flags.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,11 +28,13 @@ class Cells;
 }
 namespace weft::routing {
 struct FilterConfig;
+struct FilterConfigs;
 struct Route;
 }  // namespace weft::routing
 namespace weft::upstream {
 class Caller;
-}
+struct EndpointSet;
+}  // namespace weft::upstream
 
 namespace weft::filters {
 
@@ -57,6 +60,9 @@ struct LocalReply {
   std::string_view details;  // static text: response_code_details
   std::optional<observe::ResponseFlag> flag = std::nullopt;
   std::vector<std::pair<std::string, std::string>> headers;  // lower-case names; set on the reply
+  std::optional<int> grpc_status = std::nullopt;             // for gRPC requests, in place of what fits `status`
+  // Sent as it stands: neither reshaped for gRPC nor changed by what the route says of responses.
+  bool as_it_stands = false;
 };
 
 // The exchange as a filter sees it. Valid until on_done.
@@ -69,17 +75,26 @@ class FilterContext {
   virtual void clear_route() = 0;
   // What weighted cluster, route, virtual host or route configuration say to the filter of that name; null if nothing.
   virtual const routing::FilterConfig* route_config(std::string_view filter_name) const = 0;
+  // What each of them says, the most specific first.
+  virtual routing::FilterConfigs route_configs(std::string_view filter_name) const = 0;
   virtual format::RequestInfo& info() = 0;
   // Answers the request in place of the upstream. From request hooks (return kReplied) or before resume_request().
   virtual void reply(LocalReply reply) = 0;
   virtual void resume_request() = 0;
+  // From on_request_head, with kWait: the request goes on by itself when all of its body is here, and leaves with a
+  // content-length. A body of more than `limit` bytes is answered with 413.
+  virtual void wait_for_body(uint64_t limit) = 0;
   virtual void resume_response() = 0;
   virtual TimingWheel& wheel() = 0;
+  virtual std::chrono::steady_clock::time_point now() const = 0;
   virtual uint64_t random() = 0;
   virtual SlabPool& slabs() = 0;
-  virtual upstream::Caller& caller() = 0;    // one request of the filter's own to a cluster
-  virtual observe::Cells& http_cells() = 0;  // observe::HttpStat of the connection manager
-  virtual unsigned thread() const = 0;       // whose cells of a filter's own scope: scope->cells(thread())
+  virtual upstream::Caller& caller() = 0;  // one request of the filter's own to a cluster
+  // The hosts of that cluster; null if there is none of that name.
+  virtual std::shared_ptr<const upstream::EndpointSet> endpoints(std::string_view cluster) = 0;
+  virtual bool health_check_failed() const = 0;  // somebody told the process to fail its health checks
+  virtual observe::Cells& http_cells() = 0;      // observe::HttpStat of the connection manager
+  virtual unsigned thread() const = 0;           // whose cells of a filter's own scope: scope->cells(thread())
 
  protected:
   ~FilterContext() = default;
@@ -152,11 +167,13 @@ struct RouterOptions {
 class ChainPlan {
  public:
   ChainPlan() = default;
-  ChainPlan(std::vector<std::unique_ptr<const FilterFactory>> factories, RouterOptions router);
+  // `disabled`: which of them run only where a route says so; missing items are false.
+  ChainPlan(std::vector<std::unique_ptr<const FilterFactory>> factories, RouterOptions router, const std::vector<bool>& disabled = {});
 
   struct Entry {
     const FilterFactory* factory;
     uint32_t offset;
+    bool disabled;
   };
   const std::vector<Entry>& entries() const { return entries_; }
   // Indices into entries(), in calling order.

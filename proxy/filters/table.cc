@@ -1,17 +1,31 @@
 #include "proxy/filters/table.h"
 
+#include "proxy/filters/http/buffer/filter.h"
 #include "proxy/filters/http/compressor/filter.h"
+#include "proxy/filters/http/cors/filter.h"
+#include "proxy/filters/http/csrf/filter.h"
 #include "proxy/filters/http/ext_authz/filter.h"
 #include "proxy/filters/http/fault/filter.h"
+#include "proxy/filters/http/header_mutation/filter.h"
+#include "proxy/filters/http/health_check/filter.h"
+#include "proxy/filters/http/local_ratelimit/filter.h"
 
 namespace weft::filters {
 
 const std::vector<HttpFilterType>& http_filter_types() {
+  // clang-format off
   static const std::vector<HttpFilterType> types = {
+      buffer_type(),
       compressor_type(),
+      cors_type(),
+      csrf_type(),
       ext_authz_type(),
       fault_type(),
+      header_mutation_type(),
+      health_check_type(),
+      local_ratelimit_type(),
   };
+  // clang-format on
   return types;
 }
 

@@ -21,7 +21,8 @@ namespace weft::filters {
 struct FilterBuild {
   const Runtime& runtime;
   observe::Registry* registry = nullptr;  // null when only validating: no stats
-  std::string_view stat_prefix;           // of the connection manager
+  std::string_view stat_prefix;           // of the connection manager; empty for routes
+  std::string_view local_cluster = {};    // node.cluster
 };
 
 // `bytes` is the serialised message; it has passed the field tables. Null after a complaint to `where`.

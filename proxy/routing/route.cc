@@ -77,4 +77,18 @@ const FilterOverride* filter_override(const Route& route, const WeightedCluster*
   return route.virtual_host->table ? find(route.virtual_host->table->options().filters, filter) : nullptr;
 }
 
+FilterConfigs filter_configs(const Route& route, const WeightedCluster* weighted, std::string_view filter) {
+  FilterConfigs out;
+  auto take = [&](const std::shared_ptr<const FilterOverrides>& level) {
+    const FilterOverride* found = find(level, filter);
+    if (found && found->config) out.levels[out.size++] = found->config.get();
+  };
+  if (weighted) take(weighted->filters);
+  take(route.filters);
+  if (!route.virtual_host) return out;
+  take(route.virtual_host->filters);
+  if (route.virtual_host->table) take(route.virtual_host->table->options().filters);
+  return out;
+}
+
 }  // namespace weft::routing

@@ -6,6 +6,7 @@
 #include "proxy/routing/mutations.h"
 #include "proxy/routing/retry_policy.h"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -29,6 +30,9 @@ struct FilterOverride {
   bool disabled = false;                       // config.route.v3.FilterConfig.disabled
 };
 using FilterOverrides = std::vector<FilterOverride>;
+
+struct RateLimitRule;  // rate_limit.h
+using RateLimitRules = std::vector<RateLimitRule>;
 
 enum class Priority : uint8_t { kDefault, kHigh };
 enum class TlsRequirement : uint8_t { kNone, kExternalOnly, kAll };
@@ -76,6 +80,7 @@ struct Forward {
   std::optional<Milliseconds> max_stream_duration;  // 0: none
   std::optional<Milliseconds> grpc_timeout_header_max;
   std::optional<Milliseconds> grpc_timeout_header_offset;
+  std::shared_ptr<const RateLimitRules> rate_limits;  // null: none
   Priority priority = Priority::kDefault;
   uint16_t cluster_not_found_status = 503;
 };
@@ -147,6 +152,7 @@ struct VirtualHost {
   std::shared_ptr<const HeaderMutations> mutations;
   std::shared_ptr<const FilterOverrides> filters;
   std::optional<uint64_t> request_body_buffer_limit;
+  std::shared_ptr<const RateLimitRules> rate_limits;  // for filters that let it speak; null: none
 
   const RouteTable* table = nullptr;  // set by RouteTable::build
 };
@@ -163,5 +169,13 @@ const RetryPolicy* retry_policy(const Route& route);
 // What weighted cluster, route, virtual host and route configuration (in that order, the first that says anything) tell the
 // filter of that name; null: nothing.
 const FilterOverride* filter_override(const Route& route, const WeightedCluster* weighted, std::string_view filter);
+// What each of these levels tells it, for a filter that joins them; the most specific first.
+struct FilterConfigs {
+  std::array<const FilterConfig*, 4> levels{};
+  unsigned size = 0;
+  const FilterConfig* const* begin() const { return levels.data(); }
+  const FilterConfig* const* end() const { return levels.data() + size; }
+};
+FilterConfigs filter_configs(const Route& route, const WeightedCluster* weighted, std::string_view filter);
 
 }  // namespace weft::routing

@@ -276,6 +276,7 @@ void AdminView::drain_listeners(bool graceful, bool skip_exit, bool inbound_only
 
 void AdminView::fail_health_check(bool fail) {
   server_.health_check_failed_ = fail;
+  for (auto& worker : server_.workers_) worker->post([&w = *worker, fail] { w.fail_health_check(fail); });
   server_.stats_->cells(0).set(ServerStat::kLive, fail ? 0 : 1);
 }
 

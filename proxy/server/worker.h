@@ -47,6 +47,7 @@ class Worker final : public downstream::ConnectionOwner {
   void drain_listener(const std::string& name, bool stop);
   // Stops accepting (what is queued is taken) and asks every connection to end.
   void drain();
+  void fail_health_check(bool fail) { environment_.health_check_failed = fail; }
   size_t connections() const { return connections_.size(); }
 
  private:

@@ -86,6 +86,51 @@ std::vector<HeaderMatcher> header_matchers(const google::protobuf::RepeatedPtrFi
   return out;
 }
 
+std::vector<routing::QueryMatcher> query_matchers(const google::protobuf::RepeatedPtrField<route::QueryParameterMatcher>& from,
+                                                  const Where& parent, std::string_view field) {
+  std::vector<routing::QueryMatcher> out;
+  for (int i = 0; i < from.size(); ++i) {
+    const route::QueryParameterMatcher& query = from[i];
+    if (query.has_string_match()) {
+      const Where at(parent, field, i);
+      if (auto matcher = string_matcher(query.string_match(), Where(at, "string_match")))
+        out.push_back(routing::QueryMatcher::string(query.name(), std::move(*matcher)));
+    } else {
+      const bool given = query.query_parameter_match_specifier_case() == route::QueryParameterMatcher::kPresentMatch;
+      out.push_back(routing::QueryMatcher::present(query.name(), given ? query.present_match() : true));
+    }
+  }
+  return out;
+}
+
+std::optional<routing::HeaderToAdd> header_to_add(const envoy::config::core::v3::HeaderValueOption& from, const Where& where) {
+  using From = envoy::config::core::v3::HeaderValueOption;
+  using Append = routing::HeaderToAdd::Append;
+  Append append = Append::kAppendIfExistsOrAdd;
+  switch (from.append_action()) {
+    case From::ADD_IF_ABSENT: append = Append::kAddIfAbsent; break;
+    case From::OVERWRITE_IF_EXISTS_OR_ADD: append = Append::kOverwriteIfExistsOrAdd; break;
+    case From::OVERWRITE_IF_EXISTS: append = Append::kOverwriteIfExists; break;
+    default: break;
+  }
+  if (from.has_append()) {
+    if (from.append_action() != From::APPEND_IF_EXISTS_OR_ADD) where.fail("append and append_action must not both be set");
+    append = from.append().value() ? Append::kAppendIfExistsOrAdd : Append::kOverwriteIfExistsOrAdd;
+  }
+  auto made = routing::HeaderToAdd::make(from.header().key(), from.header().value(), append, from.keep_empty_value());
+  if (made) return std::move(*made);
+  Where(where, "header").fail(made.error().detail);
+  return {};
+}
+
+std::vector<routing::HeaderToAdd> headers_to_add(const google::protobuf::RepeatedPtrField<envoy::config::core::v3::HeaderValueOption>& from,
+                                                 const Where& parent, std::string_view field) {
+  std::vector<routing::HeaderToAdd> out;
+  for (int i = 0; i < from.size(); ++i)
+    if (auto header = header_to_add(from[i], Where(parent, field, i))) out.push_back(std::move(*header));
+  return out;
+}
+
 routing::Fraction fraction(const envoy::type::v3::FractionalPercent& from) {
   using From = envoy::type::v3::FractionalPercent;
   const uint32_t denominator = from.denominator() == From::MILLION ? 1'000'000 : from.denominator() == From::TEN_THOUSAND ? 10'000 : 100;

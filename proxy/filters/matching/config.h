@@ -1,9 +1,10 @@
-// Pieces of configuration that routes, filters and access logs have in common, from proto into routing's values: matchers and
-// percentages.
+// Pieces of configuration that routes, filters and access logs have in common, from proto into routing's values: matchers,
+// headers to add, percentages.
 #pragma once
 #include "proxy/filters/runtime.h"
 #include "proxy/filters/where.h"
 #include "proxy/routing/matchers.h"
+#include "proxy/routing/mutations.h"
 
 #include <optional>
 #include <string_view>
@@ -14,12 +15,14 @@ template <class T>
 class RepeatedPtrField;
 }
 namespace envoy::config::core::v3 {
+class HeaderValueOption;
 class RuntimeFeatureFlag;
 class RuntimeFractionalPercent;
 }  // namespace envoy::config::core::v3
 namespace envoy::config::route::v3 {
 class HeaderMatcher;
-}
+class QueryParameterMatcher;
+}  // namespace envoy::config::route::v3
 namespace envoy::type::matcher::v3 {
 class ListStringMatcher;
 class RegexMatcher;
@@ -39,6 +42,13 @@ std::optional<routing::HeaderMatcher> header_matcher(const envoy::config::route:
 // `where` is the list's: items are numbered.
 std::vector<routing::HeaderMatcher> header_matchers(const google::protobuf::RepeatedPtrField<envoy::config::route::v3::HeaderMatcher>& from,
                                                     const Where& parent, std::string_view field);
+std::vector<routing::QueryMatcher> query_matchers(
+    const google::protobuf::RepeatedPtrField<envoy::config::route::v3::QueryParameterMatcher>& from, const Where& parent,
+    std::string_view field);
+
+std::optional<routing::HeaderToAdd> header_to_add(const envoy::config::core::v3::HeaderValueOption& from, const Where& where);
+std::vector<routing::HeaderToAdd> headers_to_add(const google::protobuf::RepeatedPtrField<envoy::config::core::v3::HeaderValueOption>& from,
+                                                 const Where& parent, std::string_view field);
 
 routing::Fraction fraction(const envoy::type::v3::FractionalPercent& from);
 // What the runtime says for `key` (a whole percentage, or "5/1000000"), else `otherwise`.

@@ -7,6 +7,7 @@
 #include "proxy/format/request_info.h"
 #include "proxy/routing/route.h"
 #include "proxy/upstream/caller.h"
+#include "proxy/upstream/endpoint_set.h"
 
 #include <gtest/gtest.h>
 #include <boost/asio/io_context.hpp>
@@ -48,14 +49,27 @@ class FakeContext final : public FilterContext {
     auto at = configs.find(std::string(name));
     return at == configs.end() ? nullptr : at->second.get();
   }
+  routing::FilterConfigs route_configs(std::string_view name) const override {
+    routing::FilterConfigs out;
+    if (const routing::FilterConfig* most_specific = route_config(name)) out.levels[out.size++] = most_specific;
+    for (const auto& config : more_general) out.levels[out.size++] = config.get();
+    return out;
+  }
   format::RequestInfo& info() override { return info_; }
   void reply(LocalReply r) override { replied = std::move(r); }
   void resume_request() override { ++resumed; }
+  void wait_for_body(uint64_t limit) override { body_limit = limit; }
   void resume_response() override {}
   TimingWheel& wheel() override { return wheel_; }
+  std::chrono::steady_clock::time_point now() const override { return now_; }
   uint64_t random() override { return next_random; }
   SlabPool& slabs() override { return pool; }
   upstream::Caller& caller() override { return caller_; }
+  std::shared_ptr<const upstream::EndpointSet> endpoints(std::string_view cluster) override {
+    auto at = clusters.find(std::string(cluster));
+    return at == clusters.end() ? nullptr : at->second;
+  }
+  bool health_check_failed() const override { return failed; }
   observe::Cells& http_cells() override { return cells_; }
   unsigned thread() const override { return 0; }
 
@@ -76,7 +90,12 @@ class FakeContext final : public FilterContext {
   FakeCaller caller_;
   observe::Cells cells_{observe::kHttpShape};
   std::map<std::string, std::shared_ptr<const routing::FilterConfig>> configs;
+  std::vector<std::shared_ptr<const routing::FilterConfig>> more_general;  // of the levels behind `configs`
   std::optional<LocalReply> replied;
+  std::optional<uint64_t> body_limit;
+  std::map<std::string, std::shared_ptr<const upstream::EndpointSet>> clusters;
+  std::chrono::steady_clock::time_point now_{};
+  bool failed = false;
   uint64_t next_random = 0;
   int resumed = 0;
   bool cleared = false, has_route = true;
@@ -109,7 +128,7 @@ std::unique_ptr<const FilterFactory> factory_of(const HttpFilterType& type, cons
                                                 const Runtime& runtime = {}) {
   Diagnostics problems;
   const Where where(problems, "f");
-  auto factory = type.make(std::string(type.name), message.SerializeAsString(), {runtime, registry, "main"}, where);
+  auto factory = type.make(std::string(type.name), message.SerializeAsString(), {runtime, registry, "main", "local"}, where);
   EXPECT_TRUE(problems.empty()) << render(problems);
   return factory;
 }

@@ -1,0 +1,122 @@
+#include "proxy/filters/http/local_ratelimit/filter.h"
+
+#include "common/observe/shapes.h"
+#include "proxy/format/request_info.h"
+
+#include <algorithm>
+
+namespace weft::filters {
+namespace {
+
+using observe::LocalRateLimitStat;
+
+// The same keys, and the same values where one is named.
+bool fits_any(const routing::RateLimitDescriptor& entries, const routing::RateLimitDescriptor& descriptor) {
+  return std::equal(entries.begin(), entries.end(), descriptor.begin(), descriptor.end(), [](const auto& told, const auto& found) {
+    return told.first == found.first && (told.second.empty() || told.second == found.second);
+  });
+}
+
+}  // namespace
+
+Verdict LocalRateLimit::on_request_head(FilterContext& context, bool) {
+  if (const auto* route = dynamic_cast<const LocalRateLimitRoute*>(context.route_config(name_))) settings_ = &route->settings;
+  if (!settings_->enabled.matches(context.random())) return Verdict::kContinue;
+  count(context, LocalRateLimitStat::kEnabled);
+  const Decision decision = decide(context);
+  count(context, decision == Decision::kOk ? LocalRateLimitStat::kOk : LocalRateLimitStat::kRateLimited);
+  if (decision == Decision::kLimitedInShadow) count(context, LocalRateLimitStat::kShadowMode);
+  if (decision != Decision::kLimited) return Verdict::kContinue;
+  if (!settings_->enforced.matches(context.random())) {
+    for (const routing::HeaderToAdd& header : settings_->request_headers_not_enforced) header.apply(context.request(), context.info());
+    return Verdict::kContinue;
+  }
+  count(context, LocalRateLimitStat::kEnforced);
+  LocalReply reply;
+  reply.status = settings_->status;
+  reply.body = "local_rate_limited";
+  reply.details = "local_rate_limited";
+  reply.flag = observe::ResponseFlag::kRateLimited;
+  if (settings_->resource_exhausted) reply.grpc_status = 8;
+  replied_ = true;
+  context.reply(std::move(reply));
+  return Verdict::kReplied;
+}
+
+// The buckets of descriptors first, the slowest before the others; what has been taken is not given back.
+LocalRateLimit::Decision LocalRateLimit::decide(FilterContext& context) {
+  const auto now = context.now();
+  const std::vector<Match> own = matching(context);
+  Decision passed = Decision::kOk;
+  for (const Match& match : own) {
+    if (match.bucket->take(now)) continue;
+    told_ = match.bucket;
+    if (!match.shadow) return Decision::kLimited;
+    passed = Decision::kLimitedInShadow;
+  }
+  if (!told_ && !own.empty()) told_ = own.front().bucket;
+  const std::shared_ptr<TokenBucket>& shared = settings_->bucket;
+  if (!shared || (!own.empty() && !settings_->always_take_default)) return passed;
+  if (own.empty()) told_ = shared;
+  if (shared->take(now)) return passed;
+  told_ = shared;
+  return Decision::kLimited;
+}
+
+std::vector<routing::RateLimitDescriptor> LocalRateLimit::descriptors(FilterContext& context) const {
+  std::vector<routing::RateLimitDescriptor> out;
+  const routing::RateLimitSubject subject{context.request(), context.info().upstream_cluster_raw, context.info().downstream_remote_address};
+  auto take = [&](const routing::RateLimitRules* rules, uint32_t stage) {
+    for (size_t i = 0; rules && i < rules->size(); ++i)
+      if ((*rules)[i].stage == stage)
+        if (auto descriptor = routing::rate_limit_descriptor((*rules)[i], subject)) out.push_back(std::move(*descriptor));
+  };
+  if (settings_->rules) {
+    take(&*settings_->rules, 0);
+    return out;
+  }
+  const routing::Route* route = context.route();
+  if (!route || !route->forward()) return out;
+  using Rules = LocalRateLimitSettings::VirtualHostRules;
+  const routing::RateLimitRules* of_route = route->forward()->rate_limits.get();
+  take(of_route, settings_->stage);
+  const Rules which = settings_->virtual_host_rules;
+  if (route->virtual_host && (which == Rules::kToo || (which == Rules::kIfRouteHasNone && !of_route)))
+    take(route->virtual_host->rate_limits.get(), settings_->stage);
+  return out;
+}
+
+// A descriptor belongs to the settings that name all its values, else to the first that take any.
+std::vector<LocalRateLimit::Match> LocalRateLimit::matching(FilterContext& context) const {
+  std::vector<Match> out;
+  if (settings_->descriptors.empty()) return out;
+  for (const routing::RateLimitDescriptor& descriptor : descriptors(context)) {
+    const LocalRateLimitSettings::Own* best = nullptr;
+    for (const LocalRateLimitSettings::Own& own : settings_->descriptors) {
+      const bool fits = own.bucket ? own.entries == descriptor : fits_any(own.entries, descriptor);
+      if (fits && (!best || own.bucket)) best = &own;
+    }
+    if (best) out.push_back({best->bucket ? best->bucket : best->buckets->of(descriptor), best->shadow});
+  }
+  std::stable_sort(out.begin(), out.end(), [](const Match& a, const Match& b) { return a.bucket->rate() < b.bucket->rate(); });
+  return out;
+}
+
+Verdict LocalRateLimit::on_response_head(FilterContext& context, bool) {
+  http::Head& response = context.response();
+  if (replied_)
+    for (const routing::HeaderToAdd& header : settings_->response_headers) header.apply(response, context.info());
+  // Of a bucket that never holds anything Envoy tells nothing either.
+  if (!told_ || told_->max() == 0 || !settings_->rate_limit_headers) return Verdict::kContinue;
+  const auto now = context.now();
+  response.add("x-ratelimit-limit", std::to_string(told_->max()));
+  response.add("x-ratelimit-remaining", std::to_string(told_->remaining(now)));
+  response.add("x-ratelimit-reset", std::to_string(told_->next(now).count()));
+  return Verdict::kContinue;
+}
+
+void LocalRateLimit::count(FilterContext& context, unsigned metric) const {
+  if (settings_->stats) settings_->stats->cells(context.thread()).add(metric);
+}
+
+}  // namespace weft::filters

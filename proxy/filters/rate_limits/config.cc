@@ -1,0 +1,103 @@
+#include "proxy/filters/rate_limits/config.h"
+
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "proxy/filters/matching/config.h"
+
+#include <google/protobuf/wrappers.pb.h>
+
+#include <algorithm>
+
+namespace weft::filters {
+namespace {
+
+namespace route = envoy::config::route::v3;
+using Kind = routing::RateLimitAction::Kind;
+
+std::string key_or(const std::string& key, const char* otherwise) { return key.empty() ? otherwise : key; }
+
+std::string literal(const std::string& value, const Where& where) {
+  if (value.find('%') != std::string::npos)
+    Where(where, "descriptor_value").unsupported("operators are not supported here by this version, found \"" + value + "\"");
+  return value;
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  return text;
+}
+
+routing::RateLimitAction action(const route::RateLimit::Action& from, std::string_view local_cluster, const Where& where) {
+  using From = route::RateLimit::Action;
+  routing::RateLimitAction to;
+  switch (from.action_specifier_case()) {
+    case From::kSourceCluster:
+      to.kind = Kind::kSourceCluster;
+      to.key = "source_cluster";
+      to.value = local_cluster;
+      break;
+    case From::kDestinationCluster:
+      to.kind = Kind::kDestinationCluster;
+      to.key = "destination_cluster";
+      break;
+    case From::kRemoteAddress:
+      to.kind = Kind::kRemoteAddress;
+      to.key = "remote_address";
+      break;
+    case From::kRequestHeaders:
+      to.kind = Kind::kRequestHeader;
+      to.key = from.request_headers().descriptor_key();
+      to.name = lower(from.request_headers().header_name());
+      to.skip_if_absent = from.request_headers().skip_if_absent();
+      break;
+    case From::kQueryParameters:
+      to.kind = Kind::kQueryParameter;
+      to.key = from.query_parameters().descriptor_key();
+      to.name = from.query_parameters().query_parameter_name();
+      to.skip_if_absent = from.query_parameters().skip_if_absent();
+      break;
+    case From::kGenericKey:
+      to.key = key_or(from.generic_key().descriptor_key(), "generic_key");
+      to.value = literal(from.generic_key().descriptor_value(), Where(where, "generic_key"));
+      break;
+    case From::kHeaderValueMatch: {
+      const auto& match = from.header_value_match();
+      const Where at(where, "header_value_match");
+      to.kind = Kind::kHeadersMatch;
+      to.key = key_or(match.descriptor_key(), "header_match");
+      to.value = literal(match.descriptor_value(), at);
+      to.expect_match = !match.has_expect_match() || match.expect_match().value();
+      to.headers = header_matchers(match.headers(), at, "headers");
+      break;
+    }
+    case From::kQueryParameterValueMatch: {
+      const auto& match = from.query_parameter_value_match();
+      const Where at(where, "query_parameter_value_match");
+      to.kind = Kind::kQueryMatch;
+      to.key = key_or(match.descriptor_key(), "query_match");
+      to.value = literal(match.descriptor_value(), at);
+      to.expect_match = !match.has_expect_match() || match.expect_match().value();
+      to.query = query_matchers(match.query_parameters(), at, "query_parameters");
+      break;
+    }
+    default: where.unsupported("this kind of action is not supported by this version"); break;
+  }
+  return to;
+}
+
+}  // namespace
+
+routing::RateLimitRules rate_limit_rules(const google::protobuf::RepeatedPtrField<route::RateLimit>& from, std::string_view local_cluster,
+                                         const Where& parent, std::string_view field) {
+  routing::RateLimitRules out;
+  for (int i = 0; i < from.size(); ++i) {
+    const Where where(parent, field, i);
+    routing::RateLimitRule rule;
+    rule.stage = from[i].stage().value();
+    for (int a = 0; a < from[i].actions_size(); ++a)
+      rule.actions.push_back(action(from[i].actions(a), local_cluster, Where(where, "actions", a)));
+    out.push_back(std::move(rule));
+  }
+  return out;
+}
+
+}  // namespace weft::filters

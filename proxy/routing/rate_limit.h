@@ -1,0 +1,53 @@
+// What a request is to a rate limiter: descriptors, lists of keys and values that rules of the configuration
+// (config.route.v3.RateLimit) read off it. A rule whose actions do not all find what they look for gives none.
+#pragma once
+#include "proxy/routing/matchers.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weft::routing {
+
+using RateLimitDescriptor = std::vector<std::pair<std::string, std::string>>;  // key, value
+
+// One action, one entry of the descriptor.
+struct RateLimitAction {
+  enum class Kind : uint8_t {
+    kSourceCluster,       // node.cluster, as `value`
+    kDestinationCluster,  // the route's
+    kRemoteAddress,       // of the trusted client, without port
+    kRequestHeader,       // the first line of `name`
+    kQueryParameter,      // the first of that `name`
+    kGenericKey,          // `value`
+    kHeadersMatch,        // `value`, if `headers` match (or do not, as expect_match says)
+    kQueryMatch,          // likewise
+  };
+  Kind kind = Kind::kGenericKey;
+  std::string key, value, name;
+  bool skip_if_absent = false;  // without the header or parameter the rest still makes a descriptor
+  bool expect_match = true;
+  std::vector<HeaderMatcher> headers = {};
+  std::vector<QueryMatcher> query = {};
+};
+
+struct RateLimitRule {
+  uint32_t stage = 0;
+  std::vector<RateLimitAction> actions;
+};
+using RateLimitRules = std::vector<RateLimitRule>;
+
+struct RateLimitSubject {
+  const http::Head& request;
+  std::string_view cluster;         // the route's
+  std::string_view remote_address;  // "1.2.3.4:80"
+};
+
+// Nothing: no descriptor, or one without entries.
+std::optional<RateLimitDescriptor> rate_limit_descriptor(const RateLimitRule& rule, const RateLimitSubject& subject);
+
+}  // namespace weft::routing
