@@ -9,6 +9,7 @@ namespace {
 constexpr Metric kClusterStatTable[] = {WEFT_CLUSTER_STATS(WEFT_STAT_ROW)};
 constexpr Metric kRemainingStatTable[] = {WEFT_REMAINING_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttpStatTable[] = {WEFT_HTTP_STATS(WEFT_STAT_ROW)};
+constexpr Metric kHttp2StatTable[] = {WEFT_HTTP2_STATS(WEFT_STAT_ROW)};
 constexpr Metric kFaultStatTable[] = {WEFT_FAULT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kExtAuthzStatTable[] = {WEFT_EXT_AUTHZ_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCompressorStatTable[] = {WEFT_COMPRESSOR_STATS(WEFT_STAT_ROW)};
@@ -31,6 +32,8 @@ const Shape kClusterShape = make_shape("cluster", kClusterStatTable);
 const Shape kRemainingDefaultShape = make_shape("cluster.circuit_breakers.default", kRemainingStatTable);
 const Shape kRemainingHighShape = make_shape("cluster.circuit_breakers.high", kRemainingStatTable);
 const Shape kHttpShape = make_shape("http", kHttpStatTable);
+const Shape kHttp2Shape = make_shape("http2", kHttp2StatTable);
+const Shape kClusterHttp2Shape = make_shape("cluster.http2", kHttp2StatTable);
 const Shape kFaultShape = make_shape("http.fault", kFaultStatTable);
 const Shape kExtAuthzShape = make_shape("http.ext_authz", kExtAuthzStatTable);
 const Shape kClusterExtAuthzShape = make_shape("cluster.ext_authz", kExtAuthzStatTable);
@@ -84,6 +87,10 @@ ScopePtr remaining_scope(Registry& registry, std::string_view name, bool high) {
               : cluster_part(registry, kRemainingDefaultShape, name, "circuit_breakers.default.");
 }
 ScopePtr http_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kHttpShape, prefix, ""); }
+ScopePtr http2_scope(Registry& registry) { return registry.scope(kHttp2Shape, "http2."); }
+ScopePtr cluster_http2_scope(Registry& registry, std::string_view name) {
+  return cluster_part(registry, kClusterHttp2Shape, name, "http2.");
+}
 ScopePtr fault_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kFaultShape, prefix, "fault."); }
 ScopePtr ext_authz_scope(Registry& registry, std::string_view prefix, std::string_view own_prefix) {
   std::string rest = "ext_authz.";

@@ -81,6 +81,10 @@ std::shared_ptr<const SharedCluster> ClusterRegistry::share(const std::shared_pt
       former && former->config->thresholds == config->thresholds ? former->budget : std::make_shared<upstream::Budget>(config->thresholds);
   shared->stats =
       former && former->config->stat_name() == config->stat_name() ? former->stats : observe::cluster_scope(metrics_, config->stat_name());
+  if (config->protocol != upstream::ClusterConfig::Protocol::kHttp1)
+    shared->http2_stats = former && former->http2_stats && former->stats == shared->stats
+                              ? former->http2_stats
+                              : observe::cluster_http2_scope(metrics_, config->stat_name());
   const std::string name = config->name;
   if (former && former->outlier && former->config->outlier == config->outlier) {
     shared->outlier = former->outlier;
