@@ -84,11 +84,8 @@ void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to) 
        to.max_inbound_window_updates_per_data_frame);
   if (from.has_override_stream_error_on_invalid_http_message())
     to.stream_error_on_invalid_message = from.override_stream_error_on_invalid_http_message().value();
-  if (from.has_stream_reset_burst() || from.has_stream_reset_rate()) {
-    constexpr uint64_t kBurst = 1000, kRate = 33;  // what holds where only the other is said: nghttp2's own
-    to.reset_rate = {from.has_stream_reset_burst() ? from.stream_reset_burst().value() : kBurst,
-                     from.has_stream_reset_rate() ? from.stream_reset_rate().value() : kRate};
-  }
+  if (from.has_stream_reset_burst() && from.has_stream_reset_rate())  // as Envoy: one alone changes nothing
+    to.reset_rate = {from.stream_reset_burst().value(), from.stream_reset_rate().value()};
   if (from.has_connection_keepalive()) to.keepalive = keepalive(from.connection_keepalive());
 }
 

@@ -88,8 +88,8 @@ constexpr Field kHttp2ProtocolOptionsFields[] = {
     {"connection_keepalive"},
     {.name = "use_oghttp2_codec", .only = "false"},
     {.name = "enable_huffman_encoding", .only = "true"},
-    {"stream_reset_burst"},
-    {"stream_reset_rate"},
+    {.name = "stream_reset_burst", .note = "with stream_reset_rate, else without effect"},
+    {.name = "stream_reset_rate", .note = "with stream_reset_burst, else without effect"},
 };
 constexpr Field kKeepaliveSettingsFields[] = {
     {.name = "interval", .min = 0.001},

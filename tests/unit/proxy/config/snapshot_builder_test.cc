@@ -89,7 +89,7 @@ TEST_F(SnapshotBuilderTest, Http2ProtocolOptions) {
       {with("max_concurrent_streams: 7, initial_stream_window_size: 65536, initial_connection_window_size: 65537, max_outbound_frames: 11, "
             "max_outbound_control_frames: 12, max_consecutive_inbound_frames_with_empty_payload: 2, "
             "max_inbound_priority_frames_per_stream: 13, max_inbound_window_update_frames_per_data_frame_sent: 14, "
-            "override_stream_error_on_invalid_http_message: true, use_oghttp2_codec: false, stream_reset_burst: 15, "
+            "override_stream_error_on_invalid_http_message: true, use_oghttp2_codec: false, stream_reset_burst: 15, stream_reset_rate: 33, "
             "connection_keepalive: {interval: 30s, timeout: 5s, interval_jitter: {value: 3}, connection_idle_interval: 0.5s}")});
   ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
   const http::Http2Options& options = values_.clusters.at("c")->http2;
