@@ -11,6 +11,7 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/http/head.h"
+#include "common/observe/metrics.h"
 
 #include <chrono>
 #include <cstdint>
@@ -56,6 +57,8 @@ class StreamReceiver {
   virtual void on_invalid(int status, std::string_view details) = 0;
   // What was sent had gone above the high mark and is below the low mark again.
   virtual void on_drained() = 0;
+  // Whether the stream began less than a second ago. Many that end so soon without an answer are an attack (rapid reset).
+  virtual bool is_recent() const { return true; }
 
  protected:
   ~StreamReceiver() = default;
@@ -105,6 +108,8 @@ class CodecEvents {
   virtual void on_stream_over() = 0;
   // Client side, HTTP/2 GOAWAY or HTTP/1 `connection: close`: open no more streams, close when the present ones are over.
   virtual void on_going_away() = 0;
+  // The peer has answered send_ping().
+  virtual void on_ping_answered() {}
 
  protected:
   ~CodecEvents() = default;
@@ -140,6 +145,8 @@ class Codec {
   // drop_stalled() now and then: those that have not moved since the last call are reset.
   virtual size_t lingering_streams() const { return 0; }
   virtual void drop_stalled() {}
+  // HTTP/2: asks whether the peer is there; on_ping_answered() tells.
+  virtual void send_ping() {}
   virtual Protocol protocol() const = 0;
 
  protected:
@@ -175,6 +182,15 @@ struct Http1Options {
   BufferLimits buffer;
 };
 
+// envoy.config.core.v3.KeepaliveSettings: a PING now and then, and the end of a connection whose peer does not answer.
+struct KeepaliveOptions {
+  std::chrono::milliseconds interval{0};       // 0: none at intervals
+  std::chrono::milliseconds timeout{0};        // how long an answer may take
+  double interval_jitter = 15;                 // percent of the interval, added at random
+  std::chrono::milliseconds idle_interval{0};  // a new stream after so long a silence asks first; 0: none does
+  bool operator==(const KeepaliveOptions&) const = default;
+};
+
 // envoy.config.core.v3.Http2ProtocolOptions.
 struct Http2Options {
   uint32_t max_concurrent_streams = 1024;
@@ -187,14 +203,22 @@ struct Http2Options {
   uint32_t max_outbound_control_frames = 1000;
   uint32_t max_consecutive_empty_data_frames = 1;  // inbound frames with empty payload and no END_STREAM
   uint32_t max_inbound_priority_frames_per_stream = 100;
-  uint32_t max_resets_per_window = 100;  // rapid reset, theirs and those we are made to send: GOAWAY beyond
+  uint32_t max_inbound_window_updates_per_data_frame = 10;
+  uint32_t max_premature_resets = 250;                      // rapid reset, theirs and those we are made to send: GOAWAY beyond
+  std::optional<std::pair<uint64_t, uint64_t>> reset_rate;  // RST_STREAM frames from the peer: burst, and how many a second
+  bool stream_error_on_invalid_message = false;             // a malformed message ends its stream alone, not the connection
+  std::optional<KeepaliveOptions> keepalive;
   BufferLimits buffer;
 };
 
 std::unique_ptr<Codec> make_http1_server(CodecEvents& events, const Http1Options& options, SlabPool& pool);
-std::unique_ptr<Codec> make_http2_server(CodecEvents& events, const Http2Options& options, SlabPool& pool);
+// `stats` are observe::Http2Stat; null counts nothing.
+std::unique_ptr<Codec> make_http2_server(CodecEvents& events, const Http2Options& options, SlabPool& pool, observe::Cells* stats = nullptr);
 std::unique_ptr<ClientCodec> make_http1_client(CodecEvents& events, const Http1Options& options, SlabPool& pool);
-std::unique_ptr<ClientCodec> make_http2_client(CodecEvents& events, const Http2Options& options, SlabPool& pool);
+std::unique_ptr<ClientCodec> make_http2_client(CodecEvents& events, const Http2Options& options, SlabPool& pool,
+                                               observe::Cells* stats = nullptr);
+// What such a codec's error says when max_premature_resets was exceeded.
+inline constexpr std::string_view kTooManyPrematureResets = "too_many_premature_resets";
 
 // codec_type AUTO: whether the first bytes of a connection are HTTP/2's preface (true), are not (false), or cannot tell yet.
 std::optional<bool> is_http2_preface(std::string_view first_bytes);

@@ -28,8 +28,18 @@ bool is_path(std::string_view text) {
   return !text.empty() && text.front() == '/' && std::all_of(text.begin(), text.end(), is_path_byte);
 }
 
+// A host, or an address in brackets, and perhaps a port (RFC 3986 3.2).
 bool is_authority(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return kAuthorityBytes[static_cast<uint8_t>(c)]; });
+  if (!std::all_of(text.begin(), text.end(), [](char c) { return kAuthorityBytes[static_cast<uint8_t>(c)]; })) return false;
+  std::string_view host = text.substr(0, text.find(':')), rest = text.substr(host.size());
+  if (text.starts_with('[')) {
+    const size_t closing = text.find(']');
+    if (closing == text.npos) return false;
+    host = text.substr(1, closing - 1);
+    rest = text.substr(closing + 1);
+  }
+  if (host.empty() || host.find_first_of("[]") != host.npos) return false;
+  return rest.empty() || (rest.front() == ':' && rest.find_first_not_of("0123456789", 1) == rest.npos);
 }
 
 bool is_field_value(std::string_view text) {

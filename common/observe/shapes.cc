@@ -14,6 +14,7 @@ constexpr Metric kHttpStatTable[] = {WEFT_HTTP_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCorsStatTable[] = {WEFT_CORS_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCsrfStatTable[] = {WEFT_CSRF_STATS(WEFT_STAT_ROW)};
 constexpr Metric kLocalRateLimitStatTable[] = {WEFT_LOCAL_RATE_LIMIT_STATS(WEFT_STAT_ROW)};
+constexpr Metric kHttp2StatTable[] = {WEFT_HTTP2_STATS(WEFT_STAT_ROW)};
 constexpr Metric kFaultStatTable[] = {WEFT_FAULT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kExtAuthzStatTable[] = {WEFT_EXT_AUTHZ_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCompressorStatTable[] = {WEFT_COMPRESSOR_STATS(WEFT_STAT_ROW)};
@@ -41,6 +42,8 @@ const Shape kHttpShape = make_shape("http", kHttpStatTable);
 const Shape kCorsShape = make_shape("http.cors", kCorsStatTable);
 const Shape kCsrfShape = make_shape("http.csrf", kCsrfStatTable);
 const Shape kLocalRateLimitShape = make_shape("http_local_rate_limit", kLocalRateLimitStatTable);
+const Shape kHttp2Shape = make_shape("http2", kHttp2StatTable);
+const Shape kClusterHttp2Shape = make_shape("cluster.http2", kHttp2StatTable);
 const Shape kFaultShape = make_shape("http.fault", kFaultStatTable);
 const Shape kExtAuthzShape = make_shape("http.ext_authz", kExtAuthzStatTable);
 const Shape kClusterExtAuthzShape = make_shape("cluster.ext_authz", kExtAuthzStatTable);
@@ -104,6 +107,10 @@ ScopePtr csrf_scope(Registry& registry, std::string_view prefix) { return http_p
 ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix) {
   std::string clean = stat_name(own_prefix);
   return registry.scope(kLocalRateLimitShape, clean + ".http_local_rate_limit.", {{kLocalRateLimitTag, clean}});
+}
+ScopePtr http2_scope(Registry& registry) { return registry.scope(kHttp2Shape, "http2."); }
+ScopePtr cluster_http2_scope(Registry& registry, std::string_view name) {
+  return cluster_part(registry, kClusterHttp2Shape, name, "http2.");
 }
 ScopePtr fault_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kFaultShape, prefix, "fault."); }
 ScopePtr ext_authz_scope(Registry& registry, std::string_view prefix, std::string_view own_prefix) {

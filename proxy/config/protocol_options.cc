@@ -4,6 +4,7 @@
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/core/v3/config_source.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
+#include "envoy/type/v3/percent.pb.h"
 #include "proxy/config/bootstrap.h"
 
 #include <google/protobuf/duration.pb.h>
@@ -52,6 +53,19 @@ void read_http1(const core::Http1ProtocolOptions& from, http::Http1Options& to) 
   if (from.has_allow_absolute_url()) to.allow_absolute_url = from.allow_absolute_url().value();
 }
 
+namespace {
+
+http::KeepaliveOptions keepalive(const core::KeepaliveSettings& from) {
+  http::KeepaliveOptions to;
+  to.interval = milliseconds(from.interval());
+  to.timeout = milliseconds(from.timeout());
+  if (from.has_interval_jitter()) to.interval_jitter = from.interval_jitter().value();
+  to.idle_interval = milliseconds(from.connection_idle_interval());
+  return to;
+}
+
+}  // namespace
+
 void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to) {
   auto take = [](bool set, const google::protobuf::UInt32Value& value, uint32_t& field) {
     if (set) field = value.value();
@@ -66,6 +80,13 @@ void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to) 
        to.max_consecutive_empty_data_frames);
   take(from.has_max_inbound_priority_frames_per_stream(), from.max_inbound_priority_frames_per_stream(),
        to.max_inbound_priority_frames_per_stream);
+  take(from.has_max_inbound_window_update_frames_per_data_frame_sent(), from.max_inbound_window_update_frames_per_data_frame_sent(),
+       to.max_inbound_window_updates_per_data_frame);
+  if (from.has_override_stream_error_on_invalid_http_message())
+    to.stream_error_on_invalid_message = from.override_stream_error_on_invalid_http_message().value();
+  if (from.has_stream_reset_burst() && from.has_stream_reset_rate())  // as Envoy: one alone changes nothing
+    to.reset_rate = {from.stream_reset_burst().value(), from.stream_reset_rate().value()};
+  if (from.has_connection_keepalive()) to.keepalive = keepalive(from.connection_keepalive());
 }
 
 void set_buffer_limit(uint32_t bytes, http::Http1Options& http1, http::Http2Options& http2) {

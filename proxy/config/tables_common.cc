@@ -83,8 +83,19 @@ constexpr Field kHttp2ProtocolOptionsFields[] = {
     {.name = "max_outbound_control_frames", .min = 1},
     {"max_consecutive_inbound_frames_with_empty_payload"},
     {"max_inbound_priority_frames_per_stream"},
-    {"max_inbound_window_update_frames_per_data_frame_sent", "such frames are bounded by the output that they may cause"},
-    {"use_oghttp2_codec", "there is one codec"},
+    {.name = "max_inbound_window_update_frames_per_data_frame_sent", .min = 1},
+    {"override_stream_error_on_invalid_http_message"},
+    {"connection_keepalive"},
+    {.name = "use_oghttp2_codec", .only = "false"},
+    {.name = "enable_huffman_encoding", .only = "true"},
+    {.name = "stream_reset_burst", .note = "with stream_reset_rate, else without effect"},
+    {.name = "stream_reset_rate", .note = "with stream_reset_burst, else without effect"},
+};
+constexpr Field kKeepaliveSettingsFields[] = {
+    {.name = "interval", .min = 0.001},
+    {.name = "timeout", .checks = kRequired, .min = 0.001},
+    {"interval_jitter"},
+    {.name = "connection_idle_interval", .min = 0.001},
 };
 constexpr Field kConfigSourceFields[] = {
     {"path"}, {"ads"}, {"initial_fetch_timeout"}, {.name = "resource_api_version", .only = "AUTO V3"}, {"path_config_source"},
@@ -172,6 +183,7 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.core.v3.HttpProtocolOptions", kHttpProtocolOptionsFields),
     fields_of("envoy.config.core.v3.Http1ProtocolOptions", kHttp1ProtocolOptionsFields),
     fields_of("envoy.config.core.v3.Http2ProtocolOptions", kHttp2ProtocolOptionsFields),
+    fields_of("envoy.config.core.v3.KeepaliveSettings", kKeepaliveSettingsFields),
     fields_of("envoy.config.core.v3.ConfigSource", kConfigSourceFields, "config_source_specifier"),
     fields_of("envoy.config.core.v3.PathConfigSource", kPathConfigSourceFields),
     fields_of("envoy.config.core.v3.WatchedDirectory", kWatchedDirectoryFields),

@@ -49,6 +49,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void on_reset(http::ResetReason reason, std::string_view details) override;
   void on_invalid(int status, std::string_view details) override;
   void on_drained() override;
+  bool is_recent() const override { return loop_.now() - info_.start < std::chrono::seconds(1); }
   bool awaits_head() const { return phase_ == Phase::kHead; }
   // The request's head has been awaited for too long.
   void on_slow_head();

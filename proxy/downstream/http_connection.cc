@@ -95,8 +95,10 @@ bool HttpConnection::choose_codec() {
     if (!told) return false;
     http2_ = *told;
   }
-  codec_ =
-      http2_ ? http::make_http2_server(*this, config.http2, loop().slabs()) : http::make_http1_server(*this, config.http1, loop().slabs());
+  codec_ = http2_ ? http::make_http2_server(*this, config.http2, loop().slabs(), &opened_with_->http2)
+                  : http::make_http1_server(*this, config.http1, loop().slabs());
+  if (http2_ && config.http2.keepalive)
+    keepalive_ = std::make_unique<http::Keepalive>(loop(), *config.http2.keepalive, *codec_, [this] { on_dead(); });
   observe::Cells& http = opened_with_->http;
   http.add(http2_ ? HttpStat::kDownstreamCxHttp2Total : HttpStat::kDownstreamCxHttp1Total);
   http.add(http2_ ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
@@ -105,9 +107,11 @@ bool HttpConnection::choose_codec() {
 
 void HttpConnection::on_bytes() {
   if (!codec_ && !choose_codec()) return;
+  if (keepalive_) keepalive_->on_bytes();
   const Status status = codec_->receive(in_);
   if (over_) return;
   if (!status && !protocol_error_) service_->http.add(HttpStat::kDownstreamCxProtocolError);
+  if (!status && status.error().detail == http::kTooManyPrematureResets) service_->http.add(HttpStat::kDownstreamRqTooManyPrematureResets);
   close_if_done();
 }
 
@@ -137,6 +141,15 @@ void HttpConnection::on_stalled() {
   }
   codec_->drop_stalled();
   watch_flush();
+}
+
+void HttpConnection::on_ping_answered() {
+  if (keepalive_) keepalive_->on_answered();
+}
+
+void HttpConnection::on_dead() {
+  opened_with_->http2.add(observe::Http2Stat::kKeepaliveTimeout);
+  abort();
 }
 
 void HttpConnection::close_if_done() {
@@ -181,6 +194,7 @@ void HttpConnection::over() {
   slow_head_.disarm();
   farewell_.disarm();
   stalled_.disarm();
+  if (keepalive_) keepalive_->stop();
   if (codec_) codec_->on_connection_lost();
   // What the codec no longer knows of: an exchange whose stream had ended for it.
   while (!exchanges_.empty()) exchanges_.back()->on_reset(http::ResetReason::kConnectionClosed, "downstream_remote_disconnect");
@@ -190,6 +204,7 @@ void HttpConnection::over() {
 http::StreamReceiver& HttpConnection::on_new_stream(http::Stream& stream) {
   const config::HttpConnectionManager& config = *service_->config;
   idle_.disarm();
+  if (keepalive_) keepalive_->on_stream();
   ++requests_;
   if (config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection && !draining_) {
     service_->http.add(HttpStat::kDownstreamCxMaxRequestsReached);
@@ -218,6 +233,7 @@ void HttpConnection::on_exchange_over(Exchange& exchange) {
 void HttpConnection::on_stream_over() {
   if (over_) return;
   count_bytes();
+  if (http2_) watch_flush();  // its answer may have no window to leave by
   if (codec_->active_streams() > 0) return;
   if (service_->config->idle_timeout.count() > 0) loop().wheel().arm(idle_, service_->config->idle_timeout);
   if (codec_->wants_close()) mark_dirty();

@@ -2,6 +2,7 @@
 // Owned by the worker's list of connections.
 #pragma once
 #include "common/http/codec.h"
+#include "common/http/keepalive.h"
 #include "common/net/connection.h"
 #include "proxy/downstream/environment.h"
 
@@ -56,6 +57,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   void on_readable_again() override { resume_reading(); }
   void on_stream_over() override;
   void on_going_away() override {}
+  void on_ping_answered() override;
 
   bool choose_codec();
   void count_bytes();
@@ -67,10 +69,12 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   void on_slow_head();
   void on_drain_timeout();
   void on_stalled();
+  void on_dead();
   ConnectionOwner& owner_;
   std::shared_ptr<HttpService> service_;
   const std::shared_ptr<HttpService> opened_with_;  // whose connection counters it moves
   std::unique_ptr<http::Codec> codec_;
+  std::unique_ptr<http::Keepalive> keepalive_;
   Output nothing_;
   std::vector<Exchange*> exchanges_;
   std::string peer_text_, local_text_;

@@ -87,6 +87,10 @@ std::shared_ptr<const SharedCluster> ClusterRegistry::share(const std::shared_pt
   shared->stats =
       former && former->config->stat_name() == config->stat_name() ? former->stats : observe::cluster_scope(metrics_, config->stat_name());
   if (config->hashing) shared->hash_tables = std::make_shared<upstream::HashTables>();
+  if (config->protocol != upstream::ClusterConfig::Protocol::kHttp1)
+    shared->http2_stats = former && former->http2_stats && former->stats == shared->stats
+                              ? former->http2_stats
+                              : observe::cluster_http2_scope(metrics_, config->stat_name());
   const std::string name = config->name;
   if (former && former->outlier && former->config->outlier == config->outlier) {
     shared->outlier = former->outlier;

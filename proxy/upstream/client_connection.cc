@@ -12,10 +12,11 @@ using observe::ClusterStat;
 
 std::atomic<uint64_t> next_id{1};
 
-std::unique_ptr<http::ClientCodec> make_codec(http::CodecEvents& events, HostPool& pool, http::Protocol protocol) {
+std::unique_ptr<http::ClientCodec> make_codec(http::CodecEvents& events, HostPool& pool, http::Protocol protocol, observe::Scope* scope) {
   const ClusterConfig& config = pool.cluster().config();
   SlabPool& slabs = pool.cluster().loop().slabs();
-  if (protocol == http::Protocol::kHttp2) return http::make_http2_client(events, config.http2, slabs);
+  if (protocol == http::Protocol::kHttp2)
+    return http::make_http2_client(events, config.http2, slabs, scope ? &scope->cells(pool.cluster().loop().thread()) : nullptr);
   return http::make_http1_client(events, config.http1, slabs);
 }
 
@@ -24,7 +25,8 @@ std::unique_ptr<http::ClientCodec> make_codec(http::CodecEvents& events, HostPoo
 ClientConnection::ClientConnection(HostPool& pool, std::unique_ptr<net::Stream> stream, http::Protocol protocol)
     : Connection(pool.cluster().loop(), std::move(stream)),
       pool_(pool),
-      codec_(make_codec(*this, pool, protocol)),
+      http2_stats_(pool.cluster().shared()->http2_stats),
+      codec_(make_codec(*this, pool, protocol, http2_stats_.get())),
       opened_(std::chrono::steady_clock::now()),
       local_text_(net::to_string(local_address())),
       id_(next_id.fetch_add(1, std::memory_order_relaxed)) {
@@ -64,6 +66,9 @@ void ClientConnection::count_bytes() {
 void ClientConnection::begin() {
   const ClusterConfig& config = pool_.cluster().config();
   if (config.max_connection_duration.count() > 0) loop().wheel().arm(age_, config.max_connection_duration);
+  const auto& keepalive = config.http2.keepalive;
+  if (keepalive && protocol() == http::Protocol::kHttp2)
+    keepalive_ = std::make_unique<http::Keepalive>(loop(), *keepalive, *codec_, [this] { on_dead(); });
   start();
   mark_dirty();  // HTTP/2's preface
 }
@@ -71,6 +76,7 @@ void ClientConnection::begin() {
 http::Stream& ClientConnection::open(http::StreamReceiver& receiver) {
   idle_.disarm();
   ++requests_;
+  if (keepalive_) keepalive_->on_stream();
   const uint32_t most = pool_.cluster().config().max_requests_per_connection;
   http::Stream& stream = codec_->open(receiver);
   if (most != 0 && requests_ >= most && !retiring_) {
@@ -86,6 +92,7 @@ void ClientConnection::retire_when_idle() {
 }
 
 void ClientConnection::on_bytes() {
+  if (keepalive_) keepalive_->on_bytes();
   const Status status = codec_->receive(in_);
   if (gone_) return;
   if (!status || codec_->wants_close()) {
@@ -93,6 +100,11 @@ void ClientConnection::on_bytes() {
     flush();  // HTTP/2's GOAWAY
     if (!gone_) gone(false);
   }
+}
+
+void ClientConnection::on_flushed() {
+  codec_->on_flushed();
+  if (!gone_ && protocol() == http::Protocol::kHttp2 && codec_->wants_close()) gone(false);
 }
 
 void ClientConnection::on_peer_ended() {
@@ -124,6 +136,15 @@ void ClientConnection::on_going_away() {
   if (idle()) resume_reading();
 }
 
+void ClientConnection::on_ping_answered() {
+  if (keepalive_) keepalive_->on_answered();
+}
+
+void ClientConnection::on_dead() {
+  if (http2_stats_) http2_stats_->cells(loop().thread()).add(observe::Http2Stat::kKeepaliveTimeout);
+  gone(false);
+}
+
 void ClientConnection::on_idle() {
   pool_.cluster().stats().add(ClusterStat::kUpstreamCxIdleTimeout);
   gone(false);
@@ -140,6 +161,7 @@ void ClientConnection::gone(bool by_peer) {
   gone_ = true;
   idle_.disarm();
   age_.disarm();
+  if (keepalive_) keepalive_->stop();
   observe::Cells& stats = pool_.cluster().stats();
   stats.add(by_peer ? ClusterStat::kUpstreamCxDestroyRemote : ClusterStat::kUpstreamCxDestroyLocal);
   if (!idle()) {

@@ -1,6 +1,7 @@
 // A connection to a host: the socket, its codec and the pool it belongs to.
 #pragma once
 #include "common/http/codec.h"
+#include "common/http/keepalive.h"
 #include "common/net/connection.h"
 
 #include <memory>
@@ -37,7 +38,7 @@ class ClientConnection final : public net::Connection, private http::CodecEvents
   void on_peer_ended() override;
   void on_closed(int error) override;
   Output& output() override { return codec_->output(); }
-  void on_flushed() override { codec_->on_flushed(); }
+  void on_flushed() override;
   bool wants_bytes() const override { return codec_->wants_bytes(); }
   // http::CodecEvents
   http::StreamReceiver& on_new_stream(http::Stream& stream) override;
@@ -45,14 +46,18 @@ class ClientConnection final : public net::Connection, private http::CodecEvents
   void on_readable_again() override { resume_reading(); }
   void on_stream_over() override;
   void on_going_away() override;
+  void on_ping_answered() override;
 
   void on_idle();
   void on_old();
+  void on_dead();
   void gone(bool by_peer);
   void account();
   void count_bytes();
   HostPool& pool_;
+  const std::shared_ptr<observe::Scope> http2_stats_;  // kept for as long as the codec counts
   std::unique_ptr<http::ClientCodec> codec_;
+  std::unique_ptr<http::Keepalive> keepalive_;
   Timeout<ClientConnection, &ClientConnection::on_idle> idle_{*this};
   Timeout<ClientConnection, &ClientConnection::on_old> age_{*this};
   std::chrono::steady_clock::time_point opened_;

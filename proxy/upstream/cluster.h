@@ -22,9 +22,10 @@ namespace weft::upstream {
 struct SharedCluster {
   std::shared_ptr<const ClusterConfig> config;
   std::shared_ptr<Budget> budget;
-  std::shared_ptr<OutlierDetector> outlier;  // null: off
-  std::shared_ptr<HashTables> hash_tables;   // null: a policy that does not hash
-  std::shared_ptr<observe::Scope> stats;     // observe::ClusterStat
+  std::shared_ptr<OutlierDetector> outlier;     // null: off
+  std::shared_ptr<HashTables> hash_tables;      // null: a policy that does not hash
+  std::shared_ptr<observe::Scope> stats;        // observe::ClusterStat
+  std::shared_ptr<observe::Scope> http2_stats;  // observe::Http2Stat; null where HTTP/2 is never spoken
   // A streak has reached its threshold: tells the control thread. Any thread.
   std::function<void(const std::shared_ptr<HostState>&, EjectionKind)> on_outlier;
 };

@@ -32,6 +32,8 @@ HostPool::~HostPool() {
 }
 
 void HostPool::request(PoolWaiter& waiter) {
+  // One that has failed is not told of before the event's end.
+  while (!ready_.empty() && ready_.back()->available() == 0) unlist(*ready_.back());
   if (!ready_.empty()) return lend(*ready_.back(), waiter);
   Budget& budget = cluster_.budget();
   observe::Cells& stats = cluster_.stats();

@@ -185,6 +185,13 @@ bool Parser::parse_chunk_size(std::string_view line) {
     size = size * 16 + static_cast<uint64_t>(digit);
   }
   if (digits == 0 || digits > 64 || (digits < line.size() && line[digits] != ';')) return false;
+  // A quoted string ends on its line: whoever reads on for the other quote sees other chunks.
+  bool quoted = false;
+  for (size_t i = digits; i < line.size(); ++i) {
+    if (line[i] == '"') quoted = !quoted;
+    if (line[i] == '\\' && quoted) ++i;
+  }
+  if (quoted) return false;
   const uint64_t cost = line.size() - digits;
   const uint64_t paid = 16 + std::min<uint64_t>(size, 1 << 20);
   overhead_ = overhead_ + cost > paid ? overhead_ + cost - paid : 0;

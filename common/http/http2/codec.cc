@@ -8,12 +8,14 @@
 namespace weft::http {
 namespace http2 {
 
-Http2Codec::Http2Codec(CodecEvents& events, const Http2Options& options, SlabPool& pool, bool server)
-    : ClientCodec(pool), events_(events), options_(options), builder_(options_), guard_(options_), server_(server) {
+Http2Codec::Http2Codec(CodecEvents& events, const Http2Options& options, SlabPool& pool, bool server, observe::Cells* stats)
+    : ClientCodec(pool), events_(events), options_(options), builder_(options_), guard_(options_), stats_(stats), server_(server) {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_option* option = nullptr;
   nghttp2_session_callbacks_new(&callbacks);
   nghttp2_option_new(&option);
+  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, begin_frame);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, invalid_frame);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, begin_headers);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, header);
   nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, invalid_header);
@@ -27,6 +29,7 @@ Http2Codec::Http2Codec(CodecEvents& events, const Http2Options& options, SlabPoo
   nghttp2_option_set_max_outbound_ack(option, options_.max_outbound_control_frames);
   nghttp2_option_set_max_send_header_block_length(option, (size_t{options_.max_headers_kib} + 64) * 1024);
   nghttp2_option_set_max_continuations(option, std::max<size_t>(8, options_.max_headers_kib / 16 + 2));
+  if (options_.reset_rate) nghttp2_option_set_stream_reset_rate_limit(option, options_.reset_rate->first, options_.reset_rate->second);
   if (server_) {
     nghttp2_session_server_new2(&session_, callbacks, this, option);
   } else {
@@ -55,6 +58,8 @@ Http2Codec::~Http2Codec() {
     delete stream;
   }
   for (Http2Stream* stream : graves_) delete stream;
+  count(Http2Stat::kOutboundFramesActive, -int64_t{outbound_.frames()});
+  count(Http2Stat::kOutboundControlFramesActive, -int64_t{outbound_.control()});
 }
 
 // --- bytes in ---
@@ -69,6 +74,7 @@ Status Http2Codec::receive(ReadBuffer& in) {
   {
     Entry entry(*this);
     dirty_ = true;
+    bound_output();
     if (!in.empty()) {
       reading_ = &in;
       const ssize_t n = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(in.begin()), in.size());
@@ -77,34 +83,58 @@ Status Http2Codec::receive(ReadBuffer& in) {
       if (n < 0) {
         error.detail = nghttp2_strerror(static_cast<int>(n));
         fatal = true;
-        if (!failed_)
-          nghttp2_session_terminate_session(session_, n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+        if (n == NGHTTP2_ERR_FLOODED) {
+          flood("http2.outbound_control_flood", Http2Stat::kOutboundControlFlood);
+        } else if (n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
+          flood("http2.too_many_headers", Http2Stat::kHeaderOverflow);
+        } else if (!failed_) {
+          nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR);
+        }
       }
+      // Answers of the library to what was just read; few are heads, at most one for each stream.
       const size_t queued = nghttp2_session_get_outbound_queue_size(session_);
-      if (queued > size_t{options_.max_outbound_control_frames} + known_ || queued > options_.max_outbound_frames) {
-        flood("http2.outbound_control_flood");
+      if (queued > size_t{options_.max_outbound_control_frames} + known_) {
+        flood("http2.outbound_control_flood", Http2Stat::kOutboundControlFlood);
+      } else if (queued > options_.max_outbound_frames) {
+        flood("http2.outbound_frames_flood", Http2Stat::kOutboundFlood);
       }
     }
   }
   if (!fatal && !failed_) return boost::system::in_place_value;
-  if (flood_) error.detail = flood_;
+  if (!fault_.empty()) error.detail = fault_;
   dead_ = true;
-  lose_all(ResetReason::kProtocolError, flood_ ? std::string_view(flood_) : std::string_view("http2.connection_error"));
+  lose_all(ResetReason::kProtocolError, fault_.empty() ? std::string_view("http2.connection_error") : fault_);
   return error;
 }
 
-void Http2Codec::flood(std::string_view what) {
+void Http2Codec::fail(std::string_view details, uint32_t code) {
   if (failed_) return;
   failed_ = true;
-  flood_ = what.data();
-  nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+  fault_ = details;
+  nghttp2_session_terminate_session(session_, code);
   dirty_ = true;
+}
+
+void Http2Codec::flood(std::string_view details, Http2Stat::Index stat) {
+  if (failed_) return;
+  count(stat);
+  fail(details, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void Http2Codec::stream_thrown_away() {
+  if (!guard_.stream_reset()) fail(kTooManyPrematureResets, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 // --- bytes out ---
 
 void Http2Codec::on_flushed() {
-  if (dead_ || output_.size() >= kOutputMark / 2) return;
+  const uint32_t frames = outbound_.frames(), control = outbound_.control();
+  outbound_.flushed(output_.size());
+  count(Http2Stat::kOutboundFramesActive, int64_t{outbound_.frames()} - frames);
+  count(Http2Stat::kOutboundControlFramesActive, int64_t{outbound_.control()} - control);
+  if (dead_) return;
+  bound_output();
+  if (!dirty_ && output_.size() >= kOutputMark / 2) return;
   Entry entry(*this);
   dirty_ = true;
 }
@@ -137,7 +167,29 @@ void Http2Codec::pump() {
     }
     output_.append(std::string_view(reinterpret_cast<const char*>(data), static_cast<size_t>(n)));
   }
-  if (output_.size() != before) events_.on_output();
+  if (output_.size() == before) return;
+  const uint32_t frames = outbound_.frames(), control = outbound_.control();
+  outbound_.close_batch(output_.size() - before);
+  count(Http2Stat::kOutboundFramesActive, int64_t{outbound_.frames()} - frames);
+  count(Http2Stat::kOutboundControlFramesActive, int64_t{outbound_.control()} - control);
+  events_.on_output();
+}
+
+// Asked once what could leave has left: what is still here waits for a peer that makes us answer and does not read. How many
+// frames a request makes is its client's doing, and no fault of the host that it goes to.
+void Http2Codec::bound_output() {
+  if (outbound_.control() > options_.max_outbound_control_frames) {
+    flood("http2.outbound_control_flood", Http2Stat::kOutboundControlFlood);
+  } else if (server_ && outbound_.frames() > options_.max_outbound_frames) {
+    flood("http2.outbound_frames_flood", Http2Stat::kOutboundFlood);
+  }
+}
+
+void Http2Codec::send_ping() {
+  if (dead_) return;
+  Entry entry(*this);
+  dirty_ = true;
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kAlivePing);
 }
 
 // --- the end ---
@@ -177,12 +229,12 @@ void Http2Codec::on_connection_lost() { on_peer_ended(); }
 
 }  // namespace http2
 
-std::unique_ptr<Codec> make_http2_server(CodecEvents& events, const Http2Options& options, SlabPool& pool) {
-  return std::make_unique<http2::Http2Codec>(events, options, pool, true);
+std::unique_ptr<Codec> make_http2_server(CodecEvents& events, const Http2Options& options, SlabPool& pool, observe::Cells* stats) {
+  return std::make_unique<http2::Http2Codec>(events, options, pool, true, stats);
 }
 
-std::unique_ptr<ClientCodec> make_http2_client(CodecEvents& events, const Http2Options& options, SlabPool& pool) {
-  return std::make_unique<http2::Http2Codec>(events, options, pool, false);
+std::unique_ptr<ClientCodec> make_http2_client(CodecEvents& events, const Http2Options& options, SlabPool& pool, observe::Cells* stats) {
+  return std::make_unique<http2::Http2Codec>(events, options, pool, false, stats);
 }
 
 }  // namespace weft::http

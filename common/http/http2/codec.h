@@ -6,7 +6,10 @@
 // its depth; what leaves (pump) and what is freed (settle) waits for the outermost one to end.
 #pragma once
 #include "common/http/http2/flood.h"
+#include "common/http/http2/given_up.h"
 #include "common/http/http2/head_builder.h"
+#include "common/http/http2/outbound_frames.h"
+#include "common/observe/shapes.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -22,6 +25,10 @@ namespace weft::http::http2 {
 constexpr size_t kOutputMark = 256 << 10;
 // Marks our own PING: its answer says that the client has seen the GOAWAY before it.
 constexpr uint8_t kDrainPing[8] = {'w', 'e', 'f', 't', 'b', 'y', 'e', '.'};
+// And this one that it is there.
+constexpr uint8_t kAlivePing[8] = {'w', 'e', 'f', 't', 'l', 'i', 'v', 'e'};
+
+using observe::Http2Stat;
 
 class Http2Codec;
 
@@ -73,7 +80,7 @@ struct Http2Stream final : Stream {
 
 class Http2Codec final : public ClientCodec {
  public:
-  Http2Codec(CodecEvents& events, const Http2Options& options, SlabPool& pool, bool server);
+  Http2Codec(CodecEvents& events, const Http2Options& options, SlabPool& pool, bool server, observe::Cells* stats);
   ~Http2Codec() override;
 
   Status receive(ReadBuffer& in) override;
@@ -86,6 +93,7 @@ class Http2Codec final : public ClientCodec {
   size_t active_streams() const override { return active_; }
   size_t lingering_streams() const override { return dead_ ? 0 : known_ - active_; }
   void drop_stalled() override;
+  void send_ping() override;
   Protocol protocol() const override { return Protocol::kHttp2; }
   size_t available_streams() const override;
   Stream& open(StreamReceiver& receiver) override;
@@ -111,6 +119,8 @@ class Http2Codec final : public ClientCodec {
     Http2Codec& codec_;
   };
 
+  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* self);
+  static int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* self);
   static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self);
   static int header(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size, const uint8_t* value,
                     size_t value_size, uint8_t flags, void* self);
@@ -135,9 +145,20 @@ class Http2Codec final : public ClientCodec {
   void refuse_rest(Http2Stream& stream);
   void lose(Http2Stream& stream, ResetReason reason, std::string_view details);
   void lose_all(ResetReason reason, std::string_view details);
-  void flood(std::string_view what);
+  bool admits(const nghttp2_frame_hd& head);
+  // A connection error: GOAWAY with `code`, and nothing more is read.
+  void fail(std::string_view details, uint32_t code);
+  void flood(std::string_view details, Http2Stat::Index stat);
+  void stream_thrown_away();
+  void bound_output();
+  void count(Http2Stat::Index stat, int64_t n = 1) {
+    if (stats_) stats_->add(stat, n);
+  }
   void say_goodbye();
-  void submit_reset(int32_t id, uint32_t code) { nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code); }
+  void submit_reset(int32_t id, uint32_t code) {
+    given_up_.add(id);
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
+  }
   void build_lines(const Head& head, bool request);
   void push(std::string_view name, std::string_view value);
   void sent_some(Http2Stream& stream);
@@ -149,6 +170,9 @@ class Http2Codec final : public ClientCodec {
   nghttp2_session* session_ = nullptr;
   HeadBuilder builder_;
   FloodGuard guard_;
+  OutboundFrames outbound_;
+  GivenUpStreams given_up_;
+  observe::Cells* stats_;
   std::vector<nghttp2_nv> lines_;
   std::vector<Http2Stream*> drained_;
   std::vector<Http2Stream*> graves_;
@@ -163,8 +187,9 @@ class Http2Codec final : public ClientCodec {
   bool failed_ = false;  // a connection error: GOAWAY is said
   bool going_away_ = false, over_told_ = false;
   enum class Drain : uint8_t { kNo, kNoticed, kFinal } drain_ = Drain::kNo;
-  int32_t last_taken_ = 0;  // with Drain::kFinal: what our GOAWAY says
-  const char* flood_ = nullptr;
+  int32_t last_taken_ = 0;   // with Drain::kFinal: what our GOAWAY says
+  int32_t last_opened_ = 0;  // the highest identifier that the peer has used
+  std::string_view fault_;   // why it failed_, if we said so
 };
 
 }  // namespace weft::http::http2

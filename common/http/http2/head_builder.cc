@@ -8,6 +8,7 @@ namespace weft::http::http2 {
 namespace {
 
 constexpr std::string_view kInvalidField = "http2.invalid.header.field";
+constexpr std::string_view kListTooLarge = "http2.header_list_size_too_large";
 constexpr std::string_view kMessagingRule = "http2.violation.of.messaging.rule";
 // A line stands in one slab, and a filter may want to append to it.
 constexpr size_t kLineLimit = SlabPool::kLarge - 2048;
@@ -31,15 +32,14 @@ void HeadBuilder::fail(int status, std::string_view details) {
 
 void HeadBuilder::field(std::string_view name, std::string_view value) {
   decoded_ += name.size() + value.size();
-  if (decoded_ > uint64_t{options_.max_headers_kib} * 1024 || name.size() + value.size() > kLineLimit)
-    return fail(431, "http2.headers_too_large");
+  if (decoded_ > uint64_t{options_.max_headers_kib} * 1024 || name.size() + value.size() > kLineLimit) return fail(431, kListTooLarge);
   if (fault_) return;
   if (!name.empty() && name.front() == ':') return pseudo(name, value);
   const HeaderId id = intern(name);
   if (id == HeaderId::kCookie && kind_ == Kind::kRequest) {  // RFC 9113 8.2.3
     if (!cookie_.empty()) cookie_ += "; ";
     cookie_ += value;
-    if (cookie_.size() > kLineLimit) fail(431, "http2.headers_too_large");
+    if (cookie_.size() > kLineLimit) fail(431, kListTooLarge);
     return;
   }
   if (++count_ > std::min<uint32_t>(options_.max_headers_count, 30000)) return fail(431, "http2.too_many_headers");

@@ -11,16 +11,55 @@ namespace {
 // A header block may decode to this many times its limit before the whole connection is given up.
 constexpr uint64_t kDecodeFactor = 16;
 constexpr int kInterimAnswers = 64;
+constexpr std::string_view kInvalidField = "http2.invalid.header.field";
+constexpr std::string_view kMessagingRule = "http2.violation.of.messaging.rule";
 
 std::string_view details_of(uint32_t code) {
   switch (code) {
     case NGHTTP2_REFUSED_STREAM: return "http2.remote_refuse";
-    case NGHTTP2_PROTOCOL_ERROR: return "http2.violation.of.messaging.rule";
+    case NGHTTP2_PROTOCOL_ERROR: return kMessagingRule;
     default: return "http2.remote_reset";
   }
 }
 
 }  // namespace
+
+// --- every frame ---
+
+int Http2Codec::begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* self) {
+  auto& codec = *static_cast<Http2Codec*>(self);
+  // What stands behind a connection error is not read.
+  return codec.failed_ || !codec.admits(*head) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+// Judges what the session lets pass: empty frames, and HEADERS of a stream that its client has ended, or passed over (RFC 9113 5.1,
+// 5.1.1). DATA of such a stream the session drops without telling.
+bool Http2Codec::admits(const nghttp2_frame_hd& head) {
+  const bool headers = head.type == NGHTTP2_HEADERS;
+  if (!headers && head.type != NGHTTP2_CONTINUATION) return true;
+  if (!guard_.payload_received(head.length, headers && head.flags & NGHTTP2_FLAG_END_STREAM))
+    flood("http2.inbound_empty_frames_flood", Http2Stat::kInboundEmptyFramesFlood);
+  if (!server_ || !headers || drain_ == Drain::kFinal || head.stream_id % 2 == 0) return !failed_;
+  if (head.stream_id > last_opened_) {
+    last_opened_ = head.stream_id;
+  } else if (!find(head.stream_id) && !given_up_.may_contain(head.stream_id)) {
+    fail("http2.stream_closed", NGHTTP2_STREAM_CLOSED);
+  }
+  return !failed_;
+}
+
+int Http2Codec::invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* self) {
+  auto& codec = *static_cast<Http2Codec*>(self);
+  if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+    codec.count(Http2Stat::kStreamRefusedErrors);
+    codec.given_up_.add(frame->hd.stream_id);
+  } else if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
+    codec.count(Http2Stat::kRxMessagingError);
+    const auto details = error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidField : kMessagingRule;
+    if (!codec.options_.stream_error_on_invalid_message) codec.fail(details, NGHTTP2_PROTOCOL_ERROR);
+  }
+  return 0;
+}
 
 // --- heads ---
 
@@ -56,7 +95,7 @@ int Http2Codec::header(nghttp2_session*, const nghttp2_frame* frame, const uint8
   if (!stream || !stream->receiver || stream->broken) return 0;
   codec.builder_.field({reinterpret_cast<const char*>(name), name_size}, {reinterpret_cast<const char*>(value), value_size});
   if (codec.builder_.decoded() > kDecodeFactor * 1024 * codec.options_.max_headers_kib) {
-    codec.flood("http2.headers_too_large");
+    codec.flood("http2.header_list_size_too_large", Http2Stat::kHeaderListSizeTooLarge);
     return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
   return 0;
@@ -71,6 +110,9 @@ void Http2Codec::on_headers_over(Http2Stream& stream, bool end) {
   const std::optional<Fault> fault = builder_.finish();
   if (fault) {
     stream.broken = true;
+    count(fault->status != 431                         ? Http2Stat::kRxMessagingError
+          : fault->details == "http2.too_many_headers" ? Http2Stat::kHeaderOverflow
+                                                       : Http2Stat::kHeaderListSizeTooLarge);
     if (server_ && !stream.head_over) {
       // Answerable: the frames were sound, the request is not.
       told_end(stream);
@@ -83,6 +125,7 @@ void Http2Codec::on_headers_over(Http2Stream& stream, bool end) {
     return lose(stream, ResetReason::kProtocolError, fault->details);
   }
   if (stream.head_over) {
+    count(Http2Stat::kTrailers);
     told_end(stream);
     stream.receiver->on_trailers();
     stream.delivering_end = false;
@@ -92,7 +135,7 @@ void Http2Codec::on_headers_over(Http2Stream& stream, bool end) {
   if (!server_ && status < 200) {
     if (status == 101 || end || ++stream.interim > kInterimAnswers) {
       submit_reset(stream.number, NGHTTP2_PROTOCOL_ERROR);
-      return lose(stream, ResetReason::kProtocolError, "http2.violation.of.messaging.rule");
+      return lose(stream, ResetReason::kProtocolError, kMessagingRule);
     }
     return stream.receiver->on_informational();
   }
@@ -119,7 +162,8 @@ int Http2Codec::frame_received(nghttp2_session*, const nghttp2_frame* frame, voi
       if (stream && stream->receiver && !stream->broken) codec.on_headers_over(*stream, end);
       break;
     case NGHTTP2_DATA:
-      if (!codec.guard_.data_received(frame->hd.length - frame->data.padlen, end)) codec.flood("http2.inbound_empty_frames_flood");
+      if (!codec.guard_.payload_received(frame->hd.length - frame->data.padlen, end))
+        codec.flood("http2.inbound_empty_frames_flood", Http2Stat::kInboundEmptyFramesFlood);
       if (end && stream && stream->receiver && !stream->broken && !stream->remote_over) {
         codec.told_end(*stream);
         stream->receiver->on_body({}, true);
@@ -128,16 +172,18 @@ int Http2Codec::frame_received(nghttp2_session*, const nghttp2_frame* frame, voi
       }
       break;
     case NGHTTP2_PRIORITY:
-      if (!codec.guard_.priority_received()) codec.flood("http2.priority_flood");
+      if (!codec.guard_.priority_received()) codec.flood("http2.inbound_priority_frames_flood", Http2Stat::kInboundPriorityFramesFlood);
       break;
     case NGHTTP2_WINDOW_UPDATE:
-      if (!codec.guard_.window_update_received()) codec.flood("http2.window_update_flood");
+      if (!codec.guard_.window_update_received())
+        codec.flood("http2.inbound_window_update_frames_flood", Http2Stat::kInboundWindowUpdateFramesFlood);
       break;
     case NGHTTP2_PING:
-      if (frame->hd.flags & NGHTTP2_FLAG_ACK && std::equal(std::begin(kDrainPing), std::end(kDrainPing), frame->ping.opaque_data)) {
-        codec.say_goodbye();
-      }
+      if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) break;
+      if (std::equal(std::begin(kDrainPing), std::end(kDrainPing), frame->ping.opaque_data)) codec.say_goodbye();
+      if (std::equal(std::begin(kAlivePing), std::end(kAlivePing), frame->ping.opaque_data)) codec.events_.on_ping_answered();
       break;
+    case NGHTTP2_RST_STREAM: codec.count(Http2Stat::kRxReset); break;
     case NGHTTP2_GOAWAY:
       codec.going_away_ = true;
       if (!codec.over_told_) {
@@ -186,7 +232,7 @@ void Http2Codec::on_stream_closed(Http2Stream& stream, uint32_t code) {
   stream.closed = true;
   nghttp2_session_set_stream_user_data(session_, stream.number, nullptr);
   if (server_ && code != NGHTTP2_NO_ERROR && !stream.head_sent) {
-    if (!guard_.stream_reset()) flood("http2.rapid_reset");
+    if (!stream.receiver || stream.receiver->is_recent()) stream_thrown_away();
   } else {
     guard_.stream_answered();
   }

@@ -186,7 +186,15 @@ int Http2Codec::send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t*
 
 int Http2Codec::frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* self) {
   auto& codec = *static_cast<Http2Codec*>(self);
-  if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) codec.failed_ = true;
+  const uint8_t type = frame->hd.type;
+  codec.outbound_.sent(type == NGHTTP2_PING || type == NGHTTP2_SETTINGS || type == NGHTTP2_RST_STREAM);
+  if (type == NGHTTP2_GOAWAY) {
+    codec.count(Http2Stat::kGoawaySent);
+    if (frame->goaway.error_code != NGHTTP2_NO_ERROR) codec.failed_ = true;
+  } else if (type == NGHTTP2_RST_STREAM) {
+    codec.count(Http2Stat::kTxReset);
+    codec.given_up_.add(frame->hd.stream_id);
+  }
   Http2Stream* const stream = frame->hd.stream_id ? codec.find(frame->hd.stream_id) : nullptr;
   if (!stream) return 0;
   if (frame->hd.type != NGHTTP2_DATA) stream->bytes_sent += 9 + frame->hd.length;

@@ -14,6 +14,7 @@ Http2Stream& Http2Codec::make_stream(StreamReceiver* receiver) {
   streams_ = stream;
   ++active_;
   ++known_;
+  count(Http2Stat::kStreamsActive);
   return *stream;
 }
 
@@ -21,6 +22,7 @@ void Http2Codec::unlink(Http2Stream& stream) {
   (stream.previous ? stream.previous->next : streams_) = stream.next;
   if (stream.next) stream.next->previous = stream.previous;
   --known_;
+  count(Http2Stat::kStreamsActive, -1);
 }
 
 size_t Http2Codec::available_streams() const {
@@ -87,6 +89,7 @@ void Http2Codec::drop_stalled() {
     if (stream->receiver || stream->closed) continue;
     if (stream->sent_before == stream->bytes_sent) {
       dirty_ = true;
+      count(Http2Stat::kTxFlushTimeout);
       stream->slices.clear();
       stream->first = stream->pending = 0;
       submit_reset(stream->number, NGHTTP2_CANCEL);

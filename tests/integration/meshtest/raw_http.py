@@ -178,6 +178,13 @@ class Connection:
             raise
         return response
 
+    def read_either(self):
+        """The next response, be it interim or final."""
+        response = self.read_head()
+        if response.status >= 200:
+            self._read_body(response)
+        return response
+
     def _read_body(self, response):
         if "chunked" in (response.header("transfer-encoding") or "").lower():
             response.chunks, response.trailers = self.reader.chunked()

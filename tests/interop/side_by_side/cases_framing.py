@@ -83,6 +83,8 @@ bad("host-two-different", b"GET /echo HTTP/1.1\r\nHost: main.test\r\nHost: close
 bad("host-with-slash", b"GET /echo HTTP/1.1\r\nHost: main.test/x\r\nx-case: @@\r\n\r\n", listener="edge")
 bad("host-with-at", b"GET /echo HTTP/1.1\r\nHost: user@main.test\r\nx-case: @@\r\n\r\n", listener="edge")
 bad("host-with-space", b"GET /echo HTTP/1.1\r\nHost: main test\r\nx-case: @@\r\n\r\n", listener="edge")
+bad("host-port-letters", b"GET /echo HTTP/1.1\r\nHost: main.test:http\r\nx-case: @@\r\n\r\n", listener="edge")
+bad("host-bracket-open", b"GET /echo HTTP/1.1\r\nHost: [::1\r\nx-case: @@\r\n\r\n", listener="edge")
 bad("target-fragment", b"GET /exact#x HTTP/1.1\r\nHost: main.test\r\nx-case: @@\r\n\r\n")
 bad("target-space", b"GET /ex act HTTP/1.1\r\nHost: main.test\r\n\r\n")
 bad("target-control", b"GET /ex\x01act HTTP/1.1\r\nHost: main.test\r\n\r\n")
@@ -156,7 +158,7 @@ for _name, _body in {
         "empty": b"\r\nhello\r\n0\r\n\r\n", "overflow-64": b"10000000000000005\r\nhello\r\n0\r\n\r\n", "nul": b"5\0\r\nhello\r\n0\r\n\r\n",
         "bare-lf": b"5\nhello\r\n0\r\n\r\n", "data-ends-lf": b"5\r\nhello\n0\r\n\r\n", "data-too-long": b"5\r\nhello!\r\n0\r\n\r\n",
         "extension-lf": b"2;\nxx\r\n34\r\n0\r\n\r\n", "extension-cr": b"2;a\rb\r\nxx\r\n0\r\n\r\n",
-        "extension-nul": b"2;a\0\r\nxx\r\n0\r\n\r\n",
+        "extension-nul": b"2;a\0\r\nxx\r\n0\r\n\r\n", "extension-quote-open": b'2;a="\r\nxx\r\n0\r\n\r\n',
         "trailer-nameless": b"0\r\n: x\r\n\r\n", "trailer-space": b"0\r\nx : y\r\n\r\n", "trailer-bare-lf": b"0\r\nx: y\n\r\n"}.items():
     smuggle(f"chunk-{_name}", CHUNKED, body=_body)
 bad("chunk-overflow-32", HEAD + CHUNKED + b"\r\n\r\n100000005\r\nhello\r\n0\r\n\r\n", probe=False, patience=0.5)

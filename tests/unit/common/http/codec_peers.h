@@ -54,6 +54,7 @@ struct Recorder : StreamReceiver {
     ++drained;
     if (at_drained) at_drained();
   }
+  bool is_recent() const override { return recent; }
 
   // All that happened, body calls left out (how a body is cut is no part of its meaning).
   std::string log() const {
@@ -78,6 +79,7 @@ struct Recorder : StreamReceiver {
   bool has_head = false, ended = false, was_reset = false;
   ResetReason reset_reason = ResetReason::kLocal;
   int invalid = 0, body_calls = 0, drained = 0;
+  bool recent = true;
   std::function<void()> at_head, at_end, at_drained;
   std::function<void(Slice, bool)> at_body;
   std::function<void(int)> at_invalid;

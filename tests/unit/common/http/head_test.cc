@@ -126,6 +126,14 @@ TEST(Syntax, Lengths) {
   }
 }
 
+TEST(Syntax, Authorities) {
+  for (const char* good : {"a", "a.test", "a.test:80", "a.test:", "[::1]", "[::1]:80", "127.0.0.1:1", "a_b", "%41"})
+    EXPECT_TRUE(is_authority(good)) << good;
+  for (const char* bad :
+       {"", ":", ":80", "a:b", "a:80:81", "[::1", "::1", "[::1]80", "[]", "[a]]", "a]", "a[b]", "[[::1]]", "a b", "a@b", "a/b", "[::1]:x"})
+    EXPECT_FALSE(is_authority(bad)) << bad;
+}
+
 TEST(Syntax, TellsThePrefaceFromAnythingElse) {
   const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
   for (size_t n = 0; n < preface.size(); ++n) EXPECT_EQ(is_http2_preface(preface.substr(0, n)), std::nullopt);

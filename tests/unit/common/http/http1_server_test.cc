@@ -350,8 +350,10 @@ INSTANTIATE_TEST_SUITE_P(
                     return lines;
                   }()),
                   431},
-        Malformed{"too_large", with("x: " + std::string(70000, 'x')), 431}, Malformed{"chunk_0x", in_chunks("0x5\r\nhello\r\n0\r\n\r\n")},
-        Malformed{"chunk_plus", in_chunks("+5\r\nhello\r\n0\r\n\r\n")}, Malformed{"chunk_space", in_chunks(" 5\r\nhello\r\n0\r\n\r\n")},
+        Malformed{"too_large", with("x: " + std::string(70000, 'x')), 431},
+        Malformed{"chunk_quote_left_open", in_chunks("5;a=\"\r\nhello\r\n0\r\n\r\n\"\r\n0\r\n\r\n")},
+        Malformed{"chunk_0x", in_chunks("0x5\r\nhello\r\n0\r\n\r\n")}, Malformed{"chunk_plus", in_chunks("+5\r\nhello\r\n0\r\n\r\n")},
+        Malformed{"chunk_space", in_chunks(" 5\r\nhello\r\n0\r\n\r\n")},
         Malformed{"chunk_space_after", in_chunks("5 \r\nhello\r\n0\r\n\r\n")},
         Malformed{"chunk_underscore", in_chunks("5_0\r\nhello\r\n0\r\n\r\n")},
         Malformed{"chunk_empty", in_chunks("\r\nhello\r\n0\r\n\r\n")},

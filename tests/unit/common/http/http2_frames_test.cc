@@ -1,5 +1,6 @@
 // An HTTP/2 server fed with frames built by hand: what no client library would send.
 #include "codec_peers.h"
+#include "common/observe/shapes.h"
 #include "frames.h"
 
 #include <gtest/gtest.h>
@@ -8,12 +9,14 @@ namespace weft::http {
 namespace {
 
 using namespace frames;
+using observe::Http2Stat;
 
 class Http2Frames : public testing::Test {
  protected:
   Http2Frames() : events(pool), in(pool) { make(); }
   ~Http2Frames() override { codec->on_connection_lost(); }
-  void make() { codec = make_http2_server(events, options, pool); }
+  void make() { codec = make_http2_server(events, options, pool, &cells); }
+  int64_t count(Http2Stat::Index stat) const { return cells.value(stat); }
 
   // False: the connection is over.
   bool feed(std::string_view bytes, bool reads = true) {
@@ -25,7 +28,10 @@ class Http2Frames : public testing::Test {
       alive &= static_cast<bool>(codec->receive(in));
       EXPECT_TRUE(in.empty());
       in.release();
-      if (reads) collect();
+      if (reads)
+        collect();
+      else
+        codec->on_flushed();  // nothing could leave
     }
     return alive && !codec->wants_close();
   }
@@ -55,6 +61,7 @@ class Http2Frames : public testing::Test {
     return text;
   }
 
+  observe::Cells cells{observe::kHttp2Shape};
   SlabPool pool;
   Http2Options options;
   Events events;
@@ -140,10 +147,58 @@ TEST_F(Http2Frames, MalformedRequestsAreNotRequests) {
 }
 
 TEST_F(Http2Frames, ABodyMustKeepItsLength) {
+  options.stream_error_on_invalid_message = true;
+  make();
   feed(start() + frame(kHeaders, kEndHeaders, 1, request("/", "POST") + field("content-length", "5")) + frame(kData, kEndStream, 1, "abc"));
   EXPECT_TRUE(events.streams[0]->was_reset);
   EXPECT_FALSE(events.streams[0]->ended);
   EXPECT_EQ(seen, "rst 1 1\n");
+  EXPECT_TRUE(feed(get(3, request())));
+}
+
+// As Envoy without override_stream_error_on_invalid_http_message; and nothing behind it is read.
+TEST_F(Http2Frames, AMalformedMessageEndsItsConnection) {
+  EXPECT_FALSE(feed(start() + get(1, request()) + get(3, request() + field("connection", "close")) + get(5, request("/hidden"))));
+  ASSERT_EQ(events.streams.size(), 2u);
+  EXPECT_TRUE(events.streams[0]->was_reset);
+  EXPECT_TRUE(events.streams[1]->was_reset);
+  EXPECT_FALSE(events.streams[1]->has_head);
+  EXPECT_EQ(count(Http2Stat::kRxMessagingError), 1);
+  EXPECT_EQ(count(Http2Stat::kGoawaySent), 1);
+  EXPECT_NE(seen.find("goaway 1\n"), std::string::npos) << seen;
+}
+
+// RFC 9113 5.1: whoever has ended a stream sends no more on it.
+TEST_F(Http2Frames, FramesOfAStreamThatItsClientEnded) {
+  ASSERT_TRUE(feed(start() + get(1, request())));
+  answer(*events.streams[0], pool, 204);
+  collect();
+  EXPECT_TRUE(feed(frame(kData, 0, 1, "late")));
+  EXPECT_FALSE(feed(get(1, request())));
+  EXPECT_TRUE(seen.ends_with("goaway 5\n")) << seen;
+  EXPECT_EQ(events.streams.size(), 1u);
+  make();
+  ASSERT_TRUE(feed(start() + frame(kHeaders, kEndHeaders, 1, request()) + frame(kRstStream, 0, 1, number(8, 4))));
+  EXPECT_FALSE(feed(frame(kHeaders, kEndHeaders | kEndStream, 1, field("x", "late"))));
+  make();
+  ASSERT_TRUE(feed(start() + get(9, request())));
+  EXPECT_FALSE(feed(get(7, request())));  // never used, and below one that was
+}
+
+// What was on its way when we reset the stream is nobody's fault.
+TEST_F(Http2Frames, FramesOfAStreamThatWeEnded) {
+  ASSERT_TRUE(feed(start() + frame(kHeaders, kEndHeaders, 1, request("/", "POST"))));
+  events.streams[0]->stream->reset(ResetReason::kLocal);
+  collect();
+  seen.clear();
+  EXPECT_TRUE(feed(frame(kData, 0, 1, "late") + frame(kHeaders, kEndStream | kEndHeaders, 1, field("x", "late"))));
+  EXPECT_EQ(seen, "");
+  options.max_concurrent_streams = 1;
+  make();
+  ASSERT_TRUE(feed(start() + get(1, request())));
+  EXPECT_TRUE(feed(frame(kHeaders, kEndHeaders, 3, request("/", "POST")) + frame(kData, 0, 3, "late")));
+  EXPECT_EQ(seen, "rst 3 7\n");
+  EXPECT_EQ(count(Http2Stat::kStreamRefusedErrors), 1);
 }
 
 TEST_F(Http2Frames, TooLargeAHeadIsAnsweredWith431) {
@@ -190,7 +245,8 @@ TEST_F(Http2Frames, RapidResetEnds) {
     ++streams;
     events.streams.clear();
   }
-  EXPECT_LE(streams, 101);
+  EXPECT_EQ(streams, 250);
+  EXPECT_EQ(count(Http2Stat::kRxReset), 251);
   EXPECT_NE(seen.find("goaway 11"), std::string::npos) << seen;
   EXPECT_EQ(codec->active_streams(), 0u);
 }
@@ -203,7 +259,7 @@ TEST_F(Http2Frames, ResetsThatWeAreMadeToSendCountToo) {
     ++streams;
     events.streams.clear();
   }
-  EXPECT_LE(streams, 101);
+  EXPECT_LE(streams, 250);
 }
 
 TEST_F(Http2Frames, AnsweredStreamsPayForResets) {
@@ -217,12 +273,54 @@ TEST_F(Http2Frames, AnsweredStreamsPayForResets) {
   }
 }
 
+// Unanswered for long is the upstream's fault, not an attack.
+TEST_F(Http2Frames, OldStreamsMayBeResetAtWill) {
+  feed(start());
+  events.at_new = [](Recorder& stream) { stream.recent = false; };
+  for (uint32_t i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(feed(get(1 + 2 * i, request()) + frame(kRstStream, 0, 1 + 2 * i, number(8, 4)))) << i;
+    events.streams.clear();
+  }
+}
+
 TEST_F(Http2Frames, PingsThatNobodyReadsTheAnswersOfEnd) {
   feed(start());
   int pings = 0;
   while (pings < 1000000 && feed(frame(kPing, 0, 0, "12345678"), false)) ++pings;
-  EXPECT_LT(pings, 100000);
+  EXPECT_LE(pings, 1001);
+  EXPECT_EQ(count(Http2Stat::kOutboundControlFlood), 1);
   EXPECT_LT(codec->output().size(), 1u << 20);
+}
+
+TEST_F(Http2Frames, AnswersThatNobodyReadsEnd) {
+  options.max_outbound_frames = 100;
+  options.max_concurrent_streams = 1000;
+  make();
+  feed(start());
+  collect();
+  uint32_t streams = 0;
+  for (bool alive = true; alive && streams < 1000; ++streams) {
+    if (!(alive = feed(get(1 + 2 * streams, request()), false))) break;
+    answer(*events.streams.back(), pool, 204);
+  }
+  EXPECT_LT(streams, 110u);
+  EXPECT_EQ(count(Http2Stat::kOutboundFlood), 1);
+  EXPECT_GT(count(Http2Stat::kOutboundFramesActive), 100);
+  collect();
+  EXPECT_EQ(count(Http2Stat::kOutboundFramesActive), 0);
+}
+
+// A reader that is slow, but reads, is no attacker.
+TEST_F(Http2Frames, SlowReadersAreServed) {
+  options.max_outbound_frames = 10;
+  make();
+  feed(start());
+  collect();
+  for (uint32_t i = 0; i < 200; ++i) {
+    ASSERT_TRUE(feed(get(1 + 2 * i, request()), false)) << i;
+    answer(*events.streams.back(), pool, 200, std::string(100, 'x'));
+    while (codec->output().size() > 300) out += take_output(*codec, 100);
+  }
 }
 
 TEST_F(Http2Frames, EmptyDataFloodsEnd) {
@@ -244,6 +342,24 @@ TEST_F(Http2Frames, PriorityAndWindowUpdateFloodsEnd) {
   frames = 0;
   while (frames < 10000 && feed(frame(kWindowUpdate, 0, 0, number(1, 4)))) ++frames;
   EXPECT_LE(frames, 10);
+}
+
+TEST_F(Http2Frames, LimitsAreOptions) {
+  options.max_inbound_window_updates_per_data_frame = 1;
+  options.max_inbound_priority_frames_per_stream = 2;
+  make();
+  ASSERT_TRUE(feed(start() + get(1, request())));
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(feed(frame(kPriority, 0, 1, number(0, 4) + '\x10'))) << i;
+  EXPECT_FALSE(feed(frame(kPriority, 0, 1, number(0, 4) + '\x10')));
+  EXPECT_EQ(count(Http2Stat::kInboundPriorityFramesFlood), 1);
+  events.streams.clear();
+  make();
+  ASSERT_TRUE(feed(start() + get(1, request())));
+  answer(*events.streams[0], pool, 200, "one DATA frame");
+  collect();
+  for (int i = 0; i < 5 + 2 * (1 + 1); ++i) EXPECT_TRUE(feed(frame(kWindowUpdate, 0, 0, number(1, 4)))) << i;
+  EXPECT_FALSE(feed(frame(kWindowUpdate, 0, 0, number(1, 4))));
+  EXPECT_EQ(count(Http2Stat::kInboundWindowUpdateFramesFlood), 1);
 }
 
 TEST_F(Http2Frames, AConnectionErrorTellsEveryStream) {

@@ -82,6 +82,39 @@ TEST_F(SnapshotBuilderTest, AClusterOfTheControlPlane) {
   EXPECT_EQ(c.idle_timeout.count(), 300'000);
 }
 
+TEST_F(SnapshotBuilderTest, Http2ProtocolOptions) {
+  const auto with = [](const std::string& options) { return cluster("{name: c, http2_protocol_options: {" + options + "}}"); };
+  const Built built = push(
+      ResourceType::kCluster,
+      {with("max_concurrent_streams: 7, initial_stream_window_size: 65536, initial_connection_window_size: 65537, max_outbound_frames: 11, "
+            "max_outbound_control_frames: 12, max_consecutive_inbound_frames_with_empty_payload: 2, "
+            "max_inbound_priority_frames_per_stream: 13, max_inbound_window_update_frames_per_data_frame_sent: 14, "
+            "override_stream_error_on_invalid_http_message: true, use_oghttp2_codec: false, stream_reset_burst: 15, stream_reset_rate: 33, "
+            "connection_keepalive: {interval: 30s, timeout: 5s, interval_jitter: {value: 3}, connection_idle_interval: 0.5s}")});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  const http::Http2Options& options = values_.clusters.at("c")->http2;
+  EXPECT_EQ(options.max_concurrent_streams, 7u);
+  EXPECT_EQ(options.initial_stream_window, 65536u);
+  EXPECT_EQ(options.initial_connection_window, 65537u);
+  EXPECT_EQ(options.max_outbound_frames, 11u);
+  EXPECT_EQ(options.max_outbound_control_frames, 12u);
+  EXPECT_EQ(options.max_consecutive_empty_data_frames, 2u);
+  EXPECT_EQ(options.max_inbound_priority_frames_per_stream, 13u);
+  EXPECT_EQ(options.max_inbound_window_updates_per_data_frame, 14u);
+  EXPECT_TRUE(options.stream_error_on_invalid_message);
+  EXPECT_EQ(options.reset_rate, (std::pair<uint64_t, uint64_t>(15, 33)));
+  using std::chrono::milliseconds;
+  EXPECT_EQ(options.keepalive, (http::KeepaliveOptions{milliseconds(30000), milliseconds(5000), 3, milliseconds(500)}));
+  for (const char* refused :
+       {"allow_metadata: true", "use_oghttp2_codec: true", "enable_huffman_encoding: false", "max_metadata_size: 1024",
+        "custom_settings_parameters: [{identifier: 1, value: 1}]", "connection_keepalive: {interval: 30s}",
+        "max_inbound_window_update_frames_per_data_frame_sent: 0", "connection_keepalive: {timeout: 0s}"}) {
+    const Built bad = push(ResourceType::kCluster, {with(refused)});
+    const std::string name = std::string(refused).substr(0, std::string(refused).find(':'));
+    EXPECT_NE(bad.nack_detail().find("http2_protocol_options." + name), std::string::npos) << bad.nack_detail();
+  }
+}
+
 TEST_F(SnapshotBuilderTest, EqualBytesChangeNothing) {
   push(ResourceType::kCluster, {cluster(kCluster)});
   const Built again = push(ResourceType::kCluster, {cluster(kCluster)});
