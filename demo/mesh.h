@@ -10,6 +10,9 @@
 
 namespace weft::demo {
 
+// A whole file.
+Result<std::string> read_file(const std::string& path);
+
 // What the proxies of the callers counted for one upstream host, summed over its subsets.
 struct Counts {
   long retries = 0, ejections = 0, ejected_now = 0;

@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <thread>
 
@@ -20,14 +19,6 @@ namespace {
 constexpr auto kSettle = std::chrono::milliseconds(1200);
 constexpr auto kJudgeAfter = std::chrono::milliseconds(4000);
 constexpr auto kWindow = std::chrono::seconds(12);
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return system_error("cannot read " + path, errno);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 bool starts_with_any(const std::string& route, const std::vector<std::string>& beginnings) {
   return std::any_of(beginnings.begin(), beginnings.end(), [&](const std::string& beginning) { return route.starts_with(beginning); });
