@@ -277,7 +277,7 @@ std::string yaml_scalar(const Node& node) {
   const std::string& t = node.text;
   if (!node.quoted && !t.empty() && typed_by_schema(t)) return t;  // -3 stays a number
   const bool plain_ok = !t.empty() && t.find_first_of("\n\r\t\"'#:{}[],&*!|>%@`\\") == std::string::npos && t.front() != '-' &&
-                        t.front() != '?' && t.front() != ' ' && t.back() != ' ' && t.front() != '=' &&
+                        t.front() != '?' && t.front() != ' ' && t.back() != ' ' && t.front() != '=' && t != "<<" &&
                         std::all_of(t.begin(), t.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
   if (plain_ok && !(node.quoted && typed_by_schema(t))) return t;
   std::string out;
