@@ -179,12 +179,14 @@ class Builder {
   std::map<std::string, Node> anchors_;
 };
 
-// Characters that JSON would take as they are and YAML's readers refuse: delete, the C1 controls, U+FEFF, U+FFFE and U+FFFF.
+// Characters that JSON would take as they are and YAML's readers refuse or take for the end of a line: delete, the C1 controls,
+// U+2028, U+2029, U+FEFF, U+FFFE and U+FFFF.
 // How many bytes of UTF-8 at the start of `text` make one of them, or 0.
 size_t unprintable(std::string_view text) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
   if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
   if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return 2;
+  if (byte(0) == 0xe2 && byte(1) == 0x80 && (byte(2) == 0xa8 || byte(2) == 0xa9)) return 3;
   if (byte(0) == 0xef && ((byte(1) == 0xbb && byte(2) == 0xbf) || (byte(1) == 0xbf && byte(2) >= 0xbe))) return 3;
   return 0;
 }

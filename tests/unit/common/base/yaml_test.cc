@@ -80,7 +80,7 @@ TEST(Yaml, MergeKeys) {
 }
 
 TEST(Yaml, YamlRoundTrip) {
-  const char* json = R"({"a":"true","b":[{"c":1,"d":["x",{"e":null}]},[],{}],"f":"- x: \"y\"\n","g":"007","h":"","<<":"x"})";
+  const char* json = R"({"a":"true","b":[{"c":1,"d":["x",{"e":null}]},[],{}],"f":"- x: \"y\"\n","g":"007","h":"","<<":"x","i":"a\u2028 b"})";
   Node root = parse_one(json);
   EXPECT_EQ(to_json(parse_one(to_yaml(root))), to_json(root)) << to_yaml(root);
 }
