@@ -1,6 +1,7 @@
-// The connections of one worker to one host in one protocol, and the requests that wait for one. HTTP/1 lends a connection
-// to one stream at a time, last in first out, so that warm ones are used and idle ones age out; HTTP/2 fills one connection to
-// its limit before it opens another. A host that left the cluster drains: its streams finish, its idle connections close.
+// The connections of one worker to one host in one protocol for one priority, and the requests that wait for one. HTTP/1 lends a
+// connection to one stream at a time, last in first out, so that warm ones are used and idle ones age out; HTTP/2 fills one
+// connection to its limit before it opens another. A host that left the cluster drains: its streams finish, its idle connections
+// close.
 #pragma once
 #include "common/http/codec.h"
 #include "common/net/connector.h"

@@ -45,6 +45,7 @@ class Resilience(unittest.TestCase):
             cluster("weighted", load_assignment=load_assignment("weighted", *addresses, weights=[1, 2, 3])),
             cluster("limited", cls.a.address, **limits),
             cluster("one-request", cls.a.address, circuit_breakers={"thresholds": [{"max_requests": 1}]}),
+            cluster("none-high", cls.a.address, circuit_breakers={"thresholds": [{"priority": "HIGH", "max_pending_requests": 0}]}),
             cluster("eject-5xx", *addresses, outlier_detection={**ejection, "consecutive_5xx": 3, "enforcing_consecutive_5xx": 100}),
             cluster("eject-gateway", *addresses, outlier_detection={
                 **ejection, "consecutive_gateway_failure": 3, "enforcing_consecutive_gateway_failure": 100}),
@@ -72,6 +73,8 @@ class Resilience(unittest.TestCase):
                 "connect-failure,refused-stream,unavailable,cancelled", 3, retry_host_predicate=PREVIOUS_HOSTS,
                 host_selection_retry_max_attempts=5)),
             route("/retry-limited", "limited", action=retry("5xx", 5)),
+            route("/none-high/high", "none-high", action={"priority": "HIGH"}),
+            route("/none-high/default", "none-high"),
             route("/split", action={"weighted_clusters": {"clusters": [
                 {"name": "a", "weight": 75}, {"name": "b-alone", "weight": 25}]}}),
             *[route(f"/{name}/", name) for name in named]]
@@ -202,6 +205,13 @@ class Resilience(unittest.TestCase):
             self.assertEqual(200, held.read_response().status)
         self.assertEqual(200, self.get("/one-request/other").status)
         self.assertEqual(1, self.proxy.stat("cluster.one-request.upstream_rq_active_overflow"))
+
+    def test_each_priority_has_limits_and_connections_of_its_own(self):
+        self.assertEqual(200, self.get("/none-high/default").status)  # leaves a connection that is free
+        refused = self.get("/none-high/high")
+        self.assertEqual(503, refused.status)
+        self.assertIn("overflow", refused.text)
+        self.assertEqual(1, self.proxy.stat("cluster.none-high.upstream_rq_pending_overflow"))
 
     def test_what_remains_of_the_limits_is_told(self):
         release = threading.Event()
