@@ -49,8 +49,7 @@ std::string own_text(const Lines& lines, const yaml::Node& root, bool item) {
     }
     out += line + '\n';
   }
-  if (!item) return out;
-  // An alias may lean on another item; then the tree itself is kept.
+  // An alias may lean on another item, a lone carriage return end a line: where the lines do not stand for the object, its tree does.
   std::vector<yaml::Document> documents;
   Diagnostic problem;
   const bool stands_alone =

@@ -392,6 +392,14 @@ TEST(Objects, AListItemThatLeansOnAnotherIsKeptWhole) {
   EXPECT_EQ(again.resource->json, verdicts.resources.at(1).json);
 }
 
+TEST(Objects, WhatStandsBehindALoneCarriageReturnReadsBackTheSame) {
+  Verdicts verdicts = validate_text("# YAML ends a line here\rapiVersion: v1\nkind: Namespace\nmetadata: {name: space}\n", "f");
+  ASSERT_TRUE(verdicts.ok()) << render(verdicts.findings);
+  const Verdict again = validate(verdicts.resources.at(0).document());
+  ASSERT_TRUE(again.resource) << render(again.findings);
+  EXPECT_EQ(again.resource->json, verdicts.resources.at(0).json);
+}
+
 TEST(Objects, TheSameObjectTwiceIsAnError) {
   const std::string a = "apiVersion: v1\nkind: Namespace\nmetadata: {name: space}\n";
   EXPECT_NE(error_of(a + "---\n" + a).find("found Namespace space again; it stands at f.yaml:1 already"), std::string::npos);
