@@ -1,7 +1,13 @@
 #!/usr/bin/env python3
-"""The proxies side by side (`./dev bench`), as ratios to a floor relay that parses nothing.
+"""The proxies side by side (`./dev bench`), as ratios to a floor relay that parses nothing, and to one another.
 
-  d1       HTTP/1.1, 128 B answers, keep-alive, 32 connections: CPU per request, in interleaved rounds
+  d1       CPU per request, in interleaved rounds: HTTP/1.1, 128 B answers, keep-alive, 32 connections
+  d2       the same for a POST of 1 KiB with 20 headers, echoed
+  d3       for answers of 64 KiB, 16 connections; d3-up: POST of 1 MiB
+  d4-in    HTTP/2 to HTTP/1.1; d4-out: HTTP/1.1 to HTTP/2
+  d5       HTTP/2 to HTTP/2, gRPC unary, 8 connections of 16 streams; d5-rate: at 8000 per second; d5-m1, d5-m100: other shapes
+  d9       memory of 10,000 idle HTTP/1.1 connections, and what is given back
+  d11      latency that is added at 1000 requests per second by chance
   memory   idle, and with 1000 static clusters of 10 endpoints
   fanout   one endpoint change to 200 connected ADS clients of weft-control
 
@@ -9,7 +15,6 @@ docs/bench.md tells what is measured, how, and what makes a run void. Results ar
 import argparse
 import datetime
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -17,7 +22,11 @@ import sys
 import tempfile
 import time
 
+import fanout
+import idle
+import latency
 import machine
+import scenarios
 import subjects as who
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -25,98 +34,77 @@ NOISE_SPREAD = 0.15   # of the floor itself, (max - min) / median
 NOISE_LOAD = 0.5      # 1-minute load average before the start
 
 
-def compile_tool(folder, name):
-    target = os.path.join(folder, name)
-    subprocess.run(["cc", "-O2", "-o", target, os.path.join(ROOT, "bench", name + ".c")], check=True)
-    return target
+class Bench:
+    """What the parts share: the flags, a folder of their own, and the processes that are up."""
 
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self._running, self._tools = [], {}
 
-def wrk(port, connections, seconds):
-    """Completed 2xx answers of a closed loop."""
-    done = subprocess.run(machine.pinned(machine.LOAD_CORE, ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}/"]),
-                          capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    match = re.search(r"(\d+) requests in", done.stdout)
-    if not match or "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-        raise RuntimeError(f"the load went wrong:\n{done.stdout}{done.stderr}")
-    return int(match.group(1))
+    def compile(self, name, *libraries):
+        if name not in self._tools:
+            target = os.path.join(self.folder, name)
+            subprocess.run(["cc", "-O2", "-o", target, os.path.join(ROOT, "bench", name + ".c"), *libraries], check=True)
+            self._tools[name] = target
+        return self._tools[name]
 
+    def subjects(self, front, back):
+        """Those that speak both, the floor (where there can be one) first; and the names of those that are not installed."""
+        found, absent = who.all_subjects(ROOT, self.options.programs, self.compile("floor"))
+        found = [subject for subject in found if subject.can(front, back)]
+        if self.options.only:
+            found = [subject for subject in found if subject.name == "floor" or subject.name in self.options.only]
+        return found, absent
 
-def start(subject, folder, port, backend, core=machine.PROXY_CORE, files=None):
-    home = os.path.join(folder, "run-" + subject.name)
-    os.makedirs(home, exist_ok=True)
-    for name, text in (files or subject.files(home, port, backend)).items():
-        with open(os.path.join(home, name), "w") as file:
-            file.write(text)
-    process = machine.Process(subject.name, subject.command(home, port, backend), core, os.path.join(home, "log"))
-    process.wait_for_port(port, 120)
-    return process
+    def wait_for_calm(self):
+        return machine.wait_for_calm(NOISE_LOAD, 0 if self.options.keep_noisy else self.options.patience)
 
+    def start_backend(self, protocol, answer):
+        """Starts the server of that protocol; gives its port."""
+        program = self.compile("backend") if protocol == "h1" else self.compile("backend_h2", "-lnghttp2")
+        port = machine.free_port()
+        self._up(machine.Process("backend", [program, port, answer], machine.LOAD_CORE, os.path.join(self.folder, "backend.log"))).wait_for_port(port)
+        return port
 
-def run_d1(options, folder, out):
-    floor, backend_program = compile_tool(folder, "floor"), compile_tool(folder, "backend")
-    chosen, absent = who.all_subjects(ROOT, options.programs, floor)
-    if options.only:
-        chosen = [s for s in chosen if s.name == "floor" or s.name in options.only]
-    load = machine.wait_for_calm(NOISE_LOAD, 0 if options.keep_noisy else options.patience)
-    backend_port = machine.free_port()
-    running = []
-    rows = {subject.name: [] for subject in chosen}
-    try:
-        backend = machine.Process("backend", [backend_program, backend_port, 128], machine.LOAD_CORE, os.path.join(folder, "backend.log"))
-        running.append(backend)
-        backend.wait_for_port(backend_port)
-        started = []
-        for subject in chosen:
-            port = machine.free_port()
-            process = start(subject, folder, port, backend_port)
-            running.append(process)
-            started.append((subject, process, port))
-        for round_number in range(options.rounds + 1):
-            # One second each in turn, so that what else the machine does falls on all alike.
-            sums = {subject.name: [0, 0, 0.0] for subject in chosen}
-            for second in range(options.seconds):
-                turn = (round_number + second) % len(started)
-                for subject, process, port in started[turn:] + started[:turn]:
-                    before, since = machine.cpu_nanoseconds(process.pid), time.monotonic()
-                    requests = wrk(port, options.connections, 1)
-                    measured = (machine.cpu_nanoseconds(process.pid) - before, requests, time.monotonic() - since)
-                    sums[subject.name] = [a + b for a, b in zip(sums[subject.name], measured)]
-            if round_number > 0:  # round 0 warms caches and pools
-                for name, (spent, requests, elapsed) in sums.items():
-                    rows[name].append((spent / requests / 1000, requests / elapsed, spent / elapsed / 1e9))
-            print(f"round {round_number} of {options.rounds}" + (" (warm-up)" if round_number == 0 else ""), file=sys.stderr, flush=True)
-    finally:
-        for process in reversed(running):
+    def start(self, subject, backend_port, front, back, **fields):
+        """(process, port) of a subject that listens."""
+        setup = who.Setup(machine.free_port(), backend_port, front, back, **fields)
+        home = os.path.join(self.folder, "run-" + subject.name)
+        return self.start_files(subject.name, subject.command(home, setup), subject.files(home, setup), home, setup.port), setup.port
+
+    def start_files(self, name, command, files, home, port):
+        os.makedirs(home, exist_ok=True)
+        for file_name, text in files.items():
+            with open(os.path.join(home, file_name), "w") as file:
+                file.write(text)
+        process = self._up(machine.Process(name, command, machine.PROXY_CORE, os.path.join(home, "log")))
+        process.wait_for_port(port, 120)
+        return process
+
+    def _up(self, process):
+        self._running.append(process)
+        return process
+
+    def stop_all(self):
+        for process in reversed(self._running):
             process.stop()
-    floor_cost = [cost for cost, _, _ in rows["floor"]]
-    spread = (max(floor_cost) - min(floor_cost)) / statistics.median(floor_cost)
-    verdict = []
-    if spread > NOISE_SPREAD:
-        verdict.append(f"the floor itself spread by {spread:.0%}, more than {NOISE_SPREAD:.0%}")
-    if load > NOISE_LOAD:
-        verdict.append(f"the machine was busy before the start (load {load:.2f}, more than {NOISE_LOAD})")
-    out(f"D1: HTTP/1.1, keep-alive, 128 B answers, {options.connections} connections, closed loop (wrk)")
-    out(f"{options.rounds} rounds of {options.seconds} s each, a second in turn, after one to warm up; proxy alone on core 1, load and backend on core 0")
-    out(f"CPU of the whole process per completed request; x F is the median of the per-round ratios to the floor (min..max)")
-    out("")
-    out(f"{'':22} {'x F':>6} {'min..max':>13} {'us/request':>11} {'requests/s':>11} {'core busy':>10}")
-    for subject in chosen:
-        costs = rows[subject.name]
-        ratios = [cost / base for (cost, _, _), base in zip(costs, floor_cost)]
-        label = f"{subject.name} {subject.version}".strip()
-        out(f"{label:22} {statistics.median(ratios):6.2f} {min(ratios):6.2f}..{max(ratios):4.2f} "
-            f"{statistics.median(c for c, _, _ in costs):11.1f} {statistics.median(r for _, r, _ in costs):11.0f} "
-            f"{statistics.median(b for _, _, b in costs):10.0%}")
-    out("")
-    for name in absent:
-        out(f"{name}: not installed here, not measured")
-    out(f"floor spread {spread:.0%}; load before the start {load:.2f}")
-    return verdict
+        self._running.clear()
+
+    def judge_noise(self, name, series, load, out, what=None):
+        """The sentences that make a run void: its unit moved too much, or the machine was not calm."""
+        spread = (max(series) - min(series)) / statistics.median(series)
+        what = what or ("the floor" if name == "floor" else name)
+        out(f"{what} spread by {spread:.0%}; load before the start {load:.2f}")
+        verdict = []
+        if spread > NOISE_SPREAD:
+            verdict.append(f"{what} itself spread by {spread:.0%}, more than {NOISE_SPREAD:.0%}")
+        if load > NOISE_LOAD:
+            verdict.append(f"the machine was busy before the start (load {load:.2f}, more than {NOISE_LOAD})")
+        return verdict
 
 
-def run_memory(options, folder, out):
-    chosen, _ = who.all_subjects(ROOT, options.programs, "")
-    chosen = [s for s in chosen if s.name in ("envoy", "weft-proxy")]
+def run_memory(bench, out):
+    chosen = [subject for subject in bench.subjects("h1", "h1")[0] if subject.name in ("envoy", "weft-proxy")]
     anonymous = {}
     out("Memory of the process in MiB: resident, and of that anonymous (code pages are shared and can be reclaimed)")
     out("")
@@ -127,7 +115,8 @@ def run_memory(options, folder, out):
             port = machine.free_port()
             text = who.many_clusters_bootstrap(port, clusters, 10)
             since = time.monotonic()
-            process = start(subject, os.path.join(folder, f"m{clusters}"), port, 0, files={"envoy.yaml": text})
+            home = os.path.join(bench.folder, f"run-{subject.name}-{clusters}")
+            process = bench.start_files(subject.name, subject.command(home, who.Setup(port, 9)), {"envoy.yaml": text}, home, port)
             ready = time.monotonic() - since
             time.sleep(2)  # what loading borrowed may go back
             cells.append((machine.memory_kib(process.pid), ready))
@@ -142,21 +131,28 @@ def run_memory(options, folder, out):
     return []
 
 
-def run_fanout(options, folder, out):
-    import fanout
-    return fanout.run(options, ROOT, folder, out)
+def run_fanout(bench, out):
+    return fanout.run(bench.options, ROOT, bench.folder, out)
 
 
-PARTS = {"d1": run_d1, "memory": run_memory, "fanout": run_fanout}
+def run_scenario(scenario):
+    return lambda bench, out: scenarios.run(scenario, bench, out)
+
+
+PARTS = {**{name: run_scenario(scenario) for name, scenario in scenarios.SCENARIOS.items()},
+         "d9": idle.run, "d11": latency.run, "memory": run_memory, "fanout": run_fanout}
+# What runs when no part is named; the others are variants, for a closer look.
+USUAL = ("d1", "d2", "d3", "d4-in", "d4-out", "d5", "d5-rate", "d9", "d11", "memory", "fanout")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (all)")
+    parser.add_argument("part", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} ({' '.join(USUAL)})")
     parser.add_argument("--programs", default=os.path.join(ROOT, "build/release/bin"), help="folder of weft-proxy and weft-control")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3, help="length of a round for each subject")
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--connections", type=int, help="instead of the scenario's own number")
+    parser.add_argument("--idle", type=int, default=10000, help="connections of `d9`")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these subjects beside the floor")
     parser.add_argument("--clients", type=int, default=200, help="ADS clients of `fanout`")
     parser.add_argument("--changes", type=int, default=100, help="endpoint changes of `fanout`")
@@ -166,7 +162,7 @@ def main():
     parser.add_argument("--no-keep", action="store_true", help="print only, write nothing to bench/results/")
     options = parser.parse_args()
     options.programs = os.path.abspath(options.programs)
-    parts = options.part or list(PARTS)
+    parts = options.part or list(USUAL)
     for part in parts:
         if part not in PARTS:
             parser.error(f"no part named {part!r}; there are {', '.join(PARTS)}")
@@ -182,13 +178,16 @@ def main():
             print(line, flush=True)
 
         folder = tempfile.mkdtemp(prefix="weft-bench-")
+        bench = Bench(options, folder)
         try:
-            verdict = PARTS[part](options, folder, out)
+            out(f"{part}, {datetime.date.today().isoformat()}")
+            verdict = PARTS[part](bench, out)
         except RuntimeError as trouble:
             print(f"bench {part}: {trouble}", file=sys.stderr)
             worst = 1
             continue
         finally:
+            bench.stop_all()
             shutil.rmtree(folder, ignore_errors=True)
         out(machine.describe() + f"; network: {network}")
         for sentence in verdict:
