@@ -1,8 +1,10 @@
 #include "controlplane/model/view.h"
 
+#include "controlplane/model/delegates.h"
 #include "controlplane/model/services.h"
 
 #include <algorithm>
+#include <deque>
 
 namespace weft::model {
 namespace {
@@ -74,6 +76,7 @@ struct View::Index {
 
   std::unordered_map<std::string, std::vector<Typed<VirtualService>>> virtual_services;  // by gateway, oldest first
   std::unordered_map<std::string, RuleIndex> local_rules, exported_rules;                // by namespace
+  std::deque<VirtualService> merged;                                                     // roots with the routes of their delegates
   std::vector<Typed<Gateway>> gateways;
 
   void index_services(const std::shared_ptr<const View>& previous) {
@@ -114,6 +117,28 @@ struct View::Index {
       }
   }
 
+  // The delegate that `resource` names, if it may see it.
+  const VirtualService* delegate_of(const Resource& resource, const Delegate& delegate) const {
+    auto found = by_key.find({"VirtualService", delegate.ns, delegate.name});
+    const VirtualService* leaf = found == by_key.end() ? nullptr : found->second->as<VirtualService>();
+    return leaf && leaf->is_delegate() && exported(leaf->export_to, delegate.ns, resource.key.ns) ? leaf : nullptr;
+  }
+
+  const VirtualService* with_delegates(const Resource& resource) {
+    const VirtualService& root = *resource.as<VirtualService>();
+    if (std::none_of(root.http.begin(), root.http.end(), [](const HttpRoute& route) { return route.delegate.has_value(); })) return &root;
+    VirtualService& out = merged.emplace_back(root);
+    out.http.clear();
+    for (const HttpRoute& route : root.http) {
+      if (!route.delegate) {
+        out.http.push_back(route);
+      } else if (const VirtualService* leaf = delegate_of(resource, *route.delegate)) {
+        for (HttpRoute& own : merge_delegate(route, *leaf)) out.http.push_back(std::move(own));
+      }
+    }
+    return &out;
+  }
+
   void index_config() {
     Rules rules, virtuals, gateway_resources;
     for (const ResourcePtr& resource : resources) {
@@ -124,9 +149,11 @@ struct View::Index {
     for (Rules* list : {&rules, &virtuals, &gateway_resources})
       std::sort(list->begin(), list->end(), [](const Resource* a, const Resource* b) { return older(*a, *b); });
     index_rules(std::move(rules));
-    for (const Resource* resource : virtuals)
-      for (const std::string& gateway : resource->as<VirtualService>()->gateways)
-        virtual_services[gateway].push_back({resource, resource->as<VirtualService>()});
+    for (const Resource* resource : virtuals) {
+      if (resource->as<VirtualService>()->is_delegate()) continue;
+      const VirtualService* spec = with_delegates(*resource);
+      for (const std::string& gateway : spec->gateways) virtual_services[gateway].push_back({resource, spec});
+    }
     for (const Resource* resource : gateway_resources) gateways.push_back({resource, resource->as<Gateway>()});
   }
 };

@@ -92,7 +92,7 @@ class View {
   // The endpoints of a service port, in a stable order. Unhealthy ones are listed too.
   const EndpointList& endpoints(const ServiceInfo& service, uint32_t port) const;
 
-  // Oldest first. `gateway`: "mesh", or "ns/name".
+  // Oldest first, delegates merged into their roots. `gateway`: "mesh", or "ns/name".
   std::vector<Typed<VirtualService>> virtual_services(std::string_view client_ns, std::string_view gateway = kMesh) const;
   // Istio's order: client namespace, service namespace (if exported to the client), root namespace; in each the most specific host.
   const MergedRule* destination_rule(std::string_view hostname, std::string_view service_ns, std::string_view client_ns) const;

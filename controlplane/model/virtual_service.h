@@ -2,6 +2,8 @@
 #pragma once
 #include "controlplane/model/values.h"
 
+#include <cstdint>
+
 namespace weft::model {
 
 struct Destination {
@@ -31,6 +33,9 @@ struct HttpMatch {
   std::optional<std::string> source_namespace;
   std::vector<std::string> gateways;  // "mesh" or "ns/name"; empty: those of the VirtualService
   std::string stat_prefix;
+  // match[index] of the route as written; kInherited: a delegate's route has none, so its root's stands here
+  static constexpr size_t kInherited = SIZE_MAX;
+  size_t index = 0;
 };
 
 struct RouteDestination {
@@ -52,8 +57,12 @@ struct DirectResponse {
   std::optional<std::string> body;
 };
 
+struct RegexRewrite {
+  std::string match, rewrite;
+};
 struct Rewrite {
   std::optional<std::string> uri, authority;
+  std::optional<RegexRewrite> uri_regex;
 };
 
 struct Retries {
@@ -61,6 +70,7 @@ struct Retries {
   std::optional<Duration> per_try_timeout, backoff;
   std::string retry_on;  // empty: the mesh default
   std::optional<bool> ignore_previous_hosts;
+  bool remote_localities = false;
 };
 
 struct Delay {
@@ -68,12 +78,36 @@ struct Delay {
   double percentage = 0;  // 0 to 100
 };
 struct Abort {
-  uint32_t http_status = 0;
+  uint32_t http_status = 0;  // 0: grpc_status
+  uint32_t grpc_status = 0;
   double percentage = 0;
 };
 struct Fault {
   std::optional<Delay> delay;
   std::optional<Abort> abort;
+};
+
+struct Mirror {
+  Destination destination;
+  std::optional<double> percentage;  // 0 to 100; absent: all
+};
+
+struct CorsPolicy {
+  std::vector<StringMatch> allow_origins;
+  std::vector<std::string> allow_methods, allow_headers, expose_headers;
+  std::optional<Duration> max_age;  // whole seconds
+  std::optional<bool> allow_credentials;
+  bool ignore_unmatched_preflights = false;
+};
+
+struct Delegate {
+  std::string ns, name;
+};
+
+// Where a route was written, when not in the object and at the place where it stands: merged from a delegate.
+struct RouteOrigin {
+  std::string ns, name;  // of the delegate
+  size_t route = 0;      // its spec.http[route]
 };
 
 struct HttpRoute {
@@ -86,14 +120,20 @@ struct HttpRoute {
   std::optional<Duration> timeout;  // 0: off
   std::optional<Retries> retries;
   std::optional<Fault> fault;
+  std::vector<Mirror> mirrors;
+  std::optional<CorsPolicy> cors;
   Headers headers;
+  std::optional<Delegate> delegate;   // the routes of another VirtualService stand here; gone once merged
+  size_t index = 0;                   // spec.http[index] of the object
+  std::optional<RouteOrigin> origin;  // set by merging
 };
 
 struct VirtualService {
-  std::vector<std::string> hosts;     // fully qualified, "*.x" or "*"
+  std::vector<std::string> hosts;     // fully qualified, "*.x" or "*"; none: a delegate
   std::vector<std::string> gateways;  // "mesh" or "ns/name"; {"mesh"} when none was written
   std::vector<std::string> export_to;
   std::vector<HttpRoute> http;
+  bool is_delegate() const { return hosts.empty(); }
 };
 
 }  // namespace weft::model

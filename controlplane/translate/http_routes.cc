@@ -3,7 +3,7 @@
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
 
-#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 
@@ -15,13 +15,14 @@ namespace weft::translate {
 namespace {
 
 namespace route = envoy::config::route::v3;
+namespace cors = envoy::extensions::filters::http::cors::v3;
 namespace fault = envoy::extensions::filters::http::fault::v3;
 using envoy::config::core::v3::HeaderValueOption;
 
 constexpr std::string_view kDefaultRetryOn = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
 constexpr uint32_t kDefaultRetries = 2;
 constexpr int64_t kHostSelectionAttempts = 5;
-constexpr std::string_view kFaultFilter = "envoy.filters.http.fault";
+constexpr std::string_view kFaultFilter = "envoy.filters.http.fault", kCorsFilter = "envoy.filters.http.cors";
 
 void set_string(envoy::type::matcher::v3::StringMatcher& out, const model::StringMatch& match) {
   switch (match.kind) {
@@ -61,6 +62,8 @@ void set_match(route::RouteMatch& out, const model::HttpMatch& match) {
   if (!out.has_safe_regex()) out.mutable_case_sensitive()->set_value(!match.ignore_uri_case);
   for (const auto& [name, value] : match.headers) add_header(out, name, value);
   for (const auto& [name, value] : match.without_headers) add_header(out, name, value, true);
+  std::stable_sort(out.mutable_headers()->begin(), out.mutable_headers()->end(),
+                   [](const route::HeaderMatcher& a, const route::HeaderMatcher& b) { return a.name() < b.name(); });
   if (match.method) add_header(out, ":method", *match.method);
   if (match.authority) add_header(out, ":authority", *match.authority);
   if (match.scheme) add_header(out, ":scheme", *match.scheme);
@@ -78,15 +81,22 @@ void set_match(route::RouteMatch& out, const model::HttpMatch& match) {
 // What is known before any request: port, gateway and who the client is.
 bool applies(const model::HttpMatch& match, const RouteScope& scope) {
   if (match.port && *match.port != scope.port) return false;
-  if (match.source_namespace && !match.source_namespace->empty() && *match.source_namespace != scope.client.ns) return false;
+  // Gateways of its own make the match one for gateways: who the client is plays no part then.
   if (!match.gateways.empty()) return std::find(match.gateways.begin(), match.gateways.end(), scope.gateway) != match.gateways.end();
+  if (match.source_namespace && !match.source_namespace->empty() && *match.source_namespace != scope.client.ns) return false;
   return model::selects(match.source_labels, scope.client.labels);
+}
+
+// Names that Envoy does not let headers of routes change.
+bool is_authority(std::string_view name) {
+  return name == ":authority" ||
+         (name.size() == 4 && std::equal(name.begin(), name.end(), "host", [](unsigned char a, char b) { return std::tolower(a) == b; }));
 }
 
 template <class Options>
 void add_options(Options* out, const std::map<std::string, std::string>& values, HeaderValueOption::HeaderAppendAction action) {
   for (const auto& [name, value] : values) {
-    if (name.starts_with(':') || name == "host" || name == "Host") continue;
+    if (name.starts_with(':') || is_authority(name)) continue;
     HeaderValueOption* option = out->Add();
     option->mutable_header()->set_key(name);
     option->mutable_header()->set_value(value);
@@ -109,7 +119,7 @@ void add_headers(Carrier& out, const model::Headers& headers) {
 std::optional<std::string> authority_of(const model::HeaderOperations& operations) {
   for (const auto* values : {&operations.set, &operations.add}) {
     for (const auto& [name, value] : *values) {
-      if (name == "host" || name == "Host" || name == ":authority") return value;
+      if (is_authority(name)) return value;
     }
   }
   return std::nullopt;
@@ -174,12 +184,42 @@ std::string cluster_of(const model::Destination& destination, const RouteScope& 
   return outbound_cluster(port, destination.subset, destination.host);
 }
 
+void set_whole(envoy::type::v3::FractionalPercent& out) { out.set_numerator(100); }
+
+void set_percentage(envoy::type::v3::FractionalPercent& out, double percent) {
+  out.set_numerator(static_cast<uint32_t>(std::lround(percent * 10'000)));
+  out.set_denominator(envoy::type::v3::FractionalPercent::MILLION);
+}
+
+void add_mirrors(route::RouteAction& out, const std::vector<model::Mirror>& mirrors, const RouteScope& scope) {
+  for (const model::Mirror& mirror : mirrors) {
+    if (mirror.percentage && *mirror.percentage <= 0) continue;  // said to be none
+    auto* policy = out.add_request_mirror_policies();
+    policy->set_cluster(cluster_of(mirror.destination, scope));
+    auto* share = policy->mutable_runtime_fraction()->mutable_default_value();
+    if (mirror.percentage) {
+      set_percentage(*share, *mirror.percentage);
+    } else {
+      set_whole(*share);
+    }
+    policy->mutable_trace_sampled()->set_value(false);
+  }
+}
+
+void set_rewrite(route::RouteAction& out, const model::Rewrite& rewrite) {
+  if (rewrite.uri) out.set_prefix_rewrite(*rewrite.uri);
+  if (!rewrite.uri_regex) return;
+  out.mutable_regex_rewrite()->mutable_pattern()->set_regex(rewrite.uri_regex->match);
+  out.mutable_regex_rewrite()->set_substitution(rewrite.uri_regex->rewrite);
+}
+
 void set_destinations(Route& out, const model::HttpRoute& rule, const RouteScope& scope) {
   route::RouteAction& action = *out.mutable_route();
   set_timeouts(action, rule.timeout.value_or(model::Duration{}));
   set_retries(action, rule.retries);
+  if (rule.rewrite) set_rewrite(action, *rule.rewrite);
+  add_mirrors(action, rule.mirrors, scope);
   std::optional<std::string> authority = rule.rewrite ? rule.rewrite->authority : std::nullopt;
-  if (rule.rewrite && rule.rewrite->uri) action.set_prefix_rewrite(*rule.rewrite->uri);
   if (!authority) authority = authority_of(rule.headers.request);
 
   std::vector<const model::RouteDestination*> used;
@@ -196,7 +236,7 @@ void set_destinations(Route& out, const model::HttpRoute& rule, const RouteScope
       weighted->set_name(cluster_of(destination->destination, scope));
       weighted->mutable_weight()->set_value(*destination->weight);
       add_headers(*weighted, destination->headers);
-      if (auto host = authority_of(destination->headers.request); host && !authority) weighted->set_host_rewrite_literal(*host);
+      if (auto host = authority_of(destination->headers.request)) weighted->set_host_rewrite_literal(*host);
     }
   }
   if (authority) action.set_host_rewrite_literal(*authority);
@@ -207,9 +247,11 @@ void set_redirect(route::RedirectAction& out, const model::Redirect& redirect, u
   if (redirect.uri) out.set_path_redirect(*redirect.uri);
   if (redirect.prefix_rewrite) out.set_prefix_rewrite(*redirect.prefix_rewrite);
   if (redirect.scheme && !redirect.scheme->empty()) out.set_scheme_redirect(*redirect.scheme);
-  const uint32_t usual_port = redirect.scheme == "https" ? 443 : 80;
-  if (redirect.port_kind == model::Redirect::Port::kFixed) out.set_port_redirect(redirect.port);
-  if (redirect.port_kind == model::Redirect::Port::kFromRequestPort && listener_port != usual_port) out.set_port_redirect(listener_port);
+  // The port of the scheme goes without saying.
+  const uint32_t port = redirect.port_kind == model::Redirect::Port::kFixed             ? redirect.port
+                        : redirect.port_kind == model::Redirect::Port::kFromRequestPort ? listener_port
+                                                                                        : 0;
+  if (port != (redirect.scheme == "https" ? 443u : 80u)) out.set_port_redirect(port);
   switch (redirect.code) {
     case 302: out.set_response_code(route::RedirectAction::FOUND); break;
     case 303: out.set_response_code(route::RedirectAction::SEE_OTHER); break;
@@ -219,11 +261,6 @@ void set_redirect(route::RedirectAction& out, const model::Redirect& redirect, u
   }
 }
 
-void set_percentage(envoy::type::v3::FractionalPercent& out, double percent) {
-  out.set_numerator(static_cast<uint32_t>(std::lround(percent * 10'000)));
-  out.set_denominator(envoy::type::v3::FractionalPercent::MILLION);
-}
-
 void set_fault(Route& out, const model::Fault& rule) {
   fault::HTTPFault filter;
   if (rule.delay) {
@@ -231,10 +268,33 @@ void set_fault(Route& out, const model::Fault& rule) {
     set_percentage(*filter.mutable_delay()->mutable_percentage(), rule.delay->percentage);
   }
   if (rule.abort) {
-    filter.mutable_abort()->set_http_status(rule.abort->http_status);
+    if (rule.abort->http_status != 0) {
+      filter.mutable_abort()->set_http_status(rule.abort->http_status);
+    } else {
+      filter.mutable_abort()->set_grpc_status(rule.abort->grpc_status);
+    }
     set_percentage(*filter.mutable_abort()->mutable_percentage(), rule.abort->percentage);
   }
   pack((*out.mutable_typed_per_filter_config())[std::string(kFaultFilter)], filter);
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
+  return out;
+}
+
+void set_cors(Route& out, const model::CorsPolicy& rule) {
+  cors::CorsPolicy policy;
+  for (const model::StringMatch& origin : rule.allow_origins) set_string(*policy.add_allow_origin_string_match(), origin);
+  policy.set_allow_methods(joined(rule.allow_methods));
+  policy.set_allow_headers(joined(rule.allow_headers));
+  policy.set_expose_headers(joined(rule.expose_headers));
+  if (rule.max_age) policy.set_max_age(std::to_string(rule.max_age->count() / 1000));
+  if (rule.allow_credentials) policy.mutable_allow_credentials()->set_value(*rule.allow_credentials);
+  set_whole(*policy.mutable_filter_enabled()->mutable_default_value());
+  policy.mutable_forward_not_matching_preflights()->set_value(!rule.ignore_unmatched_preflights);
+  pack((*out.mutable_typed_per_filter_config())[std::string(kCorsFilter)], policy);
 }
 
 Route translate(const model::HttpRoute& rule, const model::HttpMatch* match, const model::Resource& source, const RouteScope& scope) {
@@ -257,6 +317,7 @@ Route translate(const model::HttpRoute& rule, const model::HttpMatch* match, con
   }
   add_headers(out, rule.headers);
   if (rule.fault) set_fault(out, *rule.fault);
+  if (rule.cors) set_cors(out, *rule.cors);
   auto& fields = *(*out.mutable_metadata()->mutable_filter_metadata())["istio"].mutable_fields();
   fields["config"].set_string_value("/apis/networking.istio.io/v1/namespaces/" + source.key.ns + "/virtual-service/" + source.key.name);
   return out;
@@ -266,21 +327,26 @@ Route translate(const model::HttpRoute& rule, const model::HttpMatch* match, con
 
 bool matches_everything(const Route& out) {
   const route::RouteMatch& match = out.match();
-  return match.path_specifier_case() == route::RouteMatch::kPrefix && match.prefix() == "/" && match.headers_size() == 0 &&
-         match.query_parameters_size() == 0;
+  const bool any_path = match.path_specifier_case() == route::RouteMatch::kPrefix      ? match.prefix() == "/"
+                        : match.path_specifier_case() == route::RouteMatch::kSafeRegex ? match.safe_regex().regex() == ".*"
+                                                                                       : false;
+  return any_path && match.headers_size() == 0 && match.query_parameters_size() == 0;
 }
 
-std::vector<Route> http_routes(const model::Typed<model::VirtualService>& source, const RouteScope& scope) {
-  std::vector<Route> all;
+std::vector<BuiltRoute> http_routes(const model::Typed<model::VirtualService>& source, const RouteScope& scope) {
+  std::vector<BuiltRoute> all;
+  auto add = [&](const model::HttpRoute& rule, const model::HttpMatch* match) {
+    all.push_back({translate(rule, match, *source.resource, scope), source.resource, &rule, match});
+  };
   for (const model::HttpRoute& rule : source->http) {
     if (rule.matches.empty()) {
-      all.push_back(translate(rule, nullptr, *source.resource, scope));
+      add(rule, nullptr);
       return all;
     }
     for (const model::HttpMatch& match : rule.matches) {
       if (!applies(match, scope)) continue;
-      all.push_back(translate(rule, &match, *source.resource, scope));
-      if (matches_everything(all.back())) return all;
+      add(rule, &match);
+      if (matches_everything(all.back().route)) return all;
     }
   }
   return all;

@@ -3,10 +3,7 @@
 #pragma once
 #include "controlplane/translate/translate.h"
 
-namespace envoy::config::route::v3 {
-class Route;
-class RetryPolicy;
-}  // namespace envoy::config::route::v3
+#include "envoy/config/route/v3/route_components.pb.h"
 
 namespace weft::translate {
 
@@ -19,8 +16,16 @@ struct RouteScope {
 
 using Route = envoy::config::route::v3::Route;
 
+// A route and where it was written; null for what nobody wrote.
+struct BuiltRoute {
+  Route route;
+  const model::Resource* object = nullptr;
+  const model::HttpRoute* rule = nullptr;
+  const model::HttpMatch* match = nullptr;
+};
+
 // In order; building stops after the first route that matches everything.
-std::vector<Route> http_routes(const model::Typed<model::VirtualService>& rule, const RouteScope& scope);
+std::vector<BuiltRoute> http_routes(const model::Typed<model::VirtualService>& rule, const RouteScope& scope);
 // Where nobody said anything: everything to the service, with the mesh's retries.
 Route default_route(const std::string& cluster);
 bool matches_everything(const Route& route);

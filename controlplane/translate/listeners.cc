@@ -5,6 +5,7 @@
 #include "controlplane/translate/names.h"
 
 #include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
@@ -28,6 +29,9 @@ HttpConnectionManager connection_manager(std::string stat_prefix) {
   auto* fault = out.add_http_filters();
   fault->set_name("envoy.filters.http.fault");
   pack(*fault->mutable_typed_config(), envoy::extensions::filters::http::fault::v3::HTTPFault());
+  auto* cors = out.add_http_filters();
+  cors->set_name("envoy.filters.http.cors");
+  pack(*cors->mutable_typed_config(), envoy::extensions::filters::http::cors::v3::Cors());
   auto* router = out.add_http_filters();
   router->set_name("envoy.filters.http.router");
   pack(*router->mutable_typed_config(), envoy::extensions::filters::http::router::v3::Router());

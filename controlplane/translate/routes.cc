@@ -55,62 +55,128 @@ std::vector<std::string> domains_of(const model::ServiceInfo& service, const std
   return domains;
 }
 
-// The rule whose host fits best: the very name, else the longest wildcard; among equals the oldest.
-const model::Typed<model::VirtualService>* rule_for(const Rules& rules, const std::string& hostname) {
-  const model::Typed<model::VirtualService>* best = nullptr;
-  size_t best_length = 0;
-  for (const auto& rule : rules) {
-    for (const std::string& host : rule->hosts) {
-      const size_t length = host == hostname ? std::string::npos : host.size();
-      if (length > best_length && model::host_matches(host, hostname)) {
-        best = &rule;
-        best_length = length;
+bool is_wildcard(const std::string& host) { return host.starts_with('*'); }
+
+// The rule of each service that none names by its very host: the one with the longest wildcard, among equals the oldest.
+std::map<const model::ServiceInfo*, const model::VirtualService*> by_wildcard(const std::vector<const model::ServiceInfo*>& services,
+                                                                              const Rules& rules) {
+  std::set<std::string_view> named;
+  for (const auto& rule : rules)
+    for (const std::string& host : rule->hosts)
+      if (!is_wildcard(host)) named.insert(host);
+  std::map<const model::ServiceInfo*, const model::VirtualService*> chosen;
+  for (const model::ServiceInfo* service : services) {
+    if (named.contains(service->hostname)) continue;
+    size_t best = 0;
+    for (const auto& rule : rules) {
+      for (const std::string& host : rule->hosts) {
+        if (!is_wildcard(host) || host.size() <= best || !model::host_matches(host, service->hostname)) continue;
+        chosen[service] = rule.spec;
+        best = host.size();
       }
     }
   }
-  return best;
+  return chosen;
 }
 
-// Adds the host without the domains that another one has already; a host without domains is left out.
-void add_host(RouteConfiguration& out, std::set<std::string>& taken, std::string name, const std::vector<std::string>& domains,
-              std::vector<Route> routes) {
-  VirtualHost host;
-  for (const std::string& domain : domains) {
-    if (taken.insert(domain).second) host.add_domains(domain);
+RouteOrigin origin_of(const BuiltRoute& built) {
+  RouteOrigin origin;
+  if (built.object == nullptr) return origin;
+  origin.object = built.object->key;
+  size_t route = built.rule->index;
+  if (built.rule->origin) {
+    origin.object.ns = built.rule->origin->ns;
+    origin.object.name = built.rule->origin->name;
+    route = built.rule->origin->route;
   }
-  if (host.domains_size() == 0) return;
-  host.set_name(std::move(name));
-  host.set_include_request_attempt_count(true);
-  for (Route& route : routes) *host.add_routes() = std::move(route);
-  *out.add_virtual_hosts() = std::move(host);
+  origin.field = "spec.http[" + std::to_string(route) + "]";
+  if (built.match != nullptr && built.match->index != model::HttpMatch::kInherited) {
+    origin.field += ".match[" + std::to_string(built.match->index) + "]";
+  }
+  return origin;
 }
 
-void sort_hosts(RouteConfiguration& out) {
-  std::sort(out.mutable_virtual_hosts()->begin(), out.mutable_virtual_hosts()->end(),
-            [](const VirtualHost& a, const VirtualHost& b) { return a.name() < b.name(); });
-}
+// Builds one route configuration, host by host.
+class Hosts {
+ public:
+  Hosts(std::string name, RouteOrigins* origins) : out_(empty_configuration(std::move(name))), origins_(origins) {}
+
+  // Without the domains that another host has already; a host without domains is left out.
+  void add(std::string name, const std::vector<std::string>& domains, const std::vector<BuiltRoute>& routes) {
+    VirtualHost host;
+    for (const std::string& domain : domains) {
+      if (taken_.insert(domain).second) host.add_domains(domain);
+    }
+    if (host.domains_size() == 0) return;
+    host.set_name(std::move(name));
+    host.set_include_request_attempt_count(true);
+    for (const BuiltRoute& built : routes) {
+      *host.add_routes() = built.route;
+      if (origins_ != nullptr) (*origins_)[{out_.name(), host.name()}].push_back(origin_of(built));
+    }
+    *out_.add_virtual_hosts() = std::move(host);
+  }
+  void reserve(const std::string& domain) { taken_.insert(domain); }
+  bool empty() const { return out_.virtual_hosts_size() == 0; }
+
+  RouteConfiguration finish() {
+    std::sort(out_.mutable_virtual_hosts()->begin(), out_.mutable_virtual_hosts()->end(),
+              [](const VirtualHost& a, const VirtualHost& b) { return a.name() < b.name(); });
+    return std::move(out_);
+  }
+
+ private:
+  RouteConfiguration out_;
+  RouteOrigins* origins_;
+  std::set<std::string> taken_;
+};
 
 RouteConfiguration sidecar_routes(const model::View& view, const Client& client, uint32_t port,
-                                  const std::vector<const model::ServiceInfo*>& services, const Rules& rules) {
-  RouteConfiguration out = empty_configuration(std::to_string(port));
+                                  const std::vector<const model::ServiceInfo*>& services, const Rules& rules, RouteOrigins* origins) {
+  Hosts hosts(std::to_string(port), origins);
+  hosts.reserve("*");
   const RouteScope scope{view, client, std::string(model::kMesh), port};
-  std::set<std::string> taken = {"*"};
-  for (const model::ServiceInfo* service : services) {
-    std::vector<Route> routes;
-    if (const auto* rule = rule_for(rules, service->hostname)) routes = http_routes(*rule, scope);
-    if (routes.empty()) routes.push_back(default_route(outbound_cluster(port, {}, service->hostname)));
-    add_host(out, taken, virtual_host_name(service->hostname, port), domains_of(*service, client.ns), std::move(routes));
-  }
-  // Hosts of rules that no service on this port has are reachable on the port that needs no name.
+  std::map<std::string_view, const model::ServiceInfo*> by_name;
+  for (const model::ServiceInfo* service : services) by_name.emplace(service->hostname, service);
+  const auto wildcards = by_wildcard(services, rules);
+  std::set<const model::ServiceInfo*> ruled;
   for (const auto& rule : rules) {
-    if (port != kHttpPort) break;
+    std::vector<const model::ServiceInfo*> own;
+    std::vector<std::string> others;  // hosts that are no service's on this port
     for (const std::string& host : rule->hosts) {
-      if (host == "*" || taken.contains(host)) continue;
-      std::vector<Route> routes = http_routes(rule, scope);
-      if (!routes.empty()) add_host(out, taken, virtual_host_name(host, port), {host}, std::move(routes));
+      if (!is_wildcard(host)) {
+        if (auto found = by_name.find(host); found != by_name.end()) {
+          own.push_back(found->second);
+        } else {
+          others.push_back(host);
+        }
+        continue;
+      }
+      bool covers = false;
+      for (const model::ServiceInfo* service : services) {
+        if (!model::host_matches(host, service->hostname)) continue;
+        covers = true;
+        auto chosen = wildcards.find(service);
+        if (chosen != wildcards.end() && chosen->second == rule.spec) own.push_back(service);
+      }
+      if (!covers && host != "*") others.push_back(host);
     }
+    // Hosts that no service has are reachable beside a service of the rule, or on the port that needs no name.
+    if (own.empty() && (port != kHttpPort || others.empty())) continue;
+    const std::vector<BuiltRoute> routes = http_routes(rule, scope);
+    if (routes.empty()) continue;
+    for (const model::ServiceInfo* service : own) {
+      if (!ruled.insert(service).second) continue;  // the older rule has it
+      hosts.add(virtual_host_name(service->hostname, port), domains_of(*service, client.ns), routes);
+    }
+    for (const std::string& host : others) hosts.add(virtual_host_name(host, port), {host}, routes);
   }
-  sort_hosts(out);
+  for (const model::ServiceInfo* service : services) {
+    if (ruled.contains(service)) continue;
+    hosts.add(virtual_host_name(service->hostname, port), domains_of(*service, client.ns),
+              {{.route = default_route(outbound_cluster(port, {}, service->hostname))}});
+  }
+  RouteConfiguration out = hosts.finish();
   // Without capture nobody knows where a request to an unknown host wanted to go.
   VirtualHost* block = out.add_virtual_hosts();
   block->set_name("block_all");
@@ -130,11 +196,11 @@ std::optional<std::string> intersection(const std::string& rule_host, const std:
   return std::nullopt;
 }
 
-RouteConfiguration gateway_routes(const model::View& view, const Client& client, uint32_t port, uint32_t bound) {
-  RouteConfiguration out = empty_configuration(gateway_routes_name(bound));
+RouteConfiguration gateway_routes(const model::View& view, const Client& client, uint32_t port, uint32_t bound, RouteOrigins* origins) {
+  Hosts out(gateway_routes_name(bound), origins);
   struct Host {
     std::set<std::string> rules;  // those that are in already
-    std::vector<Route> routes;
+    std::vector<BuiltRoute> routes;
   };
   struct Source {
     model::Typed<model::VirtualService> rule;
@@ -165,21 +231,19 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
   std::map<std::string, Host> hosts;
   for (const Source& source : sources) {
     const RouteScope scope{view, client, source.gateway, port};
-    const std::vector<Route> routes = http_routes(source.rule, scope);
+    const std::vector<BuiltRoute> routes = http_routes(source.rule, scope);
     for (const std::string& name : source.hosts) {
       Host& host = hosts[name];
       if (!host.rules.insert(source.rule.resource->key.to_string()).second) continue;
       host.routes.insert(host.routes.end(), routes.begin(), routes.end());
     }
   }
-  std::set<std::string> taken;
   for (auto& [name, host] : hosts) {
-    std::stable_partition(host.routes.begin(), host.routes.end(), [](const Route& route) { return !matches_everything(route); });
-    add_host(out, taken, virtual_host_name(name, port), {name}, std::move(host.routes));
+    std::stable_partition(host.routes.begin(), host.routes.end(), [](const BuiltRoute& built) { return !matches_everything(built.route); });
+    out.add(virtual_host_name(name, port), {name}, host.routes);
   }
-  if (out.virtual_hosts_size() == 0) add_host(out, taken, "blackhole:" + std::to_string(port), {"*"}, {});
-  sort_hosts(out);
-  return out;
+  if (out.empty()) out.add("blackhole:" + std::to_string(port), {"*"}, {});
+  return out.finish();
 }
 
 }  // namespace
@@ -205,10 +269,10 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   return client;
 }
 
-std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client) {
+std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client, RouteOrigins* origins) {
   std::vector<RouteConfiguration> all;
   if (client.router) {
-    for (const auto& [port, bound] : client.gateway_ports) all.push_back(gateway_routes(view, client, port, bound));
+    for (const auto& [port, bound] : client.gateway_ports) all.push_back(gateway_routes(view, client, port, bound, origins));
   } else {
     std::map<uint32_t, std::vector<const model::ServiceInfo*>> ports;
     for (const model::ServiceInfo* service : view.visible_services(client.ns)) {
@@ -217,7 +281,7 @@ std::vector<RouteConfiguration> route_configurations(const model::View& view, co
       }
     }
     const Rules rules = view.virtual_services(client.ns);
-    for (const auto& [port, services] : ports) all.push_back(sidecar_routes(view, client, port, services, rules));
+    for (const auto& [port, services] : ports) all.push_back(sidecar_routes(view, client, port, services, rules, origins));
   }
   std::sort(all.begin(), all.end(), [](const RouteConfiguration& a, const RouteConfiguration& b) { return a.name() < b.name(); });
   return all;

@@ -5,6 +5,7 @@
 #include "controlplane/model/view.h"
 
 #include <compare>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -71,8 +72,16 @@ std::vector<LoadAssignment> load_assignments(const model::View& view, const std:
 // The same for the clusters of one host only: what an endpoint change touches.
 std::vector<LoadAssignment> load_assignments_of(const model::View& view, const std::string& ns, const std::string& hostname);
 
-// RDS: "8080" per HTTP port for sidecars, "http.8080" per bound port for routers.
-std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client);
+// Where a route was written: "spec.http[2].match[0]" of an object. No object: nobody wrote it (a service's default route).
+struct RouteOrigin {
+  model::Key object;
+  std::string field;
+};
+// In the order of the routes, by configuration and virtual host.
+using RouteOrigins = std::map<std::pair<std::string, std::string>, std::vector<RouteOrigin>>;
+
+// RDS: "8080" per HTTP port for sidecars, "http.8080" per bound port for routers. `origins`, where asked for, tells of each route.
+std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client, RouteOrigins* origins = nullptr);
 
 // LDS.
 std::vector<Listener> listeners(const ListenerPlan& plan);

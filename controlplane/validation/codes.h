@@ -38,6 +38,9 @@ inline constexpr Code kHostNotInGateway{"WEFT0207", "IST0132", "VirtualService h
 inline constexpr Code kEmptySubset{"WEFT0208", "IST0173", "subset that selects no pods"};
 inline constexpr Code kRuleHostUnknown{"WEFT0209", "IST0174", "DestinationRule for an unknown host"};
 inline constexpr Code kPortName{"WEFT0210", "IST0118", "port whose protocol nothing tells"};
+inline constexpr Code kDelegateUnknown{"WEFT0211", "IST0101", "referenced delegate not found"};
+inline constexpr Code kDelegateConflict{"WEFT0212", "", "delegate's route outside of what its root hands over"};
+inline constexpr Code kDelegateUnused{"WEFT0213", "", "VirtualService without hosts that nobody delegates to"};
 }  // namespace codes
 
 }  // namespace weft::validation

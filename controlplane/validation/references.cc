@@ -1,8 +1,10 @@
 // What objects say about each other. Nothing here refuses: a dangling reference may be filled in a minute, and Istio takes it too.
+#include "controlplane/model/delegates.h"
 #include "controlplane/validation/codes.h"
 #include "controlplane/validation/validation.h"
 
 #include <algorithm>
+#include <set>
 
 namespace weft::validation {
 namespace {
@@ -63,6 +65,9 @@ class References {
   explicit References(const View& view) : view_(view) {
     for (const model::ResourcePtr& resource : view.resources()) {
       const VirtualService* spec = resource->as<VirtualService>();
+      if (spec)
+        for (const model::HttpRoute& route : spec->http)
+          if (route.delegate) delegated_.insert({route.delegate->ns, route.delegate->name});
       if (!spec || std::find(spec->gateways.begin(), spec->gateways.end(), model::kMesh) == spec->gateways.end()) continue;
       for (const std::string& host : spec->hosts) mesh_hosts_[host].push_back(resource.get());
     }
@@ -109,11 +114,51 @@ class References {
       const std::string route = element("spec.http", i);
       for (size_t j = 0; j < spec.http[i].routes.size(); ++j)
         destination(resource, spec.http[i].routes[j].destination, route + element(".route", j) + ".destination");
+      for (size_t j = 0; j < spec.http[i].mirrors.size(); ++j) mirror(resource, spec.http[i].mirrors[j], route, j);
+      if (spec.http[i].delegate) delegate(resource, spec.http[i], route);
       reachability(resource, spec, i);
     }
+    if (spec.is_delegate() && !delegated_.contains({resource.key.ns, resource.key.name}))
+      warn(resource, codes::kDelegateUnused, "the VirtualService has no hosts and no other one delegates to it, so it does nothing", "spec",
+           "add hosts, or refer to it by spec.http[].delegate of another VirtualService");
     for (size_t i = 0; i < spec.gateways.size(); ++i)
       if (spec.gateways[i] != model::kMesh) gateway(resource, spec, spec.gateways[i], element("spec.gateways", i));
     if (std::find(spec.gateways.begin(), spec.gateways.end(), model::kMesh) != spec.gateways.end()) conflicts(resource, spec);
+  }
+
+  void mirror(const Resource& resource, const model::Mirror& to, const std::string& route, size_t at) {
+    const yaml::Document document = resource.document();
+    const bool one = model::locate(document.root, route).find("mirror") != nullptr;
+    destination(resource, to.destination, one ? route + ".mirror" : route + element(".mirrors", at) + ".destination");
+  }
+
+  void delegate(const Resource& resource, const model::HttpRoute& root, const std::string& route) {
+    const model::Delegate& to = *root.delegate;
+    const std::string name = to.ns + "/" + to.name, field = route + ".delegate.name";
+    const Resource* found = view_.find({"VirtualService", to.ns, to.name});
+    const VirtualService* leaf = found ? found->as<VirtualService>() : nullptr;
+    if (!leaf) {
+      std::vector<std::string_view> names;
+      for (const model::ResourcePtr& other : view_.resources())
+        if (const VirtualService* spec = other->as<VirtualService>(); spec && spec->is_delegate()) names.push_back(other->key.name);
+      const std::string_view meant = did_you_mean(to.name, names);
+      return warn(resource, codes::kDelegateUnknown, "Referenced delegate not found: \"" + name + "\"; the route is left out", field,
+                  meant.empty() ? "add the VirtualService " + name + ", without hosts" : "did you mean " + std::string(meant) + "?");
+    }
+    if (!leaf->is_delegate())
+      return warn(resource, codes::kDelegateUnknown, "the delegate " + name + " has hosts of its own; the route is left out", field,
+                  "remove spec.hosts of " + name);
+    if (!model::exported(leaf->export_to, to.ns, resource.key.ns))
+      return warn(resource, codes::kDelegateUnknown,
+                  "the delegate " + name + " is not exported to the namespace " + resource.key.ns + "; the route is left out", field,
+                  "add " + resource.key.ns + " to its exportTo");
+    std::vector<size_t> dropped;
+    merge_delegate(root, *leaf, &dropped);
+    for (size_t index : dropped)
+      warn(*found, codes::kDelegateConflict,
+           "VirtualService " + resource.key.ns + "/" + resource.key.name + " hands over less than this route asks for at " + route +
+               "; the route is left out there",
+           element("spec.http", index), "let its matches be within those of " + route + " there: exact, or a longer prefix");
   }
 
   void destination(const Resource& resource, const model::Destination& to, const std::string& field) {
@@ -199,6 +244,7 @@ class References {
     for (size_t m = 0; m < own.size(); ++m)
       for (size_t earlier = 0; earlier <= at && !taken[m]; ++earlier) {
         const std::vector<HttpMatch>& theirs = matches(earlier);
+        if (earlier != at && spec.http[earlier].delegate) continue;  // what the delegate leaves goes on
         const size_t end = earlier == at ? m : theirs.size();
         for (size_t k = 0; k < end && !taken[m]; ++k)
           if (covers(theirs[k], own[m])) taken[m] = earlier;
@@ -267,6 +313,7 @@ class References {
 
   const View& view_;
   std::map<std::string, std::vector<const Resource*>> mesh_hosts_;
+  std::set<std::pair<std::string, std::string>> delegated_;
   Diagnostics findings_;
 };
 

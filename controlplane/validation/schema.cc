@@ -123,6 +123,10 @@ class Checker {
         for (const yaml::Entry& entry : node.entries) integer(entry.value, keyed(path, entry.key));
         return;
       case Type::kMatch: return object(node, kMatchTable, path);
+      case Type::kMatches:
+        if (!node.is_sequence()) return wrong(node, path, "a list of matches");
+        for (size_t i = 0; i < node.items.size(); ++i) object(node.items[i], kMatchTable, indexed(path, i));
+        return;
       case Type::kMatchMap:
         if (!node.is_map()) return wrong(node, path, "a map of matches");
         for (const yaml::Entry& entry : node.entries) {
@@ -241,6 +245,7 @@ std::string_view word_for(Type type) {
     case Type::kStringMap: return "map of strings";
     case Type::kPortMap: return "map of integers";
     case Type::kMatch: return "exact, prefix or regex";
+    case Type::kMatches: return "list of exact, prefix or regex";
     case Type::kMatchMap: return "map of exact, prefix or regex";
     case Type::kObject: return "object";
     case Type::kObjects: return "list";

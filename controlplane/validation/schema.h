@@ -21,6 +21,7 @@ enum class Type : unsigned char {
   kStringMap,  // map of strings
   kPortMap,    // map of integers
   kMatch,      // StringMatch: one of exact, prefix, regex
+  kMatches,    // list of StringMatch
   kMatchMap,   // map of StringMatch
   kObject,
   kObjects,  // by `table`

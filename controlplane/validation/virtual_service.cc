@@ -1,5 +1,5 @@
 // VirtualService: the HTTP part.
-#include "controlplane/validation/kinds.h"
+#include "controlplane/validation/http_policies.h"
 
 #include <algorithm>
 #include <set>
@@ -44,49 +44,29 @@ constexpr Field kBodyFields[] = {{"string", Type::kString}, {"bytes", Type::kStr
 constexpr Table kBody{kBodyFields};
 constexpr Field kDirectFields[] = {{"status", Type::kInteger}, {"body", Type::kObject, Use::kWorks, "at most 1 MiB", &kBody}};
 constexpr Table kDirect{kDirectFields};
-constexpr Field kRewriteFields[] = {{"uri", Type::kString},
-                                    {"authority", Type::kString},
-                                    {"uriRegexRewrite", Type::kObject, Use::kRefused, "use rewrite.uri with a prefix match"}};
-constexpr Table kRewrite{kRewriteFields};
-constexpr Field kRetriesFields[] = {{"attempts", Type::kInteger, Use::kWorks, "0 turns retries off"},
-                                    {"perTryTimeout", Type::kDuration},
-                                    {"retryOn", Type::kString},
-                                    {"backoff", Type::kDuration},
-                                    {"retryIgnorePreviousHosts", Type::kBool},
-                                    {"retryRemoteLocalities", Type::kBool, Use::kRefused}};
-constexpr Table kRetries{kRetriesFields};
-constexpr Field kPercentFields[] = {{"value", Type::kNumber}};
-constexpr Table kPercent{kPercentFields};
-constexpr Field kDelayFields[] = {{"fixedDelay", Type::kDuration},
-                                  {"percentage", Type::kObject, Use::kWorks, "0 when absent", &kPercent},
-                                  {"percent", Type::kInteger, Use::kOld, "write percentage: {value: ...}"},
-                                  {"exponentialDelay", Type::kDuration, Use::kRefused, "use fixedDelay"}};
-constexpr Table kDelay{kDelayFields};
-constexpr Field kAbortFields[] = {{"httpStatus", Type::kInteger},
-                                  {"percentage", Type::kObject, Use::kWorks, "0 when absent", &kPercent},
-                                  {"grpcStatus", Type::kString, Use::kRefused, "use httpStatus"},
-                                  {"http2Error", Type::kString, Use::kRefused, "use httpStatus"}};
-constexpr Table kAbort{kAbortFields};
-constexpr Field kFaultFields[] = {{"delay", Type::kObject, Use::kWorks, "", &kDelay}, {"abort", Type::kObject, Use::kWorks, "", &kAbort}};
-constexpr Table kFault{kFaultFields};
+constexpr Field kDelegateFields[] = {{"name", Type::kString}, {"namespace", Type::kString, Use::kWorks, "that of this object when absent"}};
+constexpr Table kDelegate{kDelegateFields};
+constexpr Field kMirrorFields[] = {{"destination", Type::kObject, Use::kWorks, "", &kDestination},
+                                   {"percentage", Type::kObject, Use::kWorks, "100 when absent", &kPercentTable}};
+constexpr Table kMirror{kMirrorFields};
 constexpr Field kHttpFields[] = {{"name", Type::kString},
                                  {"match", Type::kObjects, Use::kWorks, "any of them; none takes everything", &kMatch},
                                  {"route", Type::kObjects, Use::kWorks, "", &kRoute},
                                  {"redirect", Type::kObject, Use::kWorks, "", &kRedirect},
                                  {"directResponse", Type::kObject, Use::kWorks, "", &kDirect},
-                                 {"rewrite", Type::kObject, Use::kWorks, "", &kRewrite},
+                                 {"rewrite", Type::kObject, Use::kWorks, "", &kRewriteTable},
                                  {"timeout", Type::kDuration, Use::kWorks, "0s or absent: none"},
-                                 {"retries", Type::kObject, Use::kWorks, "", &kRetries},
-                                 {"fault", Type::kObject, Use::kWorks, "", &kFault},
+                                 {"retries", Type::kObject, Use::kWorks, "", &kRetriesTable},
+                                 {"fault", Type::kObject, Use::kWorks, "", &kFaultTable},
                                  {"headers", Type::kObject, Use::kWorks, "", &kHeaders},
-                                 {"delegate", Type::kObject, Use::kRefused, "write the routes into this VirtualService"},
-                                 {"mirror", Type::kObject, Use::kRefused},
-                                 {"mirrors", Type::kObjects, Use::kRefused},
-                                 {"mirrorPercentage", Type::kObject, Use::kRefused},
-                                 {"mirrorPercent", Type::kInteger, Use::kRefused},
-                                 {"corsPolicy", Type::kObject, Use::kRefused}};
+                                 {"delegate", Type::kObject, Use::kWorks, "the routes of a VirtualService without hosts", &kDelegate},
+                                 {"mirror", Type::kObject, Use::kWorks, "", &kDestination},
+                                 {"mirrors", Type::kObjects, Use::kWorks, "", &kMirror},
+                                 {"mirrorPercentage", Type::kObject, Use::kWorks, "of mirror; 100 when absent", &kPercentTable},
+                                 {"mirrorPercent", Type::kInteger, Use::kOld, "write mirrorPercentage: {value: ...}"},
+                                 {"corsPolicy", Type::kObject, Use::kWorks, "", &kCorsTable}};
 constexpr Table kHttp{kHttpFields};
-constexpr Field kSpecFields[] = {{"hosts", Type::kStrings},
+constexpr Field kSpecFields[] = {{"hosts", Type::kStrings, Use::kWorks, "without them it is a delegate"},
                                  {"gateways", Type::kStrings, Use::kWorks, "mesh when absent"},
                                  {"http", Type::kObjects, Use::kWorks, "", &kHttp},
                                  {"tls", Type::kObjects, Use::kRefused, kTls},
@@ -97,30 +77,17 @@ constexpr Field kRootFields[] = {
     WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
 
 constexpr size_t kMaxBody = 1 << 20;
-// The conditions that weft-proxy acts upon; the last five look at the grpc-status of a response.
-constexpr std::string_view kRetryOn[] = {"5xx",
-                                         "gateway-error",
-                                         "reset",
-                                         "reset-before-request",
-                                         "connect-failure",
-                                         "refused-stream",
-                                         "retriable-4xx",
-                                         "envoy-ratelimited",
-                                         "retriable-status-codes",
-                                         "cancelled",
-                                         "deadline-exceeded",
-                                         "internal",
-                                         "resource-exhausted",
-                                         "unavailable"};
-constexpr std::string_view kRetryOnRefused[] = {"retriable-headers", "http3-post-connect-failure"};
-
 class Builder {
  public:
   explicit Builder(const Reader& root) : spec_(root["spec"]) {}
 
   model::VirtualService build() {
+    delegate_ = spec_["hosts"].items().empty();
     for (const Reader& gateway : spec_["gateways"].items()) virtual_service_.gateways.push_back(gateway_name(gateway, gateway.text()));
-    if (virtual_service_.gateways.empty()) virtual_service_.gateways.push_back(std::string(model::kMesh));
+    if (delegate_ && !virtual_service_.gateways.empty())
+      spec_["gateways"].error(codes::kConflict, "found gateways and no hosts; a delegate has the gateways of those that refer to it",
+                              "add hosts, or remove gateways");
+    if (virtual_service_.gateways.empty() && !delegate_) virtual_service_.gateways.push_back(std::string(model::kMesh));
     hosts();
     virtual_service_.export_to = export_to(spec_["exportTo"], false);
     const Reader http = spec_["http"];
@@ -150,36 +117,105 @@ class Builder {
       if (!seen.insert(full).second) host.error(codes::kDuplicate, "found the host " + full + " twice", "remove one of them");
       virtual_service_.hosts.push_back(full);
     }
-    if (spec_["hosts"].items().empty()) spec_.missing("hosts", "at least one host");
   }
 
   HttpRoute route(const Reader& http) {
     HttpRoute route;
     route.name = http["name"].text();
-    for (const Reader& item : http["match"].items()) route.matches.push_back(match(item));
+    route.index = virtual_service_.http.size();
+    const Reader delegate = http["delegate"];
     const bool redirect = bool(http["redirect"]), direct = bool(http["directResponse"]);
+    for (const Reader& item : http["match"].items()) {
+      route.matches.push_back(match(item));
+      route.matches.back().index = route.matches.size() - 1;
+      if (delegate || delegate_) no_regex(item);
+    }
     destinations(http["route"], route.routes);
-    const int actions = !route.routes.empty() + redirect + direct;
+    if (delegate)
+      route.delegate = delegate_of(http, delegate);
+    else
+      check_action(http, int(!route.routes.empty()) + redirect + direct, redirect, direct);
+    if (redirect) route.redirect = redirect_of(http["redirect"]);
+    if (direct) route.direct_response = direct_response(http["directResponse"]);
+    if (Reader rewrite = http["rewrite"]) route.rewrite = read_rewrite(rewrite);
+    route.timeout = http["timeout"].duration(model::Duration(0));
+    if (Reader retries = http["retries"]) route.retries = read_retries(retries);
+    if (Reader fault = http["fault"]) route.fault = read_fault(fault);
+    if (Reader cors = http["corsPolicy"]) route.cors = read_cors(cors);
+    mirrors(http, route.mirrors);
+    route.headers = headers(http["headers"]);
+    check_authority(http);
+    return route;
+  }
+
+  void check_action(const Reader& http, int actions, bool redirect, bool direct) {
     if (actions == 0) http.missing("route", "one of route, redirect and directResponse");
     if (actions > 1) http.error(codes::kConflict, "found more than one of route, redirect and directResponse, expected one");
-    for (const char* other : {"fault", "rewrite"})
+    for (const char* other : {"fault", "rewrite", "mirror", "mirrors"})
       if ((redirect || direct) && http[other])
         http[other].error(
             codes::kConflict,
             std::string("found ") + other + " beside " + (redirect ? "redirect" : "directResponse") + ", which it does not apply to",
             std::string("remove ") + other);
-    if (redirect) route.redirect = redirect_of(http["redirect"]);
-    if (direct) route.direct_response = direct_response(http["directResponse"]);
-    if (Reader rewrite = http["rewrite"]) {
-      route.rewrite = {rewrite["uri"].optional_text(), rewrite["authority"].optional_text()};
-      if (!route.rewrite->uri && !route.rewrite->authority)
-        rewrite.error(codes::kMissing, "found an empty rewrite, expected uri or authority");
+  }
+
+  std::optional<model::Delegate> delegate_of(const Reader& http, const Reader& from) {
+    for (const char* other : {"route", "redirect", "directResponse"})
+      if (http[other])
+        http[other].error(codes::kConflict, std::string("found ") + other + " beside delegate, whose routes stand here",
+                          std::string("remove ") + other);
+    if (delegate_)
+      from.error(codes::kConflict,
+                 "found a delegate in a VirtualService without hosts, which is a delegate itself; they go one level deep");
+    if (from["name"].text().empty()) from.missing("name", "the name of a VirtualService");
+    const std::string ns = from["namespace"].text();
+    return model::Delegate{ns.empty() ? from.subject().ns : ns, from["name"].text()};
+  }
+
+  // Whether a leaf's match is within its root's cannot be told of regular expressions.
+  void no_regex(const Reader& match) {
+    auto check = [](const Reader& at) {
+      if (at["regex"])
+        at["regex"].error(codes::kConflict, "found a regular expression in a match of a delegate or of a route that delegates",
+                          "use exact or prefix");
+    };
+    for (const char* field : {"uri", "scheme", "method", "authority"}) check(match[field]);
+    for (const char* field : {"headers", "withoutHeaders", "queryParams"})
+      for (const auto& [name, value] : match[field].entries()) check(value);
+  }
+
+  void mirrors(const Reader& http, std::vector<model::Mirror>& out) {
+    const Reader one = http["mirror"], old = http["mirrorPercent"];
+    if (one && http["mirrors"]) http["mirrors"].error(codes::kConflict, "found mirrors and mirror, expected one of them");
+    for (const char* percent : {"mirrorPercentage", "mirrorPercent"})
+      if (http[percent] && !one)
+        http[percent].warn(codes::kNoEffect, std::string("found ") + percent + " without mirror",
+                           http["mirrors"] ? "write percentage beside each destination of mirrors" : "add mirror");
+    if (one) {
+      model::Mirror& mirror = out.emplace_back();
+      mirror.destination = destination(one);
+      if (Reader percentage = http["mirrorPercentage"])
+        mirror.percentage = percentage["value"].number(0, 100).value_or(0);
+      else if (old)
+        mirror.percentage = old.integer(0, 100).value_or(0);
     }
-    route.timeout = http["timeout"].duration(model::Duration(0));
-    if (Reader retries = http["retries"]) route.retries = retries_of(retries);
-    if (Reader fault = http["fault"]) route.fault = fault_of(fault);
-    route.headers = headers(http["headers"]);
-    return route;
+    for (const Reader& item : http["mirrors"].items()) {
+      model::Mirror& mirror = out.emplace_back();
+      if (Reader to = item["destination"])
+        mirror.destination = destination(to);
+      else
+        item.missing("destination", "a destination with a host");
+      if (Reader percentage = item["percentage"]) mirror.percentage = percentage["value"].number(0, 100).value_or(0);
+    }
+  }
+
+  // One place may say what the authority becomes.
+  void check_authority(const Reader& http) {
+    int said = http["rewrite"]["authority"] ? 1 : 0;
+    for (const char* operation : {"set", "add"})
+      for (const auto& [name, value] : http["headers"]["request"][operation].entries())
+        if (is_authority(name) && ++said > 1)
+          value.error(codes::kConflict, "found another value for the authority, expected one", "write it once, as rewrite.authority");
   }
 
   model::HttpMatch match(const Reader& from) {
@@ -198,6 +234,8 @@ class Builder {
     check_labels(from["sourceLabels"]);
     match.source_labels = from["sourceLabels"].text_map();
     match.source_namespace = from["sourceNamespace"].optional_text();
+    if (match.source_namespace && !match.source_namespace->empty() && !is_dns_label(*match.source_namespace))
+      from["sourceNamespace"].error(codes::kName, "found \"" + *match.source_namespace + "\", expected the name of a namespace");
     for (const Reader& gateway : from["gateways"].items()) match.gateways.push_back(gateway_name(gateway, gateway.text()));
     match.stat_prefix = from["statPrefix"].text();
     return match;
@@ -307,100 +345,39 @@ class Builder {
     return response;
   }
 
-  model::Retries retries_of(const Reader& from) {
-    model::Retries retries;
-    if (Reader attempts = from["attempts"]) {
-      retries.attempts = attempts.integer(0, INT32_MAX).value_or(0);
-      if (retries.attempts == 0 && (from["perTryTimeout"] || from["retryOn"] || from["backoff"]))
-        attempts.error(codes::kConflict, "found attempts: 0, which turns retries off, beside a retry policy",
-                       "set attempts above 0, or remove the other fields");
-    } else {
-      from.missing("attempts", "how often to try again (0 turns retries off)");
-    }
-    retries.per_try_timeout = from["perTryTimeout"].duration();
-    retries.backoff = from["backoff"].duration();
-    retries.retry_on = from["retryOn"].text();
-    if (from["retryOn"]) check_retry_on(from["retryOn"], retries.retry_on);
-    if (Reader ignore = from["retryIgnorePreviousHosts"]) retries.ignore_previous_hosts = ignore.flag();
-    return retries;
+  static bool is_authority(std::string name) {
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    return name == "host" || name == ":authority";
   }
 
-  void check_retry_on(const Reader& at, std::string_view text) {
-    std::vector<std::string_view> known(std::begin(kRetryOn), std::end(kRetryOn));
-    while (!text.empty()) {
-      const size_t comma = text.find(',');
-      std::string_view word = text.substr(0, comma);
-      text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
-      while (word.starts_with(' ')) word.remove_prefix(1);
-      while (word.ends_with(' ')) word.remove_suffix(1);
-      if (std::find(known.begin(), known.end(), word) != known.end()) continue;
-      const std::string shown(word.substr(0, 60));
-      if (!word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos) {
-        if (word.size() != 3 || word < "100" || word > "599")
-          at.error(codes::kChoice, "found the status " + shown + ", expected 100 to 599");
-      } else if (std::find(std::begin(kRetryOnRefused), std::end(kRetryOnRefused), word) != std::end(kRetryOnRefused)) {
-        at.error(codes::kUnsupportedField, at.path() + ": " + shown + " is not supported by this version of Weft");
-      } else {
-        const std::string_view meant = did_you_mean(word, known);
-        at.error(
-            codes::kChoice,
-            "found \"" + shown + "\", expected a status or a condition such as 5xx, gateway-error, reset, connect-failure, refused-stream",
-            meant.empty() ? "" : "did you mean " + std::string(meant) + "?");
-      }
-    }
-  }
-
-  double percentage(const Reader& from) {
-    const Reader value = from["percentage"]["value"];
-    if (from["percentage"]) return value.number(0, 100).value_or(0);
-    if (from["percent"]) return from["percent"].integer(0, 100).value_or(0);
-    from.warn(codes::kNoEffect, "found no percentage, so nothing is injected", "add percentage: {value: 100}");
-    return 0;
-  }
-
-  model::Fault fault_of(const Reader& from) {
-    model::Fault fault;
-    if (Reader delay = from["delay"]) {
-      fault.delay.emplace();
-      if (!delay["fixedDelay"]) delay.missing("fixedDelay", "a duration");
-      fault.delay->fixed = delay["fixedDelay"].duration().value_or(model::Duration(0));
-      fault.delay->percentage = percentage(delay);
-    }
-    if (Reader abort = from["abort"]) {
-      fault.abort.emplace();
-      if (!abort["httpStatus"]) abort.missing("httpStatus", "a status from 200 to 599");
-      fault.abort->http_status = abort["httpStatus"].integer(200, 599).value_or(0);
-      fault.abort->percentage = percentage(abort);
-    }
-    if (!fault.delay && !fault.abort) from.error(codes::kMissing, "found an empty fault, expected delay or abort");
-    return fault;
-  }
-
-  model::HeaderOperations operations(const Reader& from) {
+  model::HeaderOperations operations(const Reader& from, bool request) {
     model::HeaderOperations operations;
-    auto check = [](const Reader& at, const std::string& name) {
-      const bool pseudo = name == ":authority";
-      if (!pseudo && !is_header_name(name)) at.error(codes::kName, "found \"" + name + "\", expected the name of a header");
+    auto check = [](const Reader& at, const std::string& name, bool authority) {
+      if (is_authority(name) && !authority)
+        at.error(codes::kName, "found \"" + name + "\", which can only be set, and only in a request", "use rewrite.authority");
+      else if (name != ":authority" && !is_header_name(name))
+        at.error(codes::kName, "found \"" + name + "\", expected the name of a header");
     };
     for (auto [name, into] : {std::pair{"set", &operations.set}, {"add", &operations.add}}) {
       for (const auto& [header, value] : from[name].entries()) {
-        check(value, header);
+        check(value, header, request);
         if (value.text().find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
           value.error(codes::kValue, "found a line break inside a header's value");
         (*into)[header] = value.text();
       }
     }
     for (const Reader& header : from["remove"].items()) {
-      check(header, header.text());
+      check(header, header.text(), false);
       operations.remove.push_back(header.text());
     }
     return operations;
   }
 
-  model::Headers headers(const Reader& from) { return {operations(from["request"]), operations(from["response"])}; }
+  model::Headers headers(const Reader& from) { return {operations(from["request"], true), operations(from["response"], false)}; }
 
   Reader spec_;
   model::VirtualService virtual_service_;
+  bool delegate_ = false;  // it has no hosts
 };
 
 }  // namespace

@@ -151,6 +151,7 @@ TEST(View, VisibilityAndPrecedenceOfServices) {
 
 TEST(View, VirtualServicesInOrderOfAge) {
   VirtualService mesh, edge, hidden;
+  mesh.hosts = edge.hosts = hidden.hosts = {"x.com"};
   mesh.gateways = {"mesh", "default/edge"};
   edge.gateways = {"default/edge"};
   hidden.gateways = {"mesh"};

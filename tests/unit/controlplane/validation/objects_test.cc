@@ -230,13 +230,12 @@ TEST(VirtualService, UnknownFieldsNameTheOneThatWasMeant) {
 }
 
 TEST(VirtualService, WhatIsNotCarriedIsRefusedByItsFullName) {
-  EXPECT_EQ(error_of(virtual_service(kRoute + "    mirror: {host: b}\n")),
-            "WEFT0103 8:5 spec.http[0].mirror: spec.http[0].mirror is not supported by this version of Weft");
-  for (const char* field : {"corsPolicy: {}", "mirrors: []", "mirror_percent: 3", "delegate: {name: x}"})
-    EXPECT_NE(error_of(virtual_service(kRoute + "    " + field + "\n")).find("WEFT0103"), std::string::npos) << field;
+  EXPECT_EQ(error_of(virtual_service(kRoute + "    retries: {attempts: 1, retryRemoteLocalities: true}\n")),
+            "WEFT0103 8:28 spec.http[0].retries.retryRemoteLocalities: spec.http[0].retries.retryRemoteLocalities is not supported by this "
+            "version of Weft");
   EXPECT_NE(error_of(virtual_service(kRoute) + "  tls: [{}]\n").find("spec.tls is not supported"), std::string::npos);
-  EXPECT_NE(error_of(virtual_service(kRoute + "    fault: {abort: {grpcStatus: UNAVAILABLE}}\n"))
-                .find("spec.http[0].fault.abort.grpcStatus is not supported"),
+  EXPECT_NE(error_of(virtual_service(kRoute + "    fault: {delay: {exponentialDelay: 1s}}\n"))
+                .find("spec.http[0].fault.delay.exponentialDelay is not supported"),
             std::string::npos);
   EXPECT_NE(error_of(virtual_service(kRoute + "    retries: {attempts: 1, retryOn: retriable-headers}\n"))
                 .find("retriable-headers is not supported"),
@@ -250,6 +249,28 @@ TEST(VirtualService, WhatIsNotCarriedIsRefusedByItsFullName) {
 TEST(VirtualService, TheRulesOfIstioHold) {
   const std::pair<std::string, std::string> cases[] = {
       {"  - name: x\n", "found no route, expected one of route, redirect and directResponse"},
+      {kRoute + "    delegate: {name: x}\n", "found route beside delegate"},
+      {"  - delegate: {namespace: x}\n", "found no name, expected the name of a VirtualService"},
+      {"  - match: [{uri: {regex: /x}}]\n    delegate: {name: x}\n", "found a regular expression in a match of a delegate"},
+      {kRoute + "    mirror: {host: b}\n    mirrors: [{destination: {host: c}}]\n", "found mirrors and mirror, expected one"},
+      {kRoute + "    mirrors: [{percentage: {value: 1}}]\n", "found no destination"},
+      {kRoute + "    mirror: {host: b}\n    mirrorPercentage: {value: 101}\n", "found 101, expected a number from 0 to 100"},
+      {"  - redirect: {uri: /x}\n    mirror: {host: b}\n", "found mirror beside redirect"},
+      {kRoute + "    corsPolicy: {allowOrigins: [{exact: ''}]}\n", "found an empty origin"},
+      {kRoute + "    corsPolicy: {allowOrigins: [{exact: a}], allowOrigin: [a]}\n", "found allowOrigins and allowOrigin"},
+      {kRoute + "    corsPolicy: {allowOrigins: [{exact: a}], allowMethods: [get]}\n", "found \"get\", expected a method"},
+      {kRoute + "    corsPolicy: {allowOrigins: [{exact: a}], allowHeaders: ['a b']}\n", "found \"a b\", expected the name of a header"},
+      {kRoute + "    corsPolicy: {allowOrigins: [{exact: a}], maxAge: 1500ms}\n", "found 1500ms, expected whole seconds"},
+      {kRoute + "    fault: {abort: {grpcStatus: UNAVAILABLE, httpStatus: 500}}\n", "found httpStatus and grpcStatus"},
+      {kRoute + "    fault: {abort: {grpcStatus: unavailable}}\n", "expected OK, CANCELLED"},
+      {kRoute + "    rewrite: {uri: /, uriRegexRewrite: {match: a, rewrite: b}}\n", "found uri and uriRegexRewrite"},
+      {kRoute + "    rewrite: {uriRegexRewrite: {match: '(', rewrite: b}}\n", "RE2 does not take"},
+      {kRoute + "    rewrite: {uriRegexRewrite: {match: 'a', rewrite: '\\1'}}\n", "found a replacement that does not fit"},
+      {kRoute + "    rewrite: {uriRegexRewrite: {match: a}}\n", "found no rewrite"},
+      {kRoute + "    rewrite: {authority: a}\n    headers: {request: {set: {Host: b}}}\n", "found another value for the authority"},
+      {kRoute + "    headers: {response: {set: {host: b}}}\n", "which can only be set, and only in a request"},
+      {kRoute + "    headers: {request: {remove: [':authority']}}\n", "which can only be set"},
+      {"  - match: [{sourceNamespace: A_b}]\n    route: [{destination: {host: a}}]\n", "expected the name of a namespace"},
       {kRoute + "    redirect: {uri: /x}\n", "found more than one of route, redirect and directResponse"},
       {"  - redirect: {uri: /x}\n    fault: {abort: {httpStatus: 500}}\n", "found fault beside redirect"},
       {"  - redirect: {redirectCode: 301}\n", "found a redirect to the same place"},
@@ -292,7 +313,8 @@ TEST(VirtualService, HostsAreChecked) {
     return error_of("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec:\n  " + spec + "\n  http:\n" +
                     kRoute);
   };
-  EXPECT_NE(with("hosts: []").find("found no hosts"), std::string::npos);
+  EXPECT_EQ(with("hosts: []"), "") << "a delegate";
+  EXPECT_NE(with("gateways: [g]").find("found gateways and no hosts"), std::string::npos);
   EXPECT_NE(with("hosts: [\"*\"]").find("for the gateway mesh"), std::string::npos);
   EXPECT_EQ(with("hosts: [\"*\"]\n  gateways: [g]"), "");
   EXPECT_NE(with("hosts: [a, a.default.svc.cluster.local]").find("found the host a.default.svc.cluster.local twice"), std::string::npos);

@@ -142,6 +142,31 @@ TEST(References, RoutesThatNothingReaches) {
   EXPECT_EQ(of("  - match: [{withoutHeaders: {h: {exact: x}}}]\n" + to + "  - match: [{uri: {prefix: /a}}]\n" + to), Lines{});
 }
 
+TEST(References, Delegates) {
+  const std::string to = "    route: [{destination: {host: a}}]\n",
+                    leaf = "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\n";
+  const std::string root = service("a") + route("r", "a", "  - {match: [{uri: {prefix: /a}}], delegate: {name: leaf}}\n");
+  EXPECT_EQ(findings(root), Lines{"IST0101 Referenced delegate not found: \"default/leaf\"; the route is left out"});
+  EXPECT_EQ(findings(root + leaf + "metadata: {name: leaf}\nspec:\n  http:\n  - match: [{uri: {prefix: /a/b}}]\n" + to), Lines{});
+  EXPECT_EQ(findings(root + leaf + "metadata: {name: leaf}\nspec:\n  http:\n  - match: [{uri: {prefix: /b}}]\n" + to),
+            Lines{" VirtualService default/r hands over less than this route asks for at spec.http[0]; the route is left out there"});
+  EXPECT_EQ(findings(root + leaf + "metadata: {name: leaf}\nspec:\n  hosts: [b]\n  http:\n  -" + to.substr(3)),
+            Lines{"IST0101 the delegate default/leaf has hosts of its own; the route is left out"});
+  EXPECT_EQ(findings(service("a") + leaf + "metadata: {name: leaf}\nspec:\n  http:\n  -" + to.substr(3)),
+            Lines{" the VirtualService has no hosts and no other one delegates to it, so it does nothing"});
+  EXPECT_EQ(findings(service("a") + route("r", "a", "  - {delegate: {name: leaf}}\n  -" + to.substr(3)) + leaf +
+                     "metadata: {name: leaf}\nspec:\n  http:\n  - match: [{uri: {prefix: /a/b}}]\n" + to),
+            Lines{})
+      << "what a delegate leaves goes on";
+}
+
+TEST(References, MirrorsAreDestinationsToo) {
+  const std::string head = service("a") + route("r", "a", "  - route: [{destination: {host: a}}]\n");
+  EXPECT_EQ(findings(head + "    mirror: {host: gone}\n"), Lines{"IST0101 Referenced host not found: \"gone\""});
+  EXPECT_EQ(findings(head + "    mirrors: [{destination: {host: a, port: {number: 9}}}]\n"),
+            Lines{"IST0101 Referenced host:port not found: \"a:9\""});
+}
+
 TEST(References, PortsWhoseProtocolNothingTells) {
   EXPECT_EQ(findings("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{name: web, port: 80}]}\n"),
             Lines{"IST0118 port name \"web\" (port 80) does not follow the naming convention of Istio, so the protocol is unknown"});
