@@ -97,7 +97,7 @@ int apply(const Options& options, Server& server, const Console& console) {
 int remove(const Options& options, Server& server, const Console& console) {
   std::optional<Answer> answer;
   if (options.files.empty()) {
-    const std::string ns = options.kind == "Namespace" ? "-" : options.ns;
+    const std::string ns = options.kind == "Namespace" || options.kind == "GatewayClass" ? "-" : options.ns;
     answer = server.ask("DELETE", "/v1/resources/" + options.kind + "/" + percent_encode(ns) + "/" + percent_encode(options.name));
   } else {
     auto files = read_files(options.files, options.recursive, console.input());

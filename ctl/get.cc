@@ -33,6 +33,34 @@ std::string ports(const json::array& list) {
   return text;
 }
 
+// "Accepted Programmed", or what is wrong: "Accepted, not ResolvedRefs (BackendNotFound)".
+std::string state(const json::value& status) {
+  std::string good, bad;
+  for (const json::value& condition : list_at(status, "conditions")) {
+    const std::string type = text_at(condition, "type");
+    const bool fine = (text_at(condition, "status") == "True") != (type == "PartiallyInvalid");
+    if (fine)
+      good += (good.empty() ? "" : " ") + type;
+    else
+      bad += ", " + std::string(type == "PartiallyInvalid" ? "" : "not ") + type + " (" + text_at(condition, "reason") + ")";
+  }
+  return good.empty() && !bad.empty() ? bad.substr(2) : good + bad;
+}
+
+// Each parent of a route, and how the route fares there.
+std::string attachments(const json::value& object) {
+  std::string text;
+  for (const json::value& parent : list_at(at(object, "status"), "parents")) {
+    const json::value& ref = at(parent, "parentRef");
+    std::string where = lower_case(text_at(ref, "kind")) + "/" + text_at(ref, "name");
+    if (const std::string section = text_at(ref, "sectionName"); !section.empty()) where += "/" + section;
+    if (const std::string port = whole_at(ref, "port"); !port.empty()) where += ":" + port;
+    text += (text.empty() ? "" : "; ") + where + " " + state(parent);
+  }
+  const std::string hosts = joined(list_at(at(object, "spec"), "hostnames"));
+  return hosts.empty() || text.empty() ? hosts + text : hosts + " at " + text;
+}
+
 // The one thing people want to see of an object in a table.
 std::string summary(const json::value& object) {
   const std::string kind = text_at(object, "kind");
@@ -45,7 +73,11 @@ std::string summary(const json::value& object) {
     const size_t subsets = list_at(spec, "subsets").size();
     return text_at(spec, "host") + (subsets == 0 ? "" : ", " + std::to_string(subsets) + (subsets == 1 ? " subset" : " subsets"));
   }
+  if (kind == "Gateway" && text_at(object, "apiVersion").starts_with("gateway.networking.k8s.io/"))
+    return ports(list_at(spec, "listeners")) + " " + state(at(object, "status"));
   if (kind == "Gateway") return ports(list_at(spec, "servers"));
+  if (kind == "GatewayClass") return text_at(spec, "controllerName") + " " + state(at(object, "status"));
+  if (kind == "HTTPRoute" || kind == "GRPCRoute") return attachments(object);
   if (kind == "ServiceEntry") return joined(list_at(spec, "hosts")) + " " + ports(list_at(spec, "ports"));
   if (kind == "WorkloadEntry") return text_at(spec, "address");
   if (kind == "Service") return ports(list_at(spec, "ports"));
@@ -63,7 +95,8 @@ std::string summary(const json::value& object) {
 
 int get(const Options& options, Server& server, const Console& console) {
   std::string target = "/v1/resources?kind=" + percent_encode(options.kind) + "&name=" + percent_encode(options.name);
-  const bool everywhere = options.all_namespaces || options.kind == "Namespace";
+  const bool without_namespace = options.kind == "Namespace" || options.kind == "GatewayClass";
+  const bool everywhere = options.all_namespaces || without_namespace;
   if (!everywhere) target += "&namespace=" + percent_encode(options.ns);
   const std::optional<json::value> answer = server.get(target);
   if (!answer) return server.exit_code();
@@ -89,7 +122,7 @@ int get(const Options& options, Server& server, const Console& console) {
   } else {
     const bool wide = format == "wide", kinds = options.kind.empty();
     std::vector<std::string> head;
-    if (everywhere && options.kind != "Namespace") head.push_back("NAMESPACE");
+    if (everywhere && !without_namespace) head.push_back("NAMESPACE");
     if (kinds) head.push_back("KIND");
     for (const char* title : {"NAME", "WHAT", "REVISION"}) head.push_back(title);
     if (wide) head.insert(head.end(), {"CREATED", "OWNER", "FILE"});
@@ -97,7 +130,7 @@ int get(const Options& options, Server& server, const Console& console) {
     for (size_t i = 0; i < items.size() && i < abouts.size(); ++i) {
       const json::value& about = abouts[i];
       std::vector<std::string> row;
-      if (everywhere && options.kind != "Namespace") row.push_back(text_at(about, "namespace"));
+      if (everywhere && !without_namespace) row.push_back(text_at(about, "namespace"));
       if (kinds) row.push_back(text_at(about, "kind"));
       row.push_back(text_at(about, "name"));
       row.push_back(summary(items[i]));

@@ -9,11 +9,20 @@ namespace {
 struct Short {
   std::string_view word, kind;
 };
-constexpr Short kShorts[] = {{"vs", "VirtualService"}, {"dr", "DestinationRule"}, {"gw", "Gateway"},   {"se", "ServiceEntry"},
-                             {"we", "WorkloadEntry"},  {"svc", "Service"},        {"ep", "Endpoints"}, {"po", "Pod"},
-                             {"ns", "Namespace"}};
+constexpr Short kShorts[] = {{"vs", "VirtualService"},
+                             {"dr", "DestinationRule"},
+                             {"gw", "Gateway"},
+                             {"se", "ServiceEntry"},
+                             {"we", "WorkloadEntry"},
+                             {"svc", "Service"},
+                             {"ep", "Endpoints"},
+                             {"po", "Pod"},
+                             {"ns", "Namespace"},
+                             {"gc", "GatewayClass"},
+                             {"refgrant", "ReferenceGrant"}};
 
 std::string plural(std::string name) {
+  if (name.ends_with("class")) return name + "es";
   if (name.ends_with("s")) return name;
   if (name.ends_with("ry")) return name.substr(0, name.size() - 1) + "ies";
   return name + "s";
@@ -28,6 +37,12 @@ std::string lower_case(std::string_view text) {
 }
 
 bool kind_named(std::string_view word, std::string& kind, std::string& problem) {
+  // gateways.gateway.networking.k8s.io, or gtw: not Istio's.
+  const std::string whole = lower_case(word);
+  if (whole == "gtw" || (whole.starts_with("gateway") && whole.ends_with(lower_case(".gateway.networking.k8s.io")))) {
+    kind = model::kKubeGateway;
+    return true;
+  }
   const std::string name = lower_case(word.substr(0, word.find('.')));
   if (name == "all") {
     kind.clear();
@@ -40,6 +55,7 @@ bool kind_named(std::string_view word, std::string& kind, std::string& problem) 
   }
   std::vector<std::string> names;
   for (const validation::Kind& known : validation::kinds()) {
+    if (!known.key_kind.empty()) continue;
     const std::string single = lower_case(known.name);
     if (name == single || name == plural(single)) {
       kind = known.name;

@@ -17,8 +17,60 @@ bool equal_fold(std::string_view a, std::string_view b) {
 // The kind as its objects spell it; other words stay as they are.
 std::string proper_kind(const std::string& text) {
   for (const validation::Kind& kind : validation::kinds())
-    if (equal_fold(kind.name, text)) return std::string(kind.name);
+    if (equal_fold(kind.key(), text)) return std::string(kind.key());
   return text;
+}
+
+// Conditions and the rest of a status, as Kubernetes shows them.
+json::array conditions(const std::vector<model::Condition>& list, uint64_t generation) {
+  json::array out;
+  for (const model::Condition& condition : list) {
+    out.push_back(json::object{{"type", condition.type},
+                               {"status", condition.status ? "True" : "False"},
+                               {"reason", condition.reason},
+                               {"message", condition.message},
+                               {"observedGeneration", generation}});
+  }
+  return out;
+}
+
+json::object status_of(const model::ObjectStatus& status) {
+  json::object out;
+  if (!status.conditions.empty()) out["conditions"] = conditions(status.conditions, status.observed_generation);
+  json::array parents, listeners, addresses;
+  for (const model::ParentStatus& parent : status.parents) {
+    json::object ref{{"group", parent.ref.group}, {"kind", parent.ref.kind}};
+    if (parent.ref.ns_written) ref["namespace"] = parent.ref.ns;
+    ref["name"] = parent.ref.name;
+    if (!parent.ref.section.empty()) ref["sectionName"] = parent.ref.section;
+    if (parent.ref.port) ref["port"] = *parent.ref.port;
+    parents.push_back(json::object{{"parentRef", std::move(ref)},
+                                   {"controllerName", parent.controller},
+                                   {"conditions", conditions(parent.conditions, status.observed_generation)}});
+  }
+  for (const model::ListenerStatus& listener : status.listeners) {
+    json::array kinds;
+    for (const model::AllowedKind& kind : listener.supported_kinds)
+      kinds.push_back(json::object{{"group", kind.group}, {"kind", kind.kind}});
+    listeners.push_back(json::object{{"name", listener.name},
+                                     {"attachedRoutes", listener.attached_routes},
+                                     {"supportedKinds", std::move(kinds)},
+                                     {"conditions", conditions(listener.conditions, status.observed_generation)}});
+  }
+  for (const model::GatewayAddress& address : status.addresses)
+    addresses.push_back(json::object{{"type", address.type}, {"value", address.value}});
+  if (!addresses.empty()) out["addresses"] = std::move(addresses);
+  if (!listeners.empty()) out["listeners"] = std::move(listeners);
+  if (!parents.empty()) out["parents"] = std::move(parents);
+  return out;
+}
+
+// The object as it was written; with the status that was derived for it, if it is of a kind that has one.
+json::value shown(const model::View& view, const model::Resource& resource) {
+  json::value object = parsed(resource.json);
+  const model::ObjectStatus* status = view.status(resource.key);
+  if (status != nullptr && object.is_object()) object.as_object()["status"] = status_of(*status);
+  return object;
 }
 
 json::object about(const model::Resource& resource, const std::string& owner) {
@@ -60,7 +112,7 @@ Reply Api::list(const Request& request) {
     if (!kind.empty() && resource->key.kind != kind) continue;
     if (!ns.empty() && resource->key.ns != ns) continue;
     if (!name.empty() && resource->key.name != name) continue;
-    items.push_back(parsed(resource->json));
+    items.push_back(shown(*view, *resource));
     abouts.push_back(about(*resource, services_.store.owner(resource->key)));
   }
   answer["items"] = std::move(items);
@@ -75,7 +127,7 @@ Reply Api::get(const Request& request) {
   const model::Resource* resource = view->find(*key);
   if (resource == nullptr) return error_reply(404, "not_found", key->to_string() + " does not exist");
   json::object answer;
-  answer["object"] = parsed(resource->json);
+  answer["object"] = shown(*view, *resource);
   answer["about"] = about(*resource, services_.store.owner(*key));
   if (resource->origin.text) answer["text"] = *resource->origin.text;
   return json_reply(answer);

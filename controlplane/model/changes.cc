@@ -49,8 +49,11 @@ Changes difference(const View& before, const View& after) {
   changes.to = after.revision();
   compare(before.resources(), after.resources(), [&](const Key& key, const Resource* old, const Resource* now) {
     changes.keys.push_back(key);
-    if (key.kind == "VirtualService") changes.virtual_services.insert(key);
-    if (key.kind == "Gateway") changes.gateways.insert(key);
+    if (key.kind == "VirtualService" || key.kind == "HTTPRoute" || key.kind == "GRPCRoute" || key.kind == "ReferenceGrant")
+      changes.virtual_services.insert(key);
+    if (key.kind == "Gateway" || key.kind == kKubeGateway || key.kind == "GatewayClass") changes.gateways.insert(key);
+    // A Gateway may let in the routes of namespaces by their labels.
+    if (key.kind == "Namespace" && !(old && now && old->labels == now->labels)) changes.gateways.insert(key);
     for (const Resource* r : {old, now})
       if (const DestinationRule* rule = r ? r->as<DestinationRule>() : nullptr) changes.rule_hosts.insert(rule->host);
     const bool workload = key.kind == "Pod" || key.kind == "WorkloadEntry";

@@ -8,12 +8,12 @@ namespace weft::model {
 
 struct Changes {
   uint64_t from = 0, to = 0;
-  std::vector<Key> keys;             // every resource added, changed or removed
-  std::set<std::string> services;    // hostnames added, removed or changed beyond their endpoints
-  std::set<std::string> endpoints;   // hostnames whose endpoints differ (of services that are otherwise equal)
-  std::set<std::string> rule_hosts;  // hosts of destination rules that differ
-  std::set<Key> virtual_services, gateways;
-  std::set<Key> workloads;  // pods and workload entries whose labels or ports differ (what inbound depends on)
+  std::vector<Key> keys;                     // every resource added, changed or removed
+  std::set<std::string> services;            // hostnames added, removed or changed beyond their endpoints
+  std::set<std::string> endpoints;           // hostnames whose endpoints differ (of services that are otherwise equal)
+  std::set<std::string> rule_hosts;          // hosts of destination rules that differ
+  std::set<Key> virtual_services, gateways;  // and what becomes such: the Gateway API's objects, and Namespaces that it asks for labels
+  std::set<Key> workloads;                   // pods and workload entries whose labels or ports differ (what inbound depends on)
 
   // Nothing but endpoints: EDS alone is enough.
   bool endpoints_only() const {

@@ -19,7 +19,8 @@ struct GatewayServer {
 };
 
 struct Gateway {
-  Labels selector;  // empty: every router
+  Labels selector;         // empty: every router
+  std::string proxies_ns;  // only routers of this namespace; empty: of any
   std::vector<GatewayServer> servers;
 };
 

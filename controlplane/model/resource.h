@@ -3,6 +3,7 @@
 #include "common/base/yaml.h"
 #include "controlplane/model/destination_rule.h"
 #include "controlplane/model/gateway.h"
+#include "controlplane/model/gateway_api.h"
 #include "controlplane/model/kubernetes.h"
 #include "controlplane/model/service_entry.h"
 #include "controlplane/model/virtual_service.h"
@@ -21,8 +22,8 @@ struct KeyHash {
   size_t operator()(const Key& key) const;
 };
 
-using Spec =
-    std::variant<VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, Service, Endpoints, EndpointSlice, Pod, Namespace>;
+using Spec = std::variant<VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, KubeRoute, KubeGateway, GatewayClass,
+                          ReferenceGrant, Service, Endpoints, EndpointSlice, Pod, Namespace>;
 
 // The very text of one object, so that a finding can be shown at its line years later.
 struct Origin {

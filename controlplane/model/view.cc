@@ -1,10 +1,12 @@
 #include "controlplane/model/view.h"
 
+#include "controlplane/model/attachment.h"
 #include "controlplane/model/delegates.h"
 #include "controlplane/model/services.h"
 
 #include <algorithm>
 #include <deque>
+#include <unordered_set>
 
 namespace weft::model {
 namespace {
@@ -78,6 +80,9 @@ struct View::Index {
   std::unordered_map<std::string, RuleIndex> local_rules, exported_rules;                // by namespace
   std::deque<VirtualService> merged;                                                     // roots with the routes of their delegates
   std::vector<Typed<Gateway>> gateways;
+  Attached attached;
+  std::unordered_map<std::string, std::unordered_set<std::string>> consumer_hosts;  // by client namespace
+  std::unordered_set<const VirtualService*> producers;
 
   void index_services(const std::shared_ptr<const View>& previous) {
     static const std::unordered_map<std::string, HeldServicePtr> kNone;
@@ -156,6 +161,21 @@ struct View::Index {
     }
     for (const Resource* resource : gateway_resources) gateways.push_back({resource, resource->as<Gateway>()});
   }
+
+  // What the Gateway API's objects come to stands beside what people wrote.
+  void index_attached() {
+    attached = attach(resources, service_list);
+    for (const Attached::Rule& rule : attached.rules) {
+      virtual_services[rule.spec.gateways.front()].push_back({&rule.resource, &rule.spec});
+      if (rule.consumer) consumer_hosts[rule.resource.key.ns].insert(rule.spec.hosts.front());
+      if (rule.producer) producers.insert(&rule.spec);
+    }
+    for (const Attached::Server& server : attached.servers) gateways.push_back({&server.resource, &server.spec});
+    if (attached.rules.empty() && attached.servers.empty()) return;
+    const auto by_age = [](const auto& a, const auto& b) { return older(*a.resource, *b.resource); };
+    for (auto& [gateway, list] : virtual_services) std::stable_sort(list.begin(), list.end(), by_age);
+    std::stable_sort(gateways.begin(), gateways.end(), by_age);
+  }
 };
 
 const Subset* MergedRule::subset(std::string_view name) const {
@@ -176,6 +196,7 @@ std::shared_ptr<const View> View::build(uint64_t revision, std::vector<ResourceP
   for (const ResourcePtr& resource : index->resources) index->by_key[resource->key] = resource.get();
   index->index_services(previous);
   index->index_config();
+  index->index_attached();
   return std::shared_ptr<const View>(new View(std::move(index)));
 }
 
@@ -226,8 +247,14 @@ std::vector<Typed<VirtualService>> View::virtual_services(std::string_view clien
   std::vector<Typed<VirtualService>> visible;
   auto found = index_->virtual_services.find(std::string(gateway));
   if (found == index_->virtual_services.end()) return visible;
-  for (const Typed<VirtualService>& candidate : found->second)
-    if (exported(candidate->export_to, candidate.resource->key.ns, client_ns)) visible.push_back(candidate);
+  // A client's own namespace overrides what the service's namespace says for all, as the Gateway API has it for a mesh.
+  auto own = index_->consumer_hosts.find(std::string(client_ns));
+  for (const Typed<VirtualService>& candidate : found->second) {
+    if (!exported(candidate->export_to, candidate.resource->key.ns, client_ns)) continue;
+    const bool overridden =
+        own != index_->consumer_hosts.end() && index_->producers.contains(candidate.spec) && own->second.contains(candidate->hosts.front());
+    if (!overridden) visible.push_back(candidate);
+  }
   return visible;
 }
 
@@ -245,11 +272,16 @@ const MergedRule* View::destination_rule(std::string_view hostname, std::string_
   return nullptr;
 }
 
-std::vector<Typed<Gateway>> View::gateways(const Labels& labels) const {
+std::vector<Typed<Gateway>> View::gateways(const Labels& labels, std::string_view ns) const {
   std::vector<Typed<Gateway>> chosen;
   for (const Typed<Gateway>& gateway : index_->gateways)
-    if (selects(gateway->selector, labels)) chosen.push_back(gateway);
+    if (selects(gateway->selector, labels) && (gateway->proxies_ns.empty() || gateway->proxies_ns == ns)) chosen.push_back(gateway);
   return chosen;
+}
+
+const ObjectStatus* View::status(const Key& key) const {
+  auto found = index_->attached.statuses.find(key);
+  return found == index_->attached.statuses.end() ? nullptr : &found->second;
 }
 
 const Resource* View::workload(const Node& node) const {

@@ -2,6 +2,7 @@
 // Pointers that a view returns live as long as the view.
 #pragma once
 #include "controlplane/model/node.h"
+#include "controlplane/model/object_status.h"
 #include "controlplane/model/resource.h"
 
 #include <span>
@@ -96,8 +97,10 @@ class View {
   std::vector<Typed<VirtualService>> virtual_services(std::string_view client_ns, std::string_view gateway = kMesh) const;
   // Istio's order: client namespace, service namespace (if exported to the client), root namespace; in each the most specific host.
   const MergedRule* destination_rule(std::string_view hostname, std::string_view service_ns, std::string_view client_ns) const;
-  // Gateways whose selector picks these labels, oldest first.
-  std::vector<Typed<Gateway>> gateways(const Labels& labels) const;
+  // Gateways whose selector picks the router of this namespace with these labels, oldest first.
+  std::vector<Typed<Gateway>> gateways(const Labels& labels, std::string_view ns) const;
+  // What was derived for an object of the Gateway API; null for others. Their rules stand among virtual_services() and gateways().
+  const ObjectStatus* status(const Key& key) const;
 
   // The pod (or workload entry) behind a proxy: by namespace and name, else by ip.
   const Resource* workload(const Node& node) const;

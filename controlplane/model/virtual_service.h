@@ -7,7 +7,7 @@
 namespace weft::model {
 
 struct Destination {
-  std::string host;          // fully qualified
+  std::string host;          // fully qualified; empty: a backend that is not there
   std::string written_host;  // as the user wrote it, for messages
   std::string subset;        // empty: none
   std::optional<uint32_t> port;
@@ -36,6 +36,7 @@ struct HttpMatch {
   // match[index] of the route as written; kInherited: a delegate's route has none, so its root's stands here
   static constexpr size_t kInherited = SIZE_MAX;
   size_t index = 0;
+  bool path_separated = false;  // a prefix of `uri` ends at a slash or at the path's end, as the Gateway API has it
 };
 
 struct RouteDestination {
@@ -44,12 +45,17 @@ struct RouteDestination {
   Headers headers;
 };
 
+struct RegexRewrite {
+  std::string match, rewrite;
+};
+
 struct Redirect {
-  enum class Port : unsigned char { kKeep, kFixed, kFromProtocolDefault, kFromRequestPort };
+  enum class Port : unsigned char { kKeep, kFixed, kFromProtocolDefault, kFromRequestPort, kOfScheme };
   std::optional<std::string> uri, prefix_rewrite, authority, scheme;
   Port port_kind = Port::kKeep;
   uint32_t port = 0;  // kFixed
   uint32_t code = 301;
+  std::optional<RegexRewrite> uri_regex;
 };
 
 struct DirectResponse {
@@ -57,9 +63,6 @@ struct DirectResponse {
   std::optional<std::string> body;
 };
 
-struct RegexRewrite {
-  std::string match, rewrite;
-};
 struct Rewrite {
   std::optional<std::string> uri, authority;
   std::optional<RegexRewrite> uri_regex;
@@ -126,6 +129,8 @@ struct HttpRoute {
   std::optional<Delegate> delegate;   // the routes of another VirtualService stand here; gone once merged
   size_t index = 0;                   // spec.http[index] of the object
   std::optional<RouteOrigin> origin;  // set by merging
+  std::string source;                 // the API path of the Gateway API's object that it comes from; empty: a VirtualService
+  bool missing_is_500 = false;        // a backend that is not there answers 500, as an HTTPRoute's does; else 503
 };
 
 struct VirtualService {

@@ -54,7 +54,12 @@ void set_match(route::RouteMatch& out, const model::HttpMatch& match) {
   if (match.uri) {
     switch (match.uri->kind) {
       case model::StringMatch::Kind::kExact: out.set_path(match.uri->value); break;
-      case model::StringMatch::Kind::kPrefix: out.set_prefix(match.uri->value); break;
+      case model::StringMatch::Kind::kPrefix:
+        if (match.path_separated)
+          out.set_path_separated_prefix(match.uri->value);
+        else
+          out.set_prefix(match.uri->value);
+        break;
       case model::StringMatch::Kind::kRegex: out.mutable_safe_regex()->set_regex(match.uri->value); break;
       case model::StringMatch::Kind::kPresent: break;
     }
@@ -175,6 +180,7 @@ void set_timeouts(route::RouteAction& out, model::Duration timeout) {
 }
 
 std::string cluster_of(const model::Destination& destination, const RouteScope& scope) {
+  if (destination.host.empty()) return "UnknownService";
   uint32_t port = scope.port;
   if (destination.port) {
     port = *destination.port;
@@ -215,6 +221,7 @@ void set_rewrite(route::RouteAction& out, const model::Rewrite& rewrite) {
 
 void set_destinations(Route& out, const model::HttpRoute& rule, const RouteScope& scope) {
   route::RouteAction& action = *out.mutable_route();
+  if (rule.missing_is_500) action.set_cluster_not_found_response_code(route::RouteAction::INTERNAL_SERVER_ERROR);
   set_timeouts(action, rule.timeout.value_or(model::Duration{}));
   set_retries(action, rule.retries);
   if (rule.rewrite) set_rewrite(action, *rule.rewrite);
@@ -252,6 +259,13 @@ void set_redirect(route::RedirectAction& out, const model::Redirect& redirect, u
                         : redirect.port_kind == model::Redirect::Port::kFromRequestPort ? listener_port
                                                                                         : 0;
   if (port != (redirect.scheme == "https" ? 443u : 80u)) out.set_port_redirect(port);
+  // A scheme brings its port along; the request's own is replaced where it may be another one.
+  if (redirect.port_kind == model::Redirect::Port::kOfScheme && !redirect.authority && listener_port != 80)
+    out.set_port_redirect(redirect.scheme == "https" ? 443 : 80);
+  if (redirect.uri_regex) {
+    out.mutable_regex_rewrite()->mutable_pattern()->set_regex(redirect.uri_regex->match);
+    out.mutable_regex_rewrite()->set_substitution(redirect.uri_regex->rewrite);
+  }
   switch (redirect.code) {
     case 302: out.set_response_code(route::RedirectAction::FOUND); break;
     case 303: out.set_response_code(route::RedirectAction::SEE_OTHER); break;
@@ -319,7 +333,9 @@ Route translate(const model::HttpRoute& rule, const model::HttpMatch* match, con
   if (rule.fault) set_fault(out, *rule.fault);
   if (rule.cors) set_cors(out, *rule.cors);
   auto& fields = *(*out.mutable_metadata()->mutable_filter_metadata())["istio"].mutable_fields();
-  fields["config"].set_string_value("/apis/networking.istio.io/v1/namespaces/" + source.key.ns + "/virtual-service/" + source.key.name);
+  fields["config"].set_string_value(!rule.source.empty() ? rule.source
+                                                         : "/apis/networking.istio.io/v1/namespaces/" + source.key.ns +
+                                                               "/virtual-service/" + source.key.name);
   return out;
 }
 

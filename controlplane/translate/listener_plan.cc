@@ -104,7 +104,7 @@ void plan_gateways(const model::View& view, const model::Node& node, ListenerPla
   const bool unprivileged = is_true(node, "UNPRIVILEGED_POD");
   const std::vector<model::InboundPort> inbound = view.inbound(node);
   std::map<uint32_t, uint32_t> bound_ports;  // bound port -> server port
-  for (const auto& gateway : view.gateways(view.labels(node))) {
+  for (const auto& gateway : view.gateways(view.labels(node), node.ns)) {
     for (const model::GatewayServer& server : gateway->servers) {
       if (!server.served()) continue;
       uint32_t bound = server.port;

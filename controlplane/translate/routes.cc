@@ -90,6 +90,11 @@ RouteOrigin origin_of(const BuiltRoute& built) {
     route = built.rule->origin->route;
   }
   origin.field = "spec.http[" + std::to_string(route) + "]";
+  if (!built.rule->source.empty()) {  // of the Gateway API
+    origin.object.kind = built.rule->source.find("/grpcroutes/") != std::string::npos ? "GRPCRoute" : "HTTPRoute";
+    origin.field = "spec.rules[" + std::to_string(route) + "].matches[" + std::to_string(built.match->index) + "]";
+    return origin;
+  }
   if (built.match != nullptr && built.match->index != model::HttpMatch::kInherited) {
     origin.field += ".match[" + std::to_string(built.match->index) + "]";
   }
@@ -208,7 +213,7 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
     std::vector<std::string> hosts;
   };
   std::vector<Source> sources;
-  for (const auto& gateway : view.gateways(client.labels)) {
+  for (const auto& gateway : view.gateways(client.labels, client.ns)) {
     const std::string name = gateway.resource->key.ns + "/" + gateway.resource->key.name;
     const Rules rules = view.virtual_services(client.ns, name);
     for (const model::GatewayServer& server : gateway->servers) {

@@ -41,6 +41,10 @@ inline constexpr Code kPortName{"WEFT0210", "IST0118", "port whose protocol noth
 inline constexpr Code kDelegateUnknown{"WEFT0211", "IST0101", "referenced delegate not found"};
 inline constexpr Code kDelegateConflict{"WEFT0212", "", "delegate's route outside of what its root hands over"};
 inline constexpr Code kDelegateUnused{"WEFT0213", "", "VirtualService without hosts that nobody delegates to"};
+
+inline constexpr Code kParent{"WEFT0221", "", "parent that a route of the Gateway API cannot attach to"};
+inline constexpr Code kBackend{"WEFT0222", "", "backend of the Gateway API that cannot be used"};
+inline constexpr Code kGatewayStatus{"WEFT0223", "", "Gateway of the Gateway API that is not served as written"};
 }  // namespace codes
 
 }  // namespace weft::validation

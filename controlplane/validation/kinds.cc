@@ -4,6 +4,7 @@ namespace weft::validation {
 namespace {
 
 constexpr std::string_view kNetworking = "networking.istio.io", kSecurity = "security.istio.io", kServed = "v1 v1beta1 v1alpha3";
+constexpr std::string_view kGatewayApi = model::kGatewayApi, kGatewayServed = "v1 v1beta1 v1alpha2";
 constexpr std::string_view kKubernetes = "written by Kubernetes";
 
 constexpr Field kMetadataFields[] = {{"name", Type::kString},
@@ -28,6 +29,11 @@ constexpr Kind kKinds[] = {
     {"Gateway", kNetworking, kServed, &gateway::kTable, gateway::build},
     {"ServiceEntry", kNetworking, kServed, &service_entry::kTable, service_entry::build},
     {"WorkloadEntry", kNetworking, kServed, &service_entry::kEntryTable, service_entry::build_entry},
+    {"HTTPRoute", kGatewayApi, kGatewayServed, &http_route::kTable, http_route::build},
+    {"GRPCRoute", kGatewayApi, "v1 v1alpha2", &grpc_route::kTable, grpc_route::build},
+    {"Gateway", kGatewayApi, kGatewayServed, &kube_gateway::kTable, kube_gateway::build, true, {}, model::kKubeGateway},
+    {"GatewayClass", kGatewayApi, kGatewayServed, &kube_gateway::kClassTable, kube_gateway::build_class, false},
+    {"ReferenceGrant", kGatewayApi, kGatewayServed, &kube_gateway::kGrantTable, kube_gateway::build_grant},
     {"Service", "", "v1", &kubernetes::kServiceTable, kubernetes::build_service},
     {"Endpoints", "", "v1", &kubernetes::kEndpointsTable, kubernetes::build_endpoints},
     {"EndpointSlice", "discovery.k8s.io", "v1 v1beta1", &kubernetes::kEndpointSliceTable, kubernetes::build_endpoint_slice},
@@ -47,11 +53,11 @@ constexpr ForeignKind kForeign[] = {
     {"ProxyConfig", kNetworking, "remove it"},
     {"WasmPlugin", "extensions.istio.io", "remove it"},
     {"Telemetry", "telemetry.istio.io", "remove it"},
-    {"Gateway", "gateway.networking.k8s.io", "write a Gateway of networking.istio.io"},
-    {"HTTPRoute", "gateway.networking.k8s.io", "write a VirtualService"},
-    {"GRPCRoute", "gateway.networking.k8s.io", "write a VirtualService"},
-    {"GatewayClass", "gateway.networking.k8s.io", "remove it"},
-    {"ReferenceGrant", "gateway.networking.k8s.io", "remove it"},
+    {"ListenerSet", kGatewayApi, "write the listeners into the Gateway"},
+    {"TLSRoute", kGatewayApi, "remove it; TLS comes with a later version"},
+    {"TCPRoute", kGatewayApi, "remove it; a TCP port of a Service is passed on as it is"},
+    {"UDPRoute", kGatewayApi, "remove it"},
+    {"BackendTLSPolicy", kGatewayApi, "remove it; TLS comes with a later version"},
     {"Ingress", "networking.k8s.io", "write a Gateway and a VirtualService"},
     {"ConfigMap", "", "no mesh object; a bootstrap inside it goes to weft-proxy by -c or --config-yaml"},
     {"Secret", "", kElsewhere},
@@ -73,8 +79,18 @@ std::span<const ForeignKind> foreign_kinds() { return kForeign; }
 
 const Kind* kind_named(std::string_view name) {
   for (const Kind& kind : kKinds)
-    if (kind.name == name) return &kind;
+    if (kind.key() == name) return &kind;
   return nullptr;
+}
+
+const Kind* kind_named(std::string_view name, std::string_view group) {
+  const Kind* any = nullptr;
+  for (const Kind& kind : kKinds) {
+    if (kind.name != name) continue;
+    if (kind.group == group) return &kind;
+    if (any == nullptr) any = &kind;
+  }
+  return any;
 }
 
 }  // namespace weft::validation

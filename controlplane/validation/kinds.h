@@ -10,9 +10,14 @@ struct Kind {
   model::Spec (*build)(const Reader& root);
   bool namespaced = true;
   std::string_view old_group{};  // accepted with a warning
+  std::string_view key_kind{};   // how keys call it, where another group has a kind of this name
+  std::string_view key() const { return key_kind.empty() ? name : key_kind; }
 };
 std::span<const Kind> kinds();
+// As keys call it.
 const Kind* kind_named(std::string_view name);
+// As objects call it: that of the group, else any of the name.
+const Kind* kind_named(std::string_view name, std::string_view group);
 
 // Kinds that are known but not carried, or that do not belong here; with what to do about it.
 struct ForeignKind {
@@ -34,6 +39,20 @@ namespace gateway {
 extern const Table kTable;
 model::Spec build(const Reader& root);
 }  // namespace gateway
+namespace kube_gateway {
+extern const Table kTable, kClassTable, kGrantTable;
+model::Spec build(const Reader& root);
+model::Spec build_class(const Reader& root);
+model::Spec build_grant(const Reader& root);
+}  // namespace kube_gateway
+namespace http_route {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace http_route
+namespace grpc_route {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace grpc_route
 namespace service_entry {
 extern const Table kTable, kEntryTable;
 model::Spec build(const Reader& root);

@@ -43,7 +43,10 @@ constexpr Code kAll[] = {codes::kUnknownField,
                          codes::kHostNotInGateway,
                          codes::kEmptySubset,
                          codes::kRuleHostUnknown,
-                         codes::kPortName};
+                         codes::kPortName,
+                         codes::kParent,
+                         codes::kBackend,
+                         codes::kGatewayStatus};
 
 }  // namespace
 
@@ -55,7 +58,7 @@ std::string render_reference() {
       "this version. Names may be written in camelCase or snake_case. Durations are Go's: `5m`, `1h30m`, `300ms`. A short host name is\n"
       "completed by the namespace of the object and `svc.cluster.local`.\n";
   for (const Kind& kind : kinds()) {
-    out += "\n## " + std::string(kind.name) + "\n\napiVersion: " + versions(kind);
+    out += "\n## " + std::string(kind.key()) + "\n\napiVersion: " + versions(kind);
     if (!kind.old_group.empty()) out += "; under `" + std::string(kind.old_group) + "` with a warning";
     out += ".";
     if (kind.table->lenient) out += " Fields that are not listed are ignored, since a mesh does not read them.";

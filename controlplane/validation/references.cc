@@ -78,6 +78,7 @@ class References {
       if (const VirtualService* spec = resource->as<VirtualService>()) virtual_service(*resource, *spec);
       if (const DestinationRule* spec = resource->as<DestinationRule>()) destination_rule(*resource, *spec);
       if (const model::Service* spec = resource->as<model::Service>()) service(*resource, *spec);
+      if (const model::ObjectStatus* status = view_.status(resource->key)) gateway_api(*resource, *status);
     }
     return std::move(findings_);
   }
@@ -159,6 +160,19 @@ class References {
            "VirtualService " + resource.key.ns + "/" + resource.key.name + " hands over less than this route asks for at " + route +
                "; the route is left out there",
            element("spec.http", index), "let its matches be within those of " + route + " there: exact, or a longer prefix");
+  }
+
+  // What the status of a Gateway API's object complains about.
+  void gateway_api(const Resource& resource, const model::ObjectStatus& status) {
+    const bool route = resource.as<model::KubeRoute>() != nullptr;
+    for (const model::StatusProblem& problem : status.problems) {
+      const Code& code = !route ? codes::kGatewayStatus : problem.field.starts_with("spec.parentRefs") ? codes::kParent : codes::kBackend;
+      std::string fix;
+      if (problem.reason == "RefNotPermitted") fix = "add a ReferenceGrant to the namespace of the backend";
+      if (problem.reason == "NotAllowedByListeners") fix = "change allowedRoutes of the listener, or move the route";
+      if (problem.reason == "NoMatchingListenerHostname") fix = "let spec.hostnames have one that the listener's hostname covers";
+      warn(resource, code, problem.message + " (" + problem.reason + ")", problem.field, fix);
+    }
   }
 
   void destination(const Resource& resource, const model::Destination& to, const std::string& field) {

@@ -124,7 +124,8 @@ class Validator {
     const std::string group = slash == std::string::npos ? "" : api.substr(0, slash),
                       version = slash == std::string::npos ? api : api.substr(slash + 1);
     if (const yaml::Node* metadata = root.find("metadata")) subject_.name = text_at(*metadata, "name");
-    const Kind* kind = kind_named(subject_.kind);
+    const Kind* kind = kind_named(subject_.kind, group);
+    if (kind && kind->group == group) subject_.kind = kind->key();
     subject_.ns = namespace_of(kind);
     subject_.object = model::Key{subject_.kind, subject_.ns, subject_.name}.to_string();
 
@@ -161,7 +162,8 @@ class Validator {
     std::string_view meant = did_you_mean(subject_.kind, names);
     refuse(of + " is not supported by this version of Weft", meant.empty()
                                                                  ? "Weft reads VirtualService, DestinationRule, Gateway, ServiceEntry, "
-                                                                   "WorkloadEntry, Service, Endpoints, EndpointSlice, Pod and Namespace"
+                                                                   "WorkloadEntry, HTTPRoute, GRPCRoute, GatewayClass, ReferenceGrant, "
+                                                                   "Service, Endpoints, EndpointSlice, Pod and Namespace"
                                                                  : "did you mean " + std::string(meant) + "?");
   }
 

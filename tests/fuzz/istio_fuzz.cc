@@ -31,7 +31,8 @@ void query(const model::View& view) {
   }
   view.visible_services("default");
   view.virtual_services("default");
-  view.gateways({});
+  view.gateways({}, "default");
+  for (const model::ResourcePtr& resource : view.resources()) view.status(resource->key);
   validation::check_references(view);
 }
 

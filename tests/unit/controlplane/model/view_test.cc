@@ -212,9 +212,9 @@ TEST(View, GatewaysBySelector) {
   Gateway edge, all;
   edge.selector = {{"istio", "ingressgateway"}};
   auto v = view({make("Gateway", "default", "edge", edge, 2), make("Gateway", "other", "all", all, 1)});
-  ASSERT_EQ(v->gateways({{"istio", "ingressgateway"}, {"x", "y"}}).size(), 2u);
-  EXPECT_EQ(v->gateways({{"istio", "ingressgateway"}})[0].resource->key.name, "all");
-  EXPECT_EQ(v->gateways({}).size(), 1u);
+  ASSERT_EQ(v->gateways({{"istio", "ingressgateway"}, {"x", "y"}}, "default").size(), 2u);
+  EXPECT_EQ(v->gateways({{"istio", "ingressgateway"}}, "default")[0].resource->key.name, "all");
+  EXPECT_EQ(v->gateways({}, "default").size(), 1u);
 }
 
 TEST(View, InboundByEndpointAndByLabel) {

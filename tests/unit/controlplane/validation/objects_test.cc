@@ -369,8 +369,8 @@ TEST(Objects, HeadsAreChecked) {
   EXPECT_NE(error_of("apiVersion: networking.istio.io/v2\nkind: Gateway\nmetadata: {name: a}\n")
                 .find("found apiVersion networking.istio.io/v2 for a Gateway, expected networking.istio.io/v1"),
             std::string::npos);
-  EXPECT_NE(error_of("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: a}\n")
-                .find("kind Gateway of gateway.networking.k8s.io is not supported"),
+  EXPECT_NE(error_of("apiVersion: gateway.networking.k8s.io/v1\nkind: TLSRoute\nmetadata: {name: a}\n")
+                .find("kind TLSRoute of gateway.networking.k8s.io is not supported"),
             std::string::npos);
   EXPECT_EQ(fix_of("apiVersion: networking.istio.io/v1\nkind: VirtualServce\nmetadata: {name: a}\n"), "did you mean VirtualService?");
   EXPECT_NE(error_of("apiVersion: v1\nkind: Service\nmetadata: {name: a, nmespace: b}\nspec: {ports: [{port: 80}]}\n")
