@@ -113,14 +113,17 @@ HeaderId intern(std::string_view name) {
 std::string_view name_of(HeaderId id) { return kNames[static_cast<size_t>(id)]; }
 
 void Head::clear() {
-  headers_.clear();
-  first_.fill(-1);
+  if (!headers_.empty()) {
+    headers_.clear();
+    first_.fill(-1);
+  }
   first_line_ = method_ = path_ = scheme_ = {};
   status_ = 0;
   held_first_ = {};
   held_.clear();
   arena_ = {};
-  arena_used_ = 0;
+  arena_at_ = nullptr;
+  arena_left_ = 0;
 }
 
 void Head::hold(SlabRef slab) {
@@ -131,16 +134,12 @@ void Head::hold(SlabRef slab) {
   }
 }
 
-char* Head::allocate(size_t size) {
+void Head::more_memory(size_t size) {
   assert(size <= SlabPool::kLarge);
-  if (!arena_ || arena_->capacity - arena_used_ < size) {
-    if (arena_) held_.push_back(std::move(arena_));
-    arena_ = SlabRef(pool_.take(size > SlabPool::kSmall));
-    arena_used_ = 0;
-  }
-  char* at = arena_->data() + arena_used_;
-  arena_used_ += static_cast<uint32_t>(size);
-  return at;
+  if (arena_) held_.push_back(std::move(arena_));
+  arena_ = SlabRef(pool_.take(size > SlabPool::kSmall));
+  arena_at_ = arena_->data();
+  arena_left_ = static_cast<uint32_t>(arena_->capacity);
 }
 
 std::string_view Head::store(std::string_view text) {
@@ -223,9 +222,11 @@ inline char* put(char* to, std::string_view text) {
 
 Header Head::make_line(HeaderId id, std::string_view name, std::string_view value, std::string_view more) {
   constexpr size_t kMost = SlabPool::kLarge - 8;
-  name = name.substr(0, kMost / 2);
-  value = value.substr(0, kMost - name.size());
-  more = more.substr(0, kMost - name.size() - value.size());
+  if (name.size() + value.size() + more.size() > kMost) [[unlikely]] {
+    name = name.substr(0, kMost / 2);
+    value = value.substr(0, kMost - name.size());
+    more = more.substr(0, kMost - name.size() - value.size());
+  }
   const size_t size = name.size() + value.size() + more.size() + 4;
   char* line = allocate(size);
   char* at = put(line, name);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weft::http {
@@ -159,7 +160,11 @@ class Head {
   // Keeps a slab alive as long as this head.
   void hold(SlabRef slab);
   // `size` bytes of this head's own memory; at most SlabPool::kLarge.
-  char* allocate(size_t size);
+  char* allocate(size_t size) {
+    if (size > arena_left_) more_memory(size);
+    arena_left_ -= static_cast<uint32_t>(size);
+    return std::exchange(arena_at_, arena_at_ + size);
+  }
   std::string_view store(std::string_view text);
   void set_first_line(std::string_view line, std::string_view method, std::string_view path, std::string_view scheme) {
     first_line_ = line, method_ = method, path_ = path, scheme_ = scheme;
@@ -174,6 +179,7 @@ class Head {
   void mark_removed(Header& header);
   Header make_line(HeaderId id, std::string_view name, std::string_view value, std::string_view more);
   void replace(HeaderId id, std::string_view name, std::string_view value);
+  void more_memory(size_t size);
   SlabPool& pool_;
   std::vector<Header> headers_;
   std::array<int16_t, kHeaderIds> first_;
@@ -182,7 +188,8 @@ class Head {
   SlabRef held_first_;  // nearly always the only one
   std::vector<SlabRef> held_;
   SlabRef arena_;
-  uint32_t arena_used_ = 0;
+  char* arena_at_ = nullptr;
+  uint32_t arena_left_ = 0;
 };
 
 // Removes what belongs to one hop: Connection and what it names (never host, framing or pseudo), Keep-Alive, Proxy-Connection,

@@ -9,13 +9,18 @@ namespace {
 // send it and no two readers differ about it.
 bool is_path_byte(char c) { return c > 0x20 && c < 0x7f && c != '#'; }
 
+// What an authority may hold: 1 anywhere, 2 for the signs that part it.
 constexpr auto kAuthorityBytes = [] {
-  std::array<bool, 256> table{};
-  for (char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=:[]")) {
-    table[static_cast<uint8_t>(c)] = true;
-  }
+  std::array<uint8_t, 256> table{};
+  for (char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;="))
+    table[static_cast<uint8_t>(c)] = 1;
+  for (char c : std::string_view(":[]")) table[static_cast<uint8_t>(c)] = 2;
   return table;
 }();
+
+bool is_port(std::string_view text) {
+  return text.empty() || (text.front() == ':' && text.find_first_not_of("0123456789", 1) == text.npos);
+}
 
 }  // namespace
 
@@ -30,16 +35,14 @@ bool is_path(std::string_view text) {
 
 // A host, or an address in brackets, and perhaps a port (RFC 3986 3.2).
 bool is_authority(std::string_view text) {
-  if (!std::all_of(text.begin(), text.end(), [](char c) { return kAuthorityBytes[static_cast<uint8_t>(c)]; })) return false;
-  std::string_view host = text.substr(0, text.find(':')), rest = text.substr(host.size());
-  if (text.starts_with('[')) {
-    const size_t closing = text.find(']');
-    if (closing == text.npos) return false;
-    host = text.substr(1, closing - 1);
-    rest = text.substr(closing + 1);
-  }
-  if (host.empty() || host.find_first_of("[]") != host.npos) return false;
-  return rest.empty() || (rest.front() == ':' && rest.find_first_not_of("0123456789", 1) == rest.npos);
+  size_t host = 0;
+  while (host < text.size() && kAuthorityBytes[static_cast<uint8_t>(text[host])] == 1) ++host;
+  if (host > 0 || text.empty()) return host > 0 && is_port(text.substr(host));
+  const size_t closing = text.find(']');
+  if (text.front() != '[' || closing == text.npos || closing == 1) return false;
+  const std::string_view address = text.substr(1, closing - 1);
+  return std::all_of(address.begin(), address.end(), [](char c) { return c == ':' || kAuthorityBytes[static_cast<uint8_t>(c)] == 1; }) &&
+         is_port(text.substr(closing + 1));
 }
 
 bool is_field_value(std::string_view text) {
