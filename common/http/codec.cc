@@ -9,6 +9,7 @@ std::string_view to_string(Protocol protocol) {
     case Protocol::kHttp10: return "HTTP/1.0";
     case Protocol::kHttp11: return "HTTP/1.1";
     case Protocol::kHttp2: return "HTTP/2";
+    case Protocol::kTcp: break;
   }
   return "";
 }

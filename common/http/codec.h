@@ -22,8 +22,8 @@
 
 namespace weft::http {
 
-enum class Protocol : uint8_t { kHttp10, kHttp11, kHttp2 };
-std::string_view to_string(Protocol protocol);  // "HTTP/1.1", as %PROTOCOL% prints it
+enum class Protocol : uint8_t { kHttp10, kHttp11, kHttp2, kTcp };  // kTcp: no HTTP, the bytes of a tunnel
+std::string_view to_string(Protocol protocol);                     // "HTTP/1.1", as %PROTOCOL% prints it
 
 enum class ResetReason : uint8_t {
   kLocal,             // we gave up: a timeout, a failed other side
@@ -44,7 +44,8 @@ class StreamReceiver {
   virtual Head& incoming_trailers() = 0;
 
   virtual void on_head(bool end) = 0;
-  // Client side: a 1xx other than 101 is in incoming_head(), which is cleared after the call.
+  // Client side: a 1xx other than 101 is in incoming_head(), which is cleared after the call. (101 comes by on_head, and only if
+  // the request asked for it.)
   virtual void on_informational() = 0;
   // `slice` may be empty when `end` is set (the end came alone).
   virtual void on_body(Slice slice, bool end) = 0;
@@ -63,6 +64,10 @@ class StreamReceiver {
  protected:
   ~StreamReceiver() = default;
 };
+
+// A tunnel is a stream whose bodies are no messages: a request for an upgrade (wanted_upgrade() in its head) or CONNECT does not end
+// with its head, and once 101 or a 2xx has answered it, bytes go both ways as they come, each side ending on its own. With any other
+// answer the request is over, and so is an HTTP/1 connection.
 
 // Our half of a stream. Owned by its codec; gone after on_reset, after reset(), and once both halves have ended (the half
 // that ends last makes it go: after the sending call with `end`, or after the receiver's call with `end` returns).
@@ -108,6 +113,8 @@ class CodecEvents {
   virtual void on_stream_over() = 0;
   // Client side, HTTP/2 GOAWAY or HTTP/1 `connection: close`: open no more streams, close when the present ones are over.
   virtual void on_going_away() = 0;
+  // Our half of a tunnel is over: the socket's half ends when output() has left.
+  virtual void on_output_over() {}
   // The peer has answered send_ping().
   virtual void on_ping_answered() {}
 
@@ -136,6 +143,8 @@ class Codec {
   // The close must be a TCP reset: what was sent must not pass for a whole message (an answer that only the end of the
   // connection delimits was cut).
   virtual bool wants_reset() const { return false; }
+  // A tunnel was opened, whose sides end one by one: the peer's end is not the connection's, and what is left of ours is to leave.
+  virtual bool is_tunnel() const { return false; }
   // Stop taking new streams. HTTP/1: `connection: close` on the next answer; an idle connection wants to close at once. An
   // HTTP/2 server asks for no more by a first GOAWAY, serves what is on its way, and says the final one when the client has
   // answered a PING, or at the second call of drain(), which whoever owns the clock makes in case it never does.
@@ -206,6 +215,7 @@ struct Http2Options {
   uint32_t max_inbound_window_updates_per_data_frame = 10;
   uint32_t max_premature_resets = 250;                      // rapid reset, theirs and those we are made to send: GOAWAY beyond
   std::optional<std::pair<uint64_t, uint64_t>> reset_rate;  // RST_STREAM frames from the peer: burst, and how many a second
+  bool allow_connect = false;                               // servers: extended CONNECT (RFC 8441) is offered
   bool stream_error_on_invalid_message = false;             // a malformed message ends its stream alone, not the connection
   std::optional<KeepaliveOptions> keepalive;
   BufferLimits buffer;
@@ -217,6 +227,8 @@ std::unique_ptr<Codec> make_http2_server(CodecEvents& events, const Http2Options
 std::unique_ptr<ClientCodec> make_http1_client(CodecEvents& events, const Http1Options& options, SlabPool& pool);
 std::unique_ptr<ClientCodec> make_http2_client(CodecEvents& events, const Http2Options& options, SlabPool& pool,
                                                observe::Cells* stats = nullptr);
+// No HTTP on the wire: whatever is asked is answered with 200 at once, and what follows are the tunnel's bytes. One stream.
+std::unique_ptr<ClientCodec> make_tcp_client(CodecEvents& events, const BufferLimits& limits, SlabPool& pool);
 // What such a codec's error says when max_premature_resets was exceeded.
 inline constexpr std::string_view kTooManyPrematureResets = "too_many_premature_resets";
 

@@ -363,6 +363,36 @@ void remove_hop_by_hop(Head& head) {
   for (HeaderId id : {HeaderId::kKeepAlive, HeaderId::kProxyConnection, HeaderId::kUpgrade, HeaderId::kHttp2Settings}) head.remove(id);
 }
 
+std::string_view wanted_upgrade(const Head& head) {
+  const Header* upgrade = head.find(HeaderId::kUpgrade);
+  if (!upgrade) return {};
+  bool named = false;
+  int lines = 0;
+  for (const Header& header : head.headers()) {
+    if (header.removed) continue;
+    lines += header.id == HeaderId::kUpgrade;
+    if (header.id != HeaderId::kConnection) continue;
+    for_each_element(header.value(), [&named](std::string_view option) { named |= equals_ignoring_case(option, "upgrade"); });
+  }
+  if (!named) return {};
+  return lines > 1 ? std::string_view("(several)") : upgrade->value();
+}
+
+bool is_h2c(std::string_view upgrade) { return equals_ignoring_case(upgrade, "h2c"); }
+
+void set_upgrade(Head& head, std::string_view protocol) {
+  head.set(HeaderId::kUpgrade, protocol);
+  head.set(HeaderId::kConnection, "upgrade");
+}
+
+void remove_hop_by_hop_but_upgrade(Head& head) {
+  // What is removed keeps its bytes, so the views stay.
+  const std::string_view upgrade = head.value(HeaderId::kUpgrade), connection = head.value(HeaderId::kConnection);
+  remove_hop_by_hop(head);
+  head.add(HeaderId::kUpgrade, upgrade);
+  head.add(HeaderId::kConnection, equals_ignoring_case(connection, "upgrade") ? connection : std::string_view("upgrade"));
+}
+
 std::string_view reason_phrase(int status) {
   switch (status) {
     case 100: return "Continue";

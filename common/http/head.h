@@ -196,6 +196,15 @@ class Head {
 // TE (but "trailers" is kept when asked), Trailer stays, Upgrade, HTTP2-Settings. RFC 9110 7.6.1.
 void remove_hop_by_hop(Head& head);
 
+// What a message wants to switch to (RFC 9110 7.8): its Upgrade, if its Connection names that; else empty. Several lines are none
+// that anybody offers. An extended CONNECT of HTTP/2 (RFC 8441) stands in a head as the upgrade that HTTP/1 would have said, and
+// its 2xx as 101.
+std::string_view wanted_upgrade(const Head& head);
+void set_upgrade(Head& head, std::string_view protocol);
+bool is_h2c(std::string_view upgrade);  // which nobody need ask for: HTTP/2 is taken as it comes
+// remove_hop_by_hop() of a message that opens a tunnel: Upgrade stays, and Connection names it alone.
+void remove_hop_by_hop_but_upgrade(Head& head);
+
 // The standard reason phrase of a status, as Envoy writes it; "Unknown" for others.
 std::string_view reason_phrase(int status);
 

@@ -30,6 +30,7 @@ class ManagerBuilder {
     protocols();
     set_buffer_limit(buffer_limit, to_->http1, to_->http2);
     routes();
+    upgrades();
     filter_chain();
     to_->access_logs = build_access_logs(from_.access_log(), context_, where_, "access_log");
     identity();
@@ -82,6 +83,18 @@ class ManagerBuilder {
     if (!to_->routes || !validate || !context_.knows_cluster) return;
     const std::string unknown = to_->routes->unknown_cluster(context_.knows_cluster);
     if (!unknown.empty()) at.fail("route: unknown cluster '" + unknown + "'");
+  }
+
+  void upgrades() {
+    if (from_.upgrade_configs().empty()) return;
+    auto to = std::make_shared<routing::Upgrades>();
+    for (int i = 0; i < from_.upgrade_configs_size(); ++i) {
+      const auto& upgrade = from_.upgrade_configs(i);
+      if (routing::find_upgrade(to.get(), upgrade.upgrade_type()))
+        Where(Where(where_, "upgrade_configs", i), "upgrade_type").fail("\"" + upgrade.upgrade_type() + "\" is there twice");
+      to->push_back({upgrade.upgrade_type(), !upgrade.has_enabled() || upgrade.enabled().value()});
+    }
+    to_->upgrades = std::move(to);
   }
 
   void filter_chain() {

@@ -86,6 +86,7 @@ void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to) 
     to.stream_error_on_invalid_message = from.override_stream_error_on_invalid_http_message().value();
   if (from.has_stream_reset_burst() && from.has_stream_reset_rate())  // as Envoy: one alone changes nothing
     to.reset_rate = {from.stream_reset_burst().value(), from.stream_reset_rate().value()};
+  to.allow_connect = from.allow_connect();
   if (from.has_connection_keepalive()) to.keepalive = keepalive(from.connection_keepalive());
 }
 

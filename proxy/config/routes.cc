@@ -135,6 +135,7 @@ class RouteBuilder {
           to.path = routing::PathMatcher(std::move(*compiled));
         break;
       }
+      case route_v3::RouteMatch::kConnectMatcher: to.path = {Kind::kConnect, ""}; break;
       default: where.unsupported("this kind of path is not supported by this version"); break;
     }
     to.headers = filters::header_matchers(from.headers(), where, "headers");
@@ -166,12 +167,28 @@ class RouteBuilder {
       to->grpc_timeout_header_offset = when_set(limits.has_grpc_timeout_header_offset(), limits.grpc_timeout_header_offset());
     }
     to->hash_policy = hash_policy(from.hash_policy(), where);
+    to->upgrades = upgrades(from, where);
     to->rate_limits = rate_limits(from.rate_limits(), where);
     if (from.priority() == core::HIGH) to->priority = routing::Priority::kHigh;
     switch (from.cluster_not_found_response_code()) {
       case route_v3::RouteAction::NOT_FOUND: to->cluster_not_found_status = 404; break;
       case route_v3::RouteAction::INTERNAL_SERVER_ERROR: to->cluster_not_found_status = 500; break;
       default: to->cluster_not_found_status = 503; break;
+    }
+    return to;
+  }
+
+  static std::shared_ptr<const routing::Upgrades> upgrades(const route_v3::RouteAction& from, const Where& where) {
+    if (from.upgrade_configs().empty()) return nullptr;
+    auto to = std::make_shared<routing::Upgrades>();
+    for (int i = 0; i < from.upgrade_configs_size(); ++i) {
+      const auto& upgrade = from.upgrade_configs(i);
+      const Where at(where, "upgrade_configs", i);
+      if (routing::find_upgrade(to.get(), upgrade.upgrade_type()))
+        Where(at, "upgrade_type").fail("\"" + upgrade.upgrade_type() + "\" is there twice");
+      if (upgrade.has_connect_config() && !routing::equals_ignoring_case(upgrade.upgrade_type(), "CONNECT"))
+        Where(at, "connect_config").fail("is for upgrade_type \"CONNECT\" only, found \"" + upgrade.upgrade_type() + "\"");
+      to->push_back({upgrade.upgrade_type(), !upgrade.has_enabled() || upgrade.enabled().value(), upgrade.has_connect_config()});
     }
     return to;
   }

@@ -86,6 +86,7 @@ constexpr Field kHttp2ProtocolOptionsFields[] = {
     {.name = "max_inbound_window_update_frames_per_data_frame_sent", .min = 1},
     {"override_stream_error_on_invalid_http_message"},
     {"connection_keepalive"},
+    {.name = "allow_connect", .note = "extended CONNECT (RFC 8441) is offered to clients; towards hosts it changes nothing"},
     {.name = "use_oghttp2_codec", .only = "false"},
     {.name = "enable_huffman_encoding", .only = "true"},
     {.name = "stream_reset_burst", .note = "with stream_reset_rate, else without effect"},

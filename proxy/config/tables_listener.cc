@@ -54,6 +54,7 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {"xff_num_trusted_hops"},
     {"skip_xff_append"},
     {.name = "via", .checks = kHeaderValue},
+    {"upgrade_configs"},
     {"stream_idle_timeout"},
     {"internal_address_config"},
     {"delayed_close_timeout"},
@@ -74,6 +75,10 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {"strip_trailing_host_dot"},
     {"append_x_forwarded_port"},
     {"add_proxy_protocol_connection_state", "concerns the PROXY protocol, which is not read"},
+};
+constexpr Field kHttpConnectionManagerUpgradeConfigFields[] = {
+    {.name = "upgrade_type", .checks = kNotEmpty | kHeaderValue, .note = "websocket, or any other; CONNECT for that method"},
+    {"enabled"},
 };
 constexpr Field kRdsFields[] = {
     {"config_source"},
@@ -182,6 +187,8 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.listener.v3.Filter", kFilterFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", kHttpConnectionManagerFields,
               "route_specifier", "network_filter"),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig",
+              kHttpConnectionManagerUpgradeConfigFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.Rds", kRdsFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter", kHttpFilterFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig",

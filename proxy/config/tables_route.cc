@@ -72,6 +72,7 @@ constexpr Field kRouteMatchFields[] = {
     {"grpc"},
     {"runtime_fraction"},
     {.name = "safe_regex", .checks = kRequired},
+    {.name = "connect_matcher", .note = "CONNECT requests, which no other kind of path matches"},
     {"path_separated_prefix"},
 };
 constexpr Field kHeaderMatcherFields[] = {
@@ -103,6 +104,7 @@ constexpr Field kRouteActionFields[] = {
     {"retry_policy"},
     {"priority"},
     {"rate_limits"},
+    {.name = "upgrade_configs", .note = "in place of what the connection manager says of that type"},
     {"cluster_not_found_response_code"},
     {"max_grpc_timeout"},
     {"idle_timeout"},
@@ -136,6 +138,11 @@ constexpr Field kRouteActionHashPolicyConnectionPropertiesFields[] = {
 };
 constexpr Field kRouteActionHashPolicyQueryParameterFields[] = {
     {.name = "name", .checks = kNotEmpty},
+};
+constexpr Field kRouteActionUpgradeConfigFields[] = {
+    {.name = "upgrade_type", .checks = kNotEmpty | kHeaderValue},
+    {"enabled"},
+    {.name = "connect_config", .note = "CONNECT is terminated: a TCP connection to a host of the cluster"},
 };
 constexpr Field kRouteActionMaxStreamDurationFields[] = {
     {"max_stream_duration"},
@@ -242,9 +249,12 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.Decorator", kDecoratorFields),
     fields_of("envoy.config.route.v3.RouteMatch", kRouteMatchFields, "path_specifier"),
     no_fields_of("envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions"),
+    no_fields_of("envoy.config.route.v3.RouteMatch.ConnectMatcher"),
     fields_of("envoy.config.route.v3.HeaderMatcher", kHeaderMatcherFields),
     fields_of("envoy.config.route.v3.QueryParameterMatcher", kQueryParameterMatcherFields),
     fields_of("envoy.config.route.v3.RouteAction", kRouteActionFields, "cluster_specifier"),
+    fields_of("envoy.config.route.v3.RouteAction.UpgradeConfig", kRouteActionUpgradeConfigFields),
+    no_fields_of("envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig"),
     fields_of("envoy.config.route.v3.RouteAction.MaxStreamDuration", kRouteActionMaxStreamDurationFields),
     fields_of("envoy.config.route.v3.RouteAction.HashPolicy", kRouteActionHashPolicyFields, "policy_specifier"),
     fields_of("envoy.config.route.v3.RouteAction.HashPolicy.Header", kRouteActionHashPolicyHeaderFields),

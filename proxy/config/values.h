@@ -43,7 +43,8 @@ struct HttpConnectionManager {
 
   std::string server_name = "envoy";
   ServerHeader server_header = ServerHeader::kOverwrite;
-  routing::ForwardedOptions forwarded;  // x-forwarded-*, x-request-id, via, sanitising, path normalisation
+  routing::ForwardedOptions forwarded;                // x-forwarded-*, x-request-id, via, sanitising, path normalisation
+  std::shared_ptr<const routing::Upgrades> upgrades;  // null: none
   bool proxy_100_continue = false;
   bool always_set_request_id_in_response = false;
 

@@ -71,7 +71,7 @@ void Exchange::on_reset(http::ResetReason reason, std::string_view details) {
   if (!response_sent_ || !request_ended_) {
     if (reason == http::ResetReason::kConnectionClosed) {
       info_.flags.set(ResponseFlag::kDownstreamConnectionTermination);
-      if (!response_head_sent_) info_.response_code_details = "downstream_remote_disconnect";
+      if (!response_head_sent_ || tunnel_ == Tunnel::kOpen) info_.response_code_details = "downstream_remote_disconnect";
     } else {
       info_.flags.set(reason == http::ResetReason::kProtocolError ? ResponseFlag::kDownstreamProtocolError
                                                                   : ResponseFlag::kDownstreamRemoteReset);
@@ -105,6 +105,7 @@ void Exchange::arm_idle() {
 void Exchange::on_stream_idle() {
   service_->http.add(HttpStat::kDownstreamRqIdleTimeout);
   info_.flags.set(ResponseFlag::kStreamIdleTimeout);
+  if (tunnel_ == Tunnel::kOpen) info_.response_code_details = "stream_idle_timeout";
   if (response_head_sent_) return abandon();
   if (phase_ == Phase::kHead) phase_ = Phase::kFiltering;
   // Envoy: a client that is slow to send gets 408, one that waits for us 504.
@@ -129,6 +130,7 @@ void Exchange::on_slow_head() {
 void Exchange::on_stream_too_long() {
   service_->http.add(HttpStat::kDownstreamRqMaxDurationReached);
   info_.flags.set(ResponseFlag::kDurationTimeout);
+  if (tunnel_ == Tunnel::kOpen) info_.response_code_details = "max_duration_timeout";
   if (response_head_sent_) return abandon();
   if (phase_ == Phase::kHead) phase_ = Phase::kFiltering;
   fail(408, "downstream duration timeout", "max_duration_timeout", ResponseFlag::kDurationTimeout);
@@ -138,6 +140,7 @@ void Exchange::on_stream_too_long() {
 
 void Exchange::finish_if_over() {
   if (phase_ == Phase::kOver || phase_ == Phase::kIdle || !response_sent_) return;
+  if (tunnel_ == Tunnel::kOpen && !request_ended_) return;  // its sides end one by one
   // An upstream that has answered in full need not hear the rest of the request.
   if (attempt_.active()) {
     if (request_sent_)
@@ -172,6 +175,7 @@ void Exchange::finish() {
 void Exchange::record() {
   observe::Cells& http = service_->http;
   http.sub(HttpStat::kDownstreamRqActive);
+  if (tunnel_ >= Tunnel::kAsked) http.sub(HttpStat::kDownstreamCxUpgradesActive);
   if (info_.response_code != 0 && !info_.health_check) {
     http.add(HttpStat::kDownstreamRqCompleted);
     http.add(observe::class_index(HttpStat::kDownstreamRq1xx, info_.response_code));
@@ -224,6 +228,8 @@ void Exchange::rest() {
   keep_body_ = request_ended_ = request_filtered_end_ = has_request_trailers_ = has_response_trailers_ = request_sent_ = false;
   request_waits_ = response_waits_ = response_ended_ = response_head_sent_ = response_sent_ = local_ = false;
   body_limit_.reset();
+  tunnel_ = Tunnel::kNo;
+  tunnel_terminates_ = false;
   head_request_ = grpc_ = whole_body_ = route_cleared_ = replying_ = timed_out_ = upstream_counted_ = local_body_pending_ = false;
 }
 

@@ -110,7 +110,9 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   static uint64_t elapsed_ms(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to);
   // exchange_request.cc
   bool admit();
-  void refuse_upgrade();
+  std::string_view asked_tunnel() const;
+  bool admit_tunnel();
+  void open_tunnel();
   std::span<const std::string> internal_only_headers() const;
   bool check_underscores();
   void match_route();
@@ -200,7 +202,8 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool local_ = false;  // the answer is ours
   bool head_request_ = false, grpc_ = false;
   bool route_cleared_ = false, replying_ = false;
-  bool upgrade_refused_ = false;
+  enum class Tunnel : uint8_t { kNo, kWanted, kAsked, kOpen } tunnel_ = Tunnel::kNo;  // kAsked: the upstream is to say 101 or 2xx
+  bool tunnel_terminates_ = false;                                                    // by TCP
   bool timed_out_ = false, upstream_counted_ = false, local_body_pending_ = false;
 
   Timeout<Exchange, &Exchange::on_stream_idle> idle_timeout_{*this};

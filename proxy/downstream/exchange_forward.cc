@@ -78,7 +78,7 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
     else
       stream_timeout_.disarm();
   }
-  if (request_ended_) arm_route_timeout();
+  if (request_ended_ || tunnel_ == Tunnel::kAsked) arm_route_timeout();
   return true;
 }
 
@@ -114,7 +114,7 @@ void Exchange::start_attempt() {
   info_.upstream_connect_begin = loop_.now();
   body_sent_ = 0;
   request_sent_ = false;
-  const http::Protocol protocol = cluster_->protocol_for(connection_->protocol());
+  const http::Protocol protocol = tunnel_terminates_ ? http::Protocol::kTcp : cluster_->protocol_for(connection_->protocol());
   if (timeouts_.per_try.count() > 0 && request_ended_) loop_.wheel().arm(try_timeout_, timeouts_.per_try);
   attempt_.start(cluster_, *pick.host, protocol, forward.priority);
 }
@@ -125,7 +125,7 @@ void Exchange::on_attempt_ready() {
   info_.upstream_connection_id = attempt_.connection_id();
   info_.upstream_protocol = to_string(attempt_.protocol());
   info_.upstream_local_address = attempt_.local_address();
-  const bool end = request_filtered_end_ && body_.empty() && !has_request_trailers_;
+  const bool end = request_filtered_end_ && body_.empty() && !has_request_trailers_ && tunnel_ == Tunnel::kNo;
   request_sent_ = end;
   attempt_.mark_sent();
   attempt_.stream()->send_head(request_, end);
@@ -135,6 +135,10 @@ void Exchange::on_attempt_ready() {
 void Exchange::send_request_body() {
   http::Stream* to = attempt_.stream();
   if (!to || request_sent_) return;
+  if (tunnel_ == Tunnel::kAsked) {  // what comes before the answer waits for it
+    if (body_bytes_ > service_->buffer_limit && stream_ && !request_ended_) stream_->pause();
+    return;
+  }
   while (body_sent_ < body_.size()) {
     Slice& slice = body_[body_sent_++];
     const bool end = request_filtered_end_ && body_sent_ == body_.size() && !has_request_trailers_;
@@ -171,6 +175,7 @@ void Exchange::on_attempt_drained() {
 // --- the route's timeout ---
 
 void Exchange::arm_route_timeout() {
+  if (tunnel_ == Tunnel::kOpen) return;
   if (timeouts_.global.count() > 0 && !route_timeout_.armed()) loop_.wheel().arm(route_timeout_, timeouts_.global);
 }
 

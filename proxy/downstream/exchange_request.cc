@@ -23,7 +23,7 @@ void Exchange::on_head(bool end) {
   phase_ = Phase::kFiltering;
   if (!admit()) return;
   match_route();
-  if (upgrade_refused_) return refuse_upgrade();
+  if (tunnel_ != Tunnel::kNo && !admit_tunnel()) return;
   make_filters();
   run_request_filters(0);
 }
@@ -32,10 +32,12 @@ void Exchange::on_head(bool end) {
 bool Exchange::admit() {
   const config::HttpConnectionManager& config = *service_->config;
   if (!check_underscores()) return false;
-  // Switching protocols is not offered; h2c is nothing to switch to for a proxy that takes HTTP/2 as it is.
-  const std::string_view wanted = request_.value(HeaderId::kUpgrade);
-  upgrade_refused_ = !wanted.empty() && wanted != "h2c";
-  http::remove_hop_by_hop(request_);
+  if (asked_tunnel().empty()) {
+    http::remove_hop_by_hop(request_);
+  } else {
+    tunnel_ = Tunnel::kWanted;
+    request_.has(HeaderId::kUpgrade) ? http::remove_hop_by_hop_but_upgrade(request_) : http::remove_hop_by_hop(request_);
+  }
   const net::Endpoint& peer = connection_->peer_address();
   routing::Client client{peer.address(), peer.port(), connection_->local_address().port(), false};
   // One table for the whole request: filters and the log keep views into it.
@@ -75,10 +77,40 @@ bool Exchange::admit() {
   return true;
 }
 
-void Exchange::refuse_upgrade() {
-  service_->http.add(HttpStat::kDownstreamRqWsOnNonWsRoute);
-  connection_->drain();
-  answer(403, "", "upgrade_failed");
+// What the request wants to switch to: the type by which upgrade_configs know it, or nothing.
+std::string_view Exchange::asked_tunnel() const {
+  if (request_.method() == "CONNECT") return request_.method();
+  if (!request_.has(HeaderId::kUpgrade) || stream_->protocol() == http::Protocol::kHttp10) return {};
+  const std::string_view wanted = http::wanted_upgrade(request_);
+  return http::is_h2c(wanted) ? std::string_view() : wanted;  // which is nothing to switch to: HTTP/2 is taken as it comes
+}
+
+// Whether route or connection manager let it switch; the route has the last word. False: it was answered.
+bool Exchange::admit_tunnel() {
+  if (!route_) return true;  // that is answered in its place
+  const routing::Forward* forward = route_->forward();
+  const std::string_view type = asked_tunnel();
+  const routing::Upgrade* upgrade = routing::find_upgrade(forward ? forward->upgrades.get() : nullptr, type);
+  const bool by_route = upgrade != nullptr;
+  if (!upgrade) upgrade = routing::find_upgrade(service_->config->upgrades.get(), type);
+  if (!upgrade || !upgrade->enabled) {
+    service_->http.add(HttpStat::kDownstreamRqWsOnNonWsRoute);
+    connection_->drain();
+    answer(403, "", "upgrade_failed");
+    return false;
+  }
+  const std::string_view length = request_.value(HeaderId::kContentLength);
+  if (request_.has(HeaderId::kTransferEncoding) || (!length.empty() && length != "0")) {
+    connection_->on_protocol_error();
+    connection_->drain();
+    answer(400, "Bad Request", "http1.body_disallowed");
+    return false;
+  }
+  tunnel_ = Tunnel::kAsked;
+  tunnel_terminates_ = by_route && upgrade->terminates && type == "CONNECT";
+  service_->http.add(HttpStat::kDownstreamCxUpgradesTotal);
+  service_->http.add(HttpStat::kDownstreamCxUpgradesActive);
+  return true;
 }
 
 std::span<const std::string> Exchange::internal_only_headers() const {
@@ -190,6 +222,11 @@ void Exchange::run_request_filters(size_t from) {
 
 // A filter waits for the whole body. True: it is here, and the request may go on.
 bool Exchange::check_awaited_body() {
+  if (tunnel_ != Tunnel::kNo) {  // no body, and no end of it to wait for
+    body_limit_.reset();
+    request_waits_ = false;
+    return true;
+  }
   if (held_bytes_ > *body_limit_) {
     body_limit_.reset();
     service_->http.add(HttpStat::kDownstreamRqTooLarge);

@@ -34,7 +34,11 @@ void Exchange::on_attempt_head(bool end) {
   if (retry_) retry_->release();
   if (retry_ && retry_->retries() > 0 && response_.status() < 500) cluster_->stats().add(ClusterStat::kUpstreamRqRetrySuccess);
   keep_body_ = false;
-  http::remove_hop_by_hop(response_);
+  if (tunnel_ == Tunnel::kAsked) open_tunnel();
+  if (tunnel_ == Tunnel::kOpen && response_.status() == 101)
+    http::remove_hop_by_hop_but_upgrade(response_);
+  else
+    http::remove_hop_by_hop(response_);
   if (!plan_->router().suppress_envoy_headers) {
     if (request_ended_)
       response_.set(HeaderId::kXEnvoyUpstreamServiceTime, std::to_string(elapsed_ms(info_.request_end, info_.upstream_response_begin)));
@@ -47,6 +51,14 @@ void Exchange::on_attempt_head(bool end) {
   info_.response_code_details = "via_upstream";
   routing::finish_response(response_, *route_, weighted_, info_);
   begin_response(end);
+}
+
+// The upstream has answered. If it switched: no more timeouts but those of a stream that lies idle or lives too long.
+void Exchange::open_tunnel() {
+  if (request_.has(HeaderId::kUpgrade) ? response_.status() != 101 : response_.status() / 100 != 2) return;
+  tunnel_ = Tunnel::kOpen;
+  route_timeout_.disarm();
+  request_timeout_.disarm();
 }
 
 // The head of an answer, the upstream's or ours, starts through the filters.
@@ -106,7 +118,8 @@ void Exchange::send_response_head() {
   const bool end = response_ended_ && !has_response_trailers_ && held_response_.empty() && !local_body_pending_;
   if (end) end_response();
   stream_->send_head(response_, end);
-  if (end) finish_if_over();
+  if (end) return finish_if_over();
+  if (tunnel_ == Tunnel::kOpen) send_request_body();
 }
 
 // --- its body and end ---
@@ -173,6 +186,7 @@ void Exchange::take_response_trailers() {
 void Exchange::end_response() {
   response_sent_ = true;
   info_.response_end = loop_.now();
+  if (tunnel_ == Tunnel::kOpen && !request_ended_) return;
   route_timeout_.disarm();
   idle_timeout_.disarm();
   stream_timeout_.disarm();

@@ -57,6 +57,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   void on_readable_again() override { resume_reading(); }
   void on_stream_over() override;
   void on_going_away() override {}
+  void on_output_over() override { end_output(); }
   void on_ping_answered() override;
 
   bool choose_codec();

@@ -173,6 +173,7 @@ bool PathMatcher::matches(std::string_view path) const {
     case Kind::kExact: return path.size() == text.size() && begins();
     case Kind::kSeparatedPrefix: return begins() && (path.size() == text.size() || path[text.size()] == '/');
     case Kind::kRegex: return regex.full_match(path);
+    case Kind::kConnect: break;
   }
   return false;
 }

@@ -78,7 +78,7 @@ class QueryMatcher {
 };
 
 struct PathMatcher {
-  enum class Kind : uint8_t { kPrefix, kExact, kRegex, kSeparatedPrefix };
+  enum class Kind : uint8_t { kPrefix, kExact, kRegex, kSeparatedPrefix, kConnect };  // kConnect: any CONNECT, which has no path
   PathMatcher() : PathMatcher(Kind::kPrefix, "/") {}
   PathMatcher(Kind kind, std::string text, bool case_sensitive = true)
       : kind(kind), case_sensitive(case_sensitive), text(std::move(text)) {}

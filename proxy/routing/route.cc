@@ -22,7 +22,7 @@ bool Route::matches(const http::Head& head, uint64_t random) const {
   std::string_view plain = path_of(target);
   if (virtual_host && virtual_host->table && virtual_host->table->options().ignore_path_parameters_in_path_matching)
     plain = plain.substr(0, plain.find(';'));
-  if (!path.matches(plain)) return false;
+  if (path.kind == PathMatcher::Kind::kConnect ? head.method() != "CONNECT" : target.empty() || !path.matches(plain)) return false;
   if (grpc_only && !is_grpc(head)) return false;
   if (!headers.empty() && !all_match(headers, head)) return false;
   if (!query.empty()) {
@@ -31,6 +31,13 @@ bool Route::matches(const http::Head& head, uint64_t random) const {
       if (!matcher.matches(parameters)) return false;
   }
   return fraction.always() || fraction.matches(random);
+}
+
+const Upgrade* find_upgrade(const Upgrades* upgrades, std::string_view type) {
+  if (!upgrades) return nullptr;
+  for (const Upgrade& upgrade : *upgrades)
+    if (equals_ignoring_case(upgrade.type, type)) return &upgrade;
+  return nullptr;
 }
 
 uint64_t weighted_point(const Forward& forward, const http::Head& request, const format::RequestInfo& info, uint64_t random) {

@@ -64,6 +64,15 @@ struct Rewrite {
   bool append_x_forwarded_host = false;
 };
 
+// What requests may switch to: upgrade_configs, of a connection manager or of a route, which wins.
+struct Upgrade {
+  std::string type;  // "websocket", or "CONNECT" for that method; case is ignored
+  bool enabled = true;
+  bool terminates = false;  // connect_config: CONNECT ends here, its bytes go to a host of the cluster
+};
+using Upgrades = std::vector<Upgrade>;
+const Upgrade* find_upgrade(const Upgrades* upgrades, std::string_view type);
+
 // config.route.v3.RouteAction.
 struct Forward {
   std::string cluster;  // one of these three
@@ -81,6 +90,7 @@ struct Forward {
   std::optional<Milliseconds> grpc_timeout_header_max;
   std::optional<Milliseconds> grpc_timeout_header_offset;
   std::shared_ptr<const RateLimitRules> rate_limits;  // null: none
+  std::shared_ptr<const Upgrades> upgrades;           // null: as the connection manager says
   Priority priority = Priority::kDefault;
   uint16_t cluster_not_found_status = 503;
 };

@@ -132,7 +132,6 @@ const VirtualHost* RouteTable::virtual_host(std::string_view authority) const {
 }
 
 const Route* RouteTable::match(const http::Head& request, uint64_t random) const {
-  if (request.path().empty()) return nullptr;  // CONNECT
   const VirtualHost* host =
       virtual_host(options_.virtual_host_header.empty() ? request.authority() : request.value(options_.virtual_host_header));
   if (!host) return nullptr;

@@ -11,12 +11,15 @@ namespace {
 using observe::ClusterStat;
 
 std::atomic<uint64_t> next_id{1};
+// How long a tunnel's last bytes may take to leave once both its ends are over.
+constexpr std::chrono::seconds kTunnelPatience{5};
 
 std::unique_ptr<http::ClientCodec> make_codec(http::CodecEvents& events, HostPool& pool, http::Protocol protocol, observe::Scope* scope) {
   const ClusterConfig& config = pool.cluster().config();
   SlabPool& slabs = pool.cluster().loop().slabs();
   if (protocol == http::Protocol::kHttp2)
     return http::make_http2_client(events, config.http2, slabs, scope ? &scope->cells(pool.cluster().loop().thread()) : nullptr);
+  if (protocol == http::Protocol::kTcp) return http::make_tcp_client(events, config.http1.buffer, slabs);
   return http::make_http1_client(events, config.http1, slabs);
 }
 
@@ -33,7 +36,8 @@ ClientConnection::ClientConnection(HostPool& pool, std::unique_ptr<net::Stream> 
   observe::Cells& stats = pool.cluster().stats();
   stats.add(ClusterStat::kUpstreamCxTotal);
   stats.add(ClusterStat::kUpstreamCxActive);
-  stats.add(protocol == http::Protocol::kHttp2 ? ClusterStat::kUpstreamCxHttp2Total : ClusterStat::kUpstreamCxHttp1Total);
+  if (protocol != http::Protocol::kTcp)
+    stats.add(protocol == http::Protocol::kHttp2 ? ClusterStat::kUpstreamCxHttp2Total : ClusterStat::kUpstreamCxHttp1Total);
   HostState& host = pool.state();
   HostState::count(host.connections);
   host.active_connections.fetch_add(1, std::memory_order_relaxed);
@@ -108,8 +112,8 @@ void ClientConnection::on_flushed() {
 }
 
 void ClientConnection::on_peer_ended() {
-  codec_->on_peer_ended();
-  if (!gone_) gone(true);
+  const bool lives = codec_->on_peer_ended();
+  if (!gone_ && !closing_gently() && !(lives && codec_->is_tunnel())) gone(true);
 }
 
 void ClientConnection::on_closed(int) { gone(true); }
@@ -121,6 +125,8 @@ void ClientConnection::on_stream_over() {
   if (gone_) return;
   count_bytes();
   if (idle()) {
+    // What a tunnel's client said last leaves first.
+    if (codec_->is_tunnel() && !codec_->wants_reset() && !codec_->output().empty()) return close_gently(kTunnelPatience);
     if (retiring_ || codec_->wants_close()) return gone(false);
     const auto patience = pool_.cluster().config().idle_timeout;
     if (patience.count() > 0) loop().wheel().arm(idle_, patience);
@@ -168,7 +174,7 @@ void ClientConnection::gone(bool by_peer) {
     stats.add(ClusterStat::kUpstreamCxDestroyWithActiveRq);
     stats.add(by_peer ? ClusterStat::kUpstreamCxDestroyRemoteWithActiveRq : ClusterStat::kUpstreamCxDestroyLocalWithActiveRq);
   }
-  close();
+  close(codec_->wants_reset());
   // Those who hear of its end may ask for another one at once.
   retiring_ = true;
   pool_.on_no_more_streams(*this);

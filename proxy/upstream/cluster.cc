@@ -76,7 +76,7 @@ Pick Cluster::pick(const PickContext& context) {
 
 HostPool& Cluster::pool(const Host& host, http::Protocol protocol, Priority priority) {
   if (sweep_) sweep();
-  auto& pool = pools_[Key{host.state.get(), protocol == http::Protocol::kHttp2, priority}];
+  auto& pool = pools_[Key{host.state.get(), protocol, priority}];
   if (!pool) pool = std::make_unique<HostPool>(*this, host, protocol, priority);
   return *pool;
 }

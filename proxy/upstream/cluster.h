@@ -60,11 +60,11 @@ class Cluster final : public net::Retirable {
  private:
   struct Key {
     const HostState* state;
-    bool http2;
+    http::Protocol protocol;
     Priority priority;
     bool operator==(const Key&) const = default;
     friend size_t hash_value(const Key& key) {
-      return (reinterpret_cast<uintptr_t>(key.state) >> 4) * 4 + key.http2 * 2 + static_cast<size_t>(key.priority);
+      return (reinterpret_cast<uintptr_t>(key.state) >> 4) * 8 + static_cast<size_t>(key.protocol) * 2 + static_cast<size_t>(key.priority);
     }
   };
   void sweep();

@@ -2,6 +2,7 @@
 // that nobody asked for, an odd one or a cut one never lets the connection be used again.
 #include "common/http/http1/parser.h"
 #include "common/http/http1/writer.h"
+#include "common/http/syntax.h"
 
 #include <cassert>
 
@@ -24,6 +25,8 @@ class UpstreamCodec final : public ClientCodec, private Stream {
   void on_flushed() override;
   bool wants_bytes() const override { return !paused_ && !(last_ && !active_); }
   bool wants_close() const override { return !active_ && (last_ || draining_); }
+  bool wants_reset() const override { return cut_; }
+  bool is_tunnel() const override { return tunnel_open_; }
   void drain() override { draining_ = true; }
   size_t active_streams() const override { return active_; }
   Protocol protocol() const override { return Protocol::kHttp11; }
@@ -44,6 +47,7 @@ class UpstreamCodec final : public ClientCodec, private Stream {
   uint64_t wire_bytes_sent() const override { return writer_.bytes(); }
 
   void on_head();
+  bool opens_tunnel(Head& head);
   void answer_over() { answer_over_ = delivering_end_ = true; }
   void sent(bool whole, bool end);
   void finish();
@@ -55,14 +59,18 @@ class UpstreamCodec final : public ClientCodec, private Stream {
   Parser parser_;
   Writer writer_;
   StreamReceiver* receiver_ = nullptr;
-  uint64_t received_before_ = 0;  // interim answers
+  uint64_t received_before_ = 0;  // interim answers, a tunnel's bytes
+  std::string upgrade_;           // what was asked for, in lower case
   uint32_t id_ = 0;
   int interim_ = 0;
   bool active_ = false;
   bool request_over_ = false, answer_over_ = false, delivering_end_ = false;
   bool head_sent_ = false;
-  bool last_ = false;  // no request after this one
-  bool told_ = false;  // on_going_away() was called
+  bool tunnel_ = false;       // CONNECT, or an upgrade was asked for
+  bool tunnel_open_ = false;  // and granted
+  bool cut_ = false;          // an open tunnel was given up
+  bool last_ = false;         // no request after this one
+  bool told_ = false;         // on_going_away() was called
   bool paused_ = false, held_back_ = false, in_receive_ = false;
   bool over_in_receive_ = false;  // a stream ended inside receive()
   bool peer_ended_ = false, draining_ = false, above_high_ = false;
@@ -73,7 +81,7 @@ Stream& UpstreamCodec::open(StreamReceiver& receiver) {
   ++id_;
   receiver_ = &receiver;
   active_ = true;
-  request_over_ = answer_over_ = delivering_end_ = head_sent_ = paused_ = above_high_ = false;
+  request_over_ = answer_over_ = delivering_end_ = head_sent_ = paused_ = above_high_ = tunnel_ = tunnel_open_ = false;
   interim_ = 0;
   received_before_ = 0;
   writer_.reset_count();
@@ -94,6 +102,12 @@ Status UpstreamCodec::receive(ReadBuffer& in) {
     if (!head_sent_ && !in.empty()) {  // an answer before the question
       lose(ResetReason::kProtocolError, "upstream_unsolicited_bytes");
       break;
+    }
+    if (tunnel_open_) {
+      if (in.empty()) break;
+      received_before_ += in.size();
+      receiver_->on_body(in.take(in.size()), false);
+      continue;
     }
     const Parser::Step step = parser_.next(in);
     if (step == Parser::Step::kMore) break;
@@ -141,6 +155,15 @@ Status UpstreamCodec::receive(ReadBuffer& in) {
 
 void UpstreamCodec::on_head() {
   Head& head = receiver_->incoming_head();
+  if (tunnel_ && opens_tunnel(head)) {
+    tunnel_open_ = true;
+    if (!told_) {
+      told_ = true;
+      events_.on_going_away();
+    }
+    if (active_) receiver_->on_head(false);
+    return;
+  }
   if (head.status() == 101) return lose(ResetReason::kProtocolError, "http1.unexpected_upgrade");
   if (head.status() < 200) {
     if (++interim_ > kInterimAnswers) return lose(ResetReason::kOverflow, "http1.too_many_interim_responses");
@@ -161,10 +184,22 @@ void UpstreamCodec::on_head() {
   receiver_->on_head(end);
 }
 
+// The server must switch to what was asked for and to nothing else (RFC 9110 7.8).
+bool UpstreamCodec::opens_tunnel(Head& head) {
+  if (!(upgrade_.empty() ? head.status() / 100 == 2 : head.status() == 101 && equals_ignoring_case(wanted_upgrade(head), upgrade_)))
+    return false;
+  head.remove(HeaderId::kContentLength);
+  head.remove(HeaderId::kTransferEncoding);
+  return true;
+}
+
 void UpstreamCodec::send_head(const Head& head, bool end) {
   if (!active_ || request_over_) return;
   head_sent_ = true;
-  if (options_.close_after_request || draining_) last_ = true;
+  upgrade_.clear();
+  for (char c : head.value(HeaderId::kUpgrade)) upgrade_ += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  tunnel_ = !upgrade_.empty() || head.method() == "CONNECT";
+  if (options_.close_after_request || draining_ || tunnel_) last_ = true;
   parser_.answers(head.method());
   writer_.request(head, end, last_);
   sent(end ? writer_.body({}, true) : true, end);
@@ -188,6 +223,7 @@ void UpstreamCodec::sent(bool whole, bool end) {
   if (end) request_over_ = true;
   events_.on_output();
   if (!whole && !answer_over_) return lose(ResetReason::kProtocolError, "content_length_mismatch");
+  if (end && tunnel_open_) events_.on_output_over();
   if (end && answer_over_ && !delivering_end_ && active_) finish();
 }
 
@@ -195,6 +231,7 @@ void UpstreamCodec::reset(ResetReason) {
   if (!active_) return;
   // Before anything was sent the connection is as good as it was.
   if (head_sent_) last_ = true;
+  cut_ = tunnel_open_;
   finish();
 }
 
@@ -228,6 +265,13 @@ bool UpstreamCodec::conclude() {
   last_ = true;
   if (!active_ || held_back_) return active_;
   if (answer_over_) return true;  // our request is still going out
+  if (tunnel_open_) {
+    answer_over();
+    receiver_->on_body({}, true);
+    delivering_end_ = false;
+    if (active_ && request_over_) finish();
+    return active_;
+  }
   if (parser_.framing() == Framing::kUntilClose && parser_.at_body()) {
     answer_over_ = request_over_ = true;  // nobody reads the rest of the request
     delivering_end_ = true;

@@ -22,6 +22,7 @@ class ServerCodec final : public Codec, private Stream {
   bool wants_bytes() const override { return !closing_down() && !paused_ && !(active_ && request_over_) && (active_ || !crowded()); }
   bool wants_close() const override { return !active_ && (last_ || draining_ || (peer_ended_ && !held_back_)); }
   bool wants_reset() const override { return truncated_; }
+  bool is_tunnel() const override { return tunnel_open_; }
   void drain() override { draining_ = true; }
   size_t active_streams() const override { return active_; }
   Protocol protocol() const override { return active_ && parser_.version_10() ? Protocol::kHttp10 : Protocol::kHttp11; }
@@ -36,7 +37,7 @@ class ServerCodec final : public Codec, private Stream {
   void resume() override;
   bool writable() const override { return !above_high_; }
   uint32_t id() const override { return id_; }
-  uint64_t wire_bytes_received() const override { return parser_.bytes(); }
+  uint64_t wire_bytes_received() const override { return parser_.bytes() + tunneled_; }
   uint64_t wire_bytes_sent() const override { return writer_.bytes(); }
 
   bool closing_down() const { return (last_ && !active_) || invalid_; }
@@ -46,6 +47,8 @@ class ServerCodec final : public Codec, private Stream {
   void invalid(const Fault& fault);
   void sent(bool whole, bool end);
   void request_over();
+  bool wants_tunnel() const;
+  void peer_over();
   void finish();
   void lose(ResetReason reason, std::string_view details);
 
@@ -54,6 +57,7 @@ class ServerCodec final : public Codec, private Stream {
   Parser parser_;
   Writer writer_;
   StreamReceiver* receiver_ = nullptr;
+  uint64_t tunneled_ = 0;
   uint32_t id_ = 0;
   bool active_ = false;        // a request is being read or answered
   bool head_over_ = false;     // its head was handed over
@@ -64,6 +68,8 @@ class ServerCodec final : public Codec, private Stream {
   bool invalid_ = false;  // malformed: read no more
   bool last_ = false;     // no request after this one
   bool truncated_ = false;
+  bool tunnel_ = false;       // CONNECT, or an upgrade is asked for: what follows the head is no message
+  bool tunnel_open_ = false;  // and was granted
   bool paused_ = false;
   bool held_back_ = false;  // receive() left bytes that it would take later
   bool in_receive_ = false;
@@ -75,7 +81,8 @@ class ServerCodec final : public Codec, private Stream {
 void ServerCodec::begin_stream() {
   ++id_;
   active_ = true;
-  head_over_ = answers_head_ = request_over_ = delivering_end_ = answer_begun_ = answer_over_ = paused_ = above_high_ = false;
+  head_over_ = answers_head_ = tunnel_ = tunnel_open_ = request_over_ = delivering_end_ = answer_begun_ = answer_over_ = paused_ =
+      above_high_ = false;
   writer_.reset_count();
   receiver_ = &events_.on_new_stream(*this);
   if (active_) parser_.begin(receiver_->incoming_head(), receiver_->incoming_trailers());
@@ -104,14 +111,21 @@ Status ServerCodec::receive(ReadBuffer& in) {
       held_back_ = !in.empty();
       break;
     }
+    if (tunnel_) {
+      if (in.empty()) break;
+      tunneled_ += in.size();
+      receiver_->on_body(in.take(in.size()), false);
+      continue;
+    }
     const Parser::Step step = parser_.next(in);
     if (step == Parser::Step::kMore) break;
     switch (step) {
       case Parser::Step::kHead: {
         head_over_ = true;
         answers_head_ = receiver_->incoming_head().method() == "HEAD";
-        if (!parser_.keeps_alive() || parser_.is_connect()) last_ = true;
-        const bool end = parser_.complete();
+        tunnel_ = wants_tunnel();
+        if (!parser_.keeps_alive() || tunnel_) last_ = true;
+        const bool end = parser_.complete() && !tunnel_;
         if (end) request_over();
         receiver_->on_head(end);
         break;
@@ -139,7 +153,7 @@ Status ServerCodec::receive(ReadBuffer& in) {
     }
   }
   in_receive_ = false;
-  if (peer_ended_ && active_ && !held_back_ && !request_over_) lose(ResetReason::kConnectionClosed, "downstream_remote_disconnect");
+  if (peer_ended_) peer_over();
   return boost::system::in_place_value;
 }
 
@@ -152,9 +166,19 @@ void ServerCodec::invalid(const Fault& fault) {
   receiver_->on_invalid(fault.status, fault.details);
 }
 
+// An upgrade with a body is read as any request: what follows it would have to wait for the body's end (RFC 9110 7.8).
+bool ServerCodec::wants_tunnel() const {
+  if (parser_.is_connect()) return true;
+  const Head& head = receiver_->incoming_head();
+  if (!head.has(HeaderId::kUpgrade) || parser_.version_10() || !parser_.complete()) return false;
+  const std::string_view wanted = wanted_upgrade(head);
+  return !wanted.empty() && !is_h2c(wanted);
+}
+
 void ServerCodec::send_head(const Head& head, bool end) {
   if (!active_ || answer_over_) return;
-  if (head.status() < 200 && head.status() != 101) {
+  const bool opens = tunnel_ && (parser_.is_connect() ? head.status() / 100 == 2 : head.status() == 101);
+  if (head.status() < 200 && !opens) {
     if (parser_.version_10()) return;  // knows no interim answers
     writer_.informational(head);
     return sent(true, false);
@@ -165,7 +189,7 @@ void ServerCodec::send_head(const Head& head, bool end) {
   Writer::Answer answer;
   answer.to_head = answers_head_;
   answer.to_10 = parser_.version_10();
-  answer.to_connect = head_over_ && parser_.is_connect();
+  answer.opens_tunnel = tunnel_open_ = opens;
   answer.close = last_;
   if (writer_.response(head, end, answer)) last_ = true;
   sent(end ? writer_.body({}, true) : true, end);
@@ -189,13 +213,14 @@ void ServerCodec::sent(bool whole, bool end) {
   if (output_.size() >= options_.buffer.high) above_high_ = true;
   if (end) answer_over_ = true;
   events_.on_output();
+  if (end && tunnel_open_) events_.on_output_over();
   if (end && request_over_ && !delivering_end_) finish();
 }
 
 void ServerCodec::reset(ResetReason) {
   if (!active_) return;
   // Cut where only the connection's end delimits the answer: a plain close would make it look whole.
-  if (answer_begun_ && !answer_over_ && writer_.framing() == Framing::kUntilClose) truncated_ = true;
+  if (tunnel_open_ || (answer_begun_ && !answer_over_ && writer_.framing() == Framing::kUntilClose)) truncated_ = true;
   last_ = true;
   finish();
 }
@@ -225,8 +250,18 @@ void ServerCodec::lose(ResetReason reason, std::string_view details) {
 
 bool ServerCodec::on_peer_ended() {
   peer_ended_ = true;
-  if (active_ && !request_over_ && !held_back_) lose(ResetReason::kConnectionClosed, "downstream_remote_disconnect");
+  peer_over();
   return active_ || held_back_;
+}
+
+// Its half of an open tunnel is over; anything else that was not complete is lost.
+void ServerCodec::peer_over() {
+  if (!active_ || request_over_ || held_back_) return;
+  if (!tunnel_open_) return lose(ResetReason::kConnectionClosed, "downstream_remote_disconnect");
+  request_over();
+  receiver_->on_body({}, true);
+  delivering_end_ = false;
+  if (active_ && answer_over_) finish();
 }
 
 void ServerCodec::on_connection_lost() {

@@ -74,6 +74,12 @@ void Writer::request(const Head& head, bool end, bool close) {
     text(head.method() == "CONNECT" ? head.authority() : head.path().empty() ? std::string_view("/") : head.path());
     text(" HTTP/1.1\r\n");
   }
+  if (head.has(HeaderId::kUpgrade) || head.method() == "CONNECT") {
+    // The connection serves nothing after a tunnel, so `close` need not be said.
+    lines(head, first, true, false);
+    framing_ = Framing::kUntilClose;
+    return text("\r\n");
+  }
   const Header* length = head.find(HeaderId::kContentLength);
   const std::optional<uint64_t> promised = length ? parse_length(length->value()) : std::nullopt;
   lines(head, first, length && !promised, close);
@@ -98,6 +104,13 @@ void Writer::informational(const Head& head) {
 
 bool Writer::response(const Head& head, bool end, const Answer& answer) {
   const int status = head.status();
+  if (answer.opens_tunnel) {
+    status_line(status);
+    lines(head, {}, true, false);
+    text("\r\n");
+    framing_ = Framing::kUntilClose;
+    return true;
+  }
   const bool bodiless = status == 204 || status < 200;
   const Header* length = head.find(HeaderId::kContentLength);
   const std::optional<uint64_t> promised = length && !bodiless ? parse_length(length->value()) : std::nullopt;
@@ -105,7 +118,7 @@ bool Writer::response(const Head& head, bool end, const Answer& answer) {
   std::string_view framing_line;
   framing_ = Framing::kNone;
   left_ = 0;
-  if (bodiless || status == 304 || (answer.to_connect && status < 300)) {
+  if (bodiless || status == 304) {
     // No body, and nothing said about one (304 keeps its content-length: it is of the other answer).
   } else if (promised) {
     if (!answer.to_head) {

@@ -12,9 +12,9 @@ class Writer {
   void request(const Head& head, bool end, bool close);
 
   struct Answer {
-    bool to_head = false;  // no body, whatever the head says
-    bool to_10 = false;    // never chunked
-    bool to_connect = false;
+    bool to_head = false;       // no body, whatever the head says
+    bool to_10 = false;         // never chunked
+    bool opens_tunnel = false;  // 101, or 2xx to CONNECT: what follows is no body
     bool close = false;
   };
   // Returns whether the connection must close after the body (which only its end delimits, or because the head says so).

@@ -41,6 +41,7 @@ Http2Codec::Http2Codec(CodecEvents& events, const Http2Options& options, SlabPoo
   std::vector<nghttp2_settings_entry> settings = {
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, std::min<uint32_t>(options_.initial_stream_window, 0x7fffffff)},
       {server_ ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH, server_ ? options_.max_concurrent_streams : 0}};
+  if (server_ && options_.allow_connect) settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
   if (options_.hpack_table_size != 4096) settings.push_back({NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, options_.hpack_table_size});
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   const uint32_t window = std::clamp<uint32_t>(options_.initial_connection_window, 65535, 0x7fffffff);

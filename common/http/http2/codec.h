@@ -56,8 +56,9 @@ struct Http2Stream final : Stream {
   Http2Stream* next = nullptr;
   std::vector<Slice> slices;
   size_t first = 0;
-  size_t pending = 0;                                         // bytes in slices
-  size_t owed = 0;                                            // received while paused: window to give back
+  size_t pending = 0;   // bytes in slices
+  size_t owed = 0;      // received while paused: window to give back
+  std::string upgrade;  // what an extended CONNECT asks for; its answer is 101 for us, 200 on the wire
   std::vector<std::pair<std::string, std::string>> trailers;  // wait for the body to leave
   uint64_t bytes_received = 0, bytes_sent = 0;
   std::optional<uint64_t> sent_before;  // bytes_sent when drop_stalled() last came by
@@ -74,6 +75,7 @@ struct Http2Stream final : Stream {
   bool reset_when_sent = false;  // the answer is on its way, the request was given up
   bool end_sent = false;         // END_STREAM has left
   bool no_body = false;          // answers HEAD
+  bool tunnel = false;           // CONNECT of either kind
   bool closed = false;           // nghttp2 knows it no more
   bool delivering_end = false;
 };

@@ -22,6 +22,7 @@ void HeadBuilder::begin(Kind kind, Head& head) {
   count_ = 0;
   authority_ = connect_ = false;
   cookie_.clear();
+  protocol_.clear();
   fault_.reset();
   head.clear();
 }
@@ -87,6 +88,9 @@ void HeadBuilder::pseudo(std::string_view name, std::string_view value) {
     if (!is_token(value)) return fail(400, kInvalidField);
     connect_ = value == "CONNECT";
     head_->set_method(value);
+  } else if (name == ":protocol") {  // which the session lets by only where it was offered
+    if (!is_token(value)) return fail(400, kInvalidField);
+    protocol_ = value;
   } else if (name == ":path") {
     if (value.find('#') != value.npos) return fail(400, "path_normalization_failed");
     if (!is_path(value)) return fail(400, kInvalidField);
@@ -113,6 +117,12 @@ std::optional<Fault> HeadBuilder::finish() {
 
 std::optional<Fault> HeadBuilder::finish_request() {
   if (head_->method().empty()) return Fault{400, kMessagingRule};
+  if (!protocol_.empty()) {
+    if (!connect_) return Fault{400, kMessagingRule};
+    connect_ = false;  // it has a path and a scheme like any other
+    head_->set_method("GET");
+    set_upgrade(*head_, protocol_);
+  }
   if (!connect_ && (head_->path().empty() || head_->scheme().empty())) return Fault{400, kMessagingRule};
   if (head_->path() == "*" && head_->method() != "OPTIONS") return Fault{400, kInvalidField};
   if (!head_->has(HeaderId::kHost)) return Fault{400, "missing_host_header"};

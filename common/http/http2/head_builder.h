@@ -25,6 +25,8 @@ class HeadBuilder {
   std::optional<Fault> finish();
   // Bytes decoded in this block, kept or not.
   uint64_t decoded() const { return decoded_; }
+  // What an extended CONNECT asks for; the head says it as an upgrade. Empty: nothing.
+  const std::string& protocol() const { return protocol_; }
 
  private:
   void pseudo(std::string_view name, std::string_view value);
@@ -36,7 +38,7 @@ class HeadBuilder {
   uint64_t decoded_ = 0;
   uint32_t count_ = 0;
   bool authority_ = false, connect_ = false;
-  std::string cookie_;
+  std::string cookie_, protocol_;
   std::optional<Fault> fault_;
 };
 

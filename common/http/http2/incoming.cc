@@ -131,8 +131,13 @@ void Http2Codec::on_headers_over(Http2Stream& stream, bool end) {
     stream.delivering_end = false;
     return maybe_over(stream);
   }
-  const int status = stream.receiver->incoming_head().status();
-  if (!server_ && status < 200) {
+  Head& head = stream.receiver->incoming_head();
+  if (!server_ && !stream.upgrade.empty() && head.status() / 100 == 2) {
+    head.set_status(101);
+    head.remove(HeaderId::kContentLength);
+    set_upgrade(head, stream.upgrade);
+  } else if (!server_ && head.status() < 200) {
+    const int status = head.status();
     if (status == 101 || end || ++stream.interim > kInterimAnswers) {
       submit_reset(stream.number, NGHTTP2_PROTOCOL_ERROR);
       return lose(stream, ResetReason::kProtocolError, kMessagingRule);
@@ -140,7 +145,11 @@ void Http2Codec::on_headers_over(Http2Stream& stream, bool end) {
     return stream.receiver->on_informational();
   }
   stream.head_over = true;
-  if (server_) stream.no_body = stream.receiver->incoming_head().method() == "HEAD";
+  if (server_) {
+    stream.no_body = head.method() == "HEAD";
+    stream.upgrade = builder_.protocol();
+    stream.tunnel = !stream.upgrade.empty() || head.method() == "CONNECT";
+  }
   if (end) told_end(stream);
   stream.receiver->on_head(end);
   stream.delivering_end = false;

@@ -26,8 +26,9 @@ void Http2Stream::send_trailers(const Head& head) { codec.send_trailers(*this, h
 void Http2Codec::push(std::string_view name, std::string_view value) { lines_.push_back(line_of(name, value, NGHTTP2_NV_FLAG_NONE)); }
 
 void Http2Codec::build_lines(const Head& head, bool request) {
+  const bool tunnel = head.has(HeaderId::kUpgrade) || (request && head.method() == "CONNECT");
   for (const Header& header : head.headers()) {
-    if (header.removed) continue;
+    if (header.removed || (tunnel && header.id == HeaderId::kContentLength)) continue;
     switch (header.id) {
       case HeaderId::kConnection:
       case HeaderId::kKeepAlive:
@@ -56,7 +57,8 @@ void Http2Codec::send_head(Http2Stream& stream, const Head& head, bool end) {
   provider.source.ptr = &stream;
   provider.read_callback = read_data;
   if (server_) {
-    const int code = head.status();
+    const bool switches = !stream.upgrade.empty() && head.status() == 101;
+    const int code = switches ? 200 : head.status();
     const char status[3] = {static_cast<char>('0' + code / 100 % 10), static_cast<char>('0' + code / 10 % 10),
                             static_cast<char>('0' + code % 10)};
     push(":status", {status, 3});
@@ -70,7 +72,10 @@ void Http2Codec::send_head(Http2Stream& stream, const Head& head, bool end) {
     if (failed) submit_reset(stream.number, NGHTTP2_INTERNAL_ERROR);
   } else {
     const bool connect = head.method() == "CONNECT";
-    push(":method", head.method());
+    stream.upgrade = head.value(HeaderId::kUpgrade);
+    stream.tunnel = connect || !stream.upgrade.empty();
+    push(":method", stream.upgrade.empty() ? head.method() : std::string_view("CONNECT"));
+    if (!stream.upgrade.empty()) push(":protocol", stream.upgrade);
     if (!connect) push(":scheme", head.scheme().empty() ? std::string_view("http") : head.scheme());
     if (!head.authority().empty()) push(":authority", head.authority());
     if (!connect) push(":path", head.path().empty() ? std::string_view("/") : head.path());

@@ -118,6 +118,7 @@ void Http2Codec::reset(Http2Stream& stream, ResetReason reason) {
     if (stream.owed) nghttp2_session_consume_stream(session_, stream.number, std::exchange(stream.owed, 0));
   } else {
     uint32_t code = server_ ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_CANCEL;
+    if (server_ && stream.tunnel && stream.head_sent) code = NGHTTP2_CONNECT_ERROR;  // RFC 9113 8.5
     if (reason == ResetReason::kLocalRefused || reason == ResetReason::kRemoteRefused) code = NGHTTP2_REFUSED_STREAM;
     if (reason == ResetReason::kProtocolError) code = NGHTTP2_PROTOCOL_ERROR;
     if (reason == ResetReason::kOverflow) code = NGHTTP2_ENHANCE_YOUR_CALM;
