@@ -100,12 +100,13 @@ struct Events : CodecEvents {
     if (at_over) at_over();
   }
   void on_going_away() override { ++going_away; }
+  void on_output_over() override { ++output_over; }
 
   SlabPool& pool;
   std::vector<std::unique_ptr<Recorder>> streams;
   std::function<void(Recorder&)> at_new;
   std::function<void()> at_over;
-  int outputs = 0, over = 0, going_away = 0;
+  int outputs = 0, over = 0, going_away = 0, output_over = 0;
   bool readable = false;
 };
 

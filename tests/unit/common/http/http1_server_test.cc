@@ -231,7 +231,7 @@ TEST(Http1Server, AbsoluteFormAndItsKin) {
   EXPECT_EQ(serve_all_ways("GET HTTPS://a.test:1?y HTTP/1.1\r\nhost: b.test\r\n\r\n").log, "head.\nGET /?y\nhost: a.test:1\n\n\n--\n");
   EXPECT_EQ(serve_all_ways("GET http://a.test HTTP/1.1\r\nhost: b.test\r\n\r\n").log, "head.\nGET /\nhost: a.test\n\n\n--\n");
   EXPECT_EQ(serve_all_ways("OPTIONS * HTTP/1.1\r\nhost: b.test\r\n\r\n").log, "head.\nOPTIONS *\nhost: b.test\n\n\n--\n");
-  EXPECT_EQ(serve_all_ways("CONNECT a.test:443 HTTP/1.1\r\nhost: b.test\r\n\r\n").log, "head.\nCONNECT \nhost: a.test:443\n\n\n--\n");
+  EXPECT_EQ(serve_all_ways("CONNECT a.test:443 HTTP/1.1\r\nhost: b.test\r\n\r\n").log, "head\nCONNECT \nhost: a.test:443\n\n\n--\n");
 }
 
 TEST(Http1Server, DrainClosesAfterTheAnswer) {

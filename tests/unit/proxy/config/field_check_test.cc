@@ -112,12 +112,13 @@ TEST(FieldCheck, DescendsIntoExtensions) {
   Manager manager;
   manager.set_stat_prefix("p");
   manager.mutable_route_config();
-  manager.add_upgrade_configs()->set_upgrade_type("websocket");
+  manager.add_upgrade_configs()->add_filters()->set_name("f");
   filter->mutable_typed_config()->PackFrom(manager);
   EXPECT_EQ(complaints(listener),
-            "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).upgrade_configs: "
-            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.upgrade_configs is not supported by this "
-            "version\n");
+            "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).upgrade_configs[0].filters: "
+            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig.filters (f) is not supported "
+            "by this version\n"
+            "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).upgrade_configs[0].upgrade_type: must not be empty\n");
 }
 
 TEST(FieldCheck, NamesARefusedExtension) {
