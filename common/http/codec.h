@@ -19,6 +19,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace weft::http {
 
@@ -178,6 +180,16 @@ struct BufferLimits {
   size_t low = 1 << 19;
 };
 
+// Upgrades that are read as if they were not asked for (ignore_http_11_upgrade).
+class IgnoredUpgrades {
+ public:
+  virtual ~IgnoredUpgrades() = default;
+  virtual bool ignores(std::string_view upgrade) const = 0;
+};
+
+// How header names are written. Whatever is chosen, a head that remembers its names' case (keep_case) is written in it.
+enum class NameFormat : uint8_t { kLower, kProperCase };  // "x-a" or "X-A"
+
 // envoy.config.core.v3.Http1ProtocolOptions and HCM's limits, for both sides.
 struct Http1Options {
   uint32_t max_headers_kib = 60;     // 431 beyond
@@ -187,7 +199,11 @@ struct Http1Options {
   bool enable_trailers = false;  // else trailers are dropped
   bool allow_absolute_url = true;
   bool allow_custom_methods = false;  // else methods that no specification names are malformed, as Envoy has it
-  bool close_after_request = false;   // client: `connection: close` on each request (max_requests_per_connection 1)
+  NameFormat names = NameFormat::kLower;
+  bool keep_case = false;                                   // heads remember how their names were written
+  bool send_fully_qualified_url = false;                    // client: absolute form
+  std::shared_ptr<const IgnoredUpgrades> ignored_upgrades;  // null: none
+  bool close_after_request = false;                         // client: `connection: close` on each request (max_requests_per_connection 1)
   BufferLimits buffer;
 };
 
@@ -213,10 +229,11 @@ struct Http2Options {
   uint32_t max_consecutive_empty_data_frames = 1;  // inbound frames with empty payload and no END_STREAM
   uint32_t max_inbound_priority_frames_per_stream = 100;
   uint32_t max_inbound_window_updates_per_data_frame = 10;
-  uint32_t max_premature_resets = 250;                      // rapid reset, theirs and those we are made to send: GOAWAY beyond
-  std::optional<std::pair<uint64_t, uint64_t>> reset_rate;  // RST_STREAM frames from the peer: burst, and how many a second
-  bool allow_connect = false;                               // servers: extended CONNECT (RFC 8441) is offered
-  bool stream_error_on_invalid_message = false;             // a malformed message ends its stream alone, not the connection
+  uint32_t max_premature_resets = 250;                         // rapid reset, theirs and those we are made to send: GOAWAY beyond
+  std::optional<std::pair<uint64_t, uint64_t>> reset_rate;     // RST_STREAM frames from the peer: burst, and how many a second
+  bool allow_connect = false;                                  // servers: extended CONNECT (RFC 8441) is offered
+  bool stream_error_on_invalid_message = false;                // a malformed message ends its stream alone, not the connection
+  std::vector<std::pair<uint16_t, uint32_t>> custom_settings;  // sent besides our own
   std::optional<KeepaliveOptions> keepalive;
   BufferLimits buffer;
 };

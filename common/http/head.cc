@@ -121,6 +121,7 @@ void Head::clear() {
   status_ = 0;
   held_first_ = {};
   held_.clear();
+  written_names_.clear();
   arena_ = {};
   arena_at_ = nullptr;
   arena_left_ = 0;
@@ -172,6 +173,12 @@ const Header* Head::find(std::string_view name) const {
     if (!header.removed && header.name() == name) return &header;
   }
   return nullptr;
+}
+
+std::string_view Head::written_name(std::string_view name) const {
+  for (std::string_view written : written_names_)
+    if (written.size() == name.size() && equals_ignoring_case(written, name)) return written;
+  return name;
 }
 
 std::string_view Head::value(std::string_view name) const {
@@ -387,7 +394,7 @@ void set_upgrade(Head& head, std::string_view protocol) {
 
 void remove_hop_by_hop_but_upgrade(Head& head) {
   // What is removed keeps its bytes, so the views stay.
-  const std::string_view upgrade = head.value(HeaderId::kUpgrade), connection = head.value(HeaderId::kConnection);
+  const std::string_view upgrade = wanted_upgrade(head), connection = head.value(HeaderId::kConnection);
   remove_hop_by_hop(head);
   head.add(HeaderId::kUpgrade, upgrade);
   head.add(HeaderId::kConnection, equals_ignoring_case(connection, "upgrade") ? connection : std::string_view("upgrade"));

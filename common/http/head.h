@@ -170,6 +170,10 @@ class Head {
     first_line_ = line, method_ = method, path_ = path, scheme_ = scheme;
   }
   void set_first_line(std::string_view line, int status) { first_line_ = line, status_ = status; }
+  // How a name was written when it came, for whoever must write it so again; `as_written` is copied.
+  void remember_case(std::string_view as_written) { written_names_.push_back(store(as_written)); }
+  bool remembers_case() const { return !written_names_.empty(); }
+  std::string_view written_name(std::string_view lower_case_name) const;
   // The received first line with its CRLF, when nothing has changed it and it may be sent on as it is; else empty.
   std::string_view first_line() const { return first_line_; }
   SlabPool& pool() { return pool_; }
@@ -187,6 +191,7 @@ class Head {
   int status_ = 0;
   SlabRef held_first_;  // nearly always the only one
   std::vector<SlabRef> held_;
+  std::vector<std::string_view> written_names_;
   SlabRef arena_;
   char* arena_at_ = nullptr;
   uint32_t arena_left_ = 0;

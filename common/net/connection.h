@@ -17,6 +17,7 @@ class Connection : public Retirable, protected Ready {
   Loop& loop() { return loop_; }
   const Endpoint& local_address() const { return stream_->local_address(); }
   const Endpoint& peer_address() const { return stream_->peer_address(); }
+  std::string_view alpn() const { return stream_->alpn(); }
   bool closed() const { return closed_; }
   uint64_t bytes_received() const { return bytes_received_; }
   uint64_t bytes_sent() const { return bytes_sent_; }

@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <memory>
+#include <string_view>
 
 namespace weft::net {
 
@@ -52,6 +53,8 @@ class Stream {
   virtual void shutdown_write() = 0;
   // No wait is answered after this. With `reset`, the peer sees RST instead of FIN.
   virtual void close(bool reset = false) = 0;
+  // The protocol that both ends agreed on while they set it up (ALPN): "h2", "http/1.1"; empty: nobody asked, as on plain TCP.
+  virtual std::string_view alpn() const { return {}; }
   virtual const Endpoint& local_address() const = 0;
   virtual const Endpoint& peer_address() const = 0;
 };

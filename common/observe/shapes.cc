@@ -12,6 +12,7 @@ constexpr Metric kRingHashStatTable[] = {WEFT_RING_HASH_STATS(WEFT_STAT_ROW)};
 constexpr Metric kMaglevStatTable[] = {WEFT_MAGLEV_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttpStatTable[] = {WEFT_HTTP_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCorsStatTable[] = {WEFT_CORS_STATS(WEFT_STAT_ROW)};
+constexpr Metric kHttp1StatTable[] = {WEFT_HTTP1_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCsrfStatTable[] = {WEFT_CSRF_STATS(WEFT_STAT_ROW)};
 constexpr Metric kLocalRateLimitStatTable[] = {WEFT_LOCAL_RATE_LIMIT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttp2StatTable[] = {WEFT_HTTP2_STATS(WEFT_STAT_ROW)};
@@ -40,6 +41,7 @@ const Shape kRingHashShape = make_shape("cluster.ring_hash_lb", kRingHashStatTab
 const Shape kMaglevShape = make_shape("cluster.maglev_lb", kMaglevStatTable);
 const Shape kHttpShape = make_shape("http", kHttpStatTable);
 const Shape kCorsShape = make_shape("http.cors", kCorsStatTable);
+const Shape kHttp1Shape = make_shape("http1", kHttp1StatTable);
 const Shape kCsrfShape = make_shape("http.csrf", kCsrfStatTable);
 const Shape kLocalRateLimitShape = make_shape("http_local_rate_limit", kLocalRateLimitStatTable);
 const Shape kHttp2Shape = make_shape("http2", kHttp2StatTable);
@@ -108,6 +110,7 @@ ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix)
   std::string clean = stat_name(own_prefix);
   return registry.scope(kLocalRateLimitShape, clean + ".http_local_rate_limit.", {{kLocalRateLimitTag, clean}});
 }
+ScopePtr http1_scope(Registry& registry) { return registry.scope(kHttp1Shape, "http1."); }
 ScopePtr http2_scope(Registry& registry) { return registry.scope(kHttp2Shape, "http2."); }
 ScopePtr cluster_http2_scope(Registry& registry, std::string_view name) {
   return cluster_part(registry, kClusterHttp2Shape, name, "http2.");

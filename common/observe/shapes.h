@@ -283,25 +283,37 @@ extern const Shape kLocalRateLimitShape;  // "http_local_rate_limit"
 WEFT_STAT_ENUM(FaultStat, WEFT_FAULT_STATS)
 extern const Shape kFaultShape;  // "http.fault"
 
+// http1.: what the HTTP/1 codec counts of clients.
+#define WEFT_HTTP1_STATS(X)                                                                             \
+  X(kDroppedHeadersWithUnderscores, "dropped_headers_with_underscores", kCounter, false)                \
+  X(kMetadataNotSupportedError, "metadata_not_supported_error", kCounter, false)                        \
+  X(kRequestsRejectedWithUnderscores, "requests_rejected_with_underscores_in_headers", kCounter, false) \
+  X(kResponseFlood, "response_flood", kCounter, false)
+WEFT_STAT_ENUM(Http1Stat, WEFT_HTTP1_STATS)
+extern const Shape kHttp1Shape;  // "http1"
+
 // http2. for clients, cluster.<name>.http2. for hosts: what the HTTP/2 codec counts.
-#define WEFT_HTTP2_STATS(X)                                                                 \
-  X(kGoawaySent, "goaway_sent", kCounter, false)                                            \
-  X(kHeaderListSizeTooLarge, "header_list_size_too_large", kCounter, false)                 \
-  X(kHeaderOverflow, "header_overflow", kCounter, false)                                    \
-  X(kInboundEmptyFramesFlood, "inbound_empty_frames_flood", kCounter, false)                \
-  X(kInboundPriorityFramesFlood, "inbound_priority_frames_flood", kCounter, false)          \
-  X(kInboundWindowUpdateFramesFlood, "inbound_window_update_frames_flood", kCounter, false) \
-  X(kKeepaliveTimeout, "keepalive_timeout", kCounter, false)                                \
-  X(kOutboundControlFlood, "outbound_control_flood", kCounter, false)                       \
-  X(kOutboundControlFramesActive, "outbound_control_frames_active", kGauge, false)          \
-  X(kOutboundFlood, "outbound_flood", kCounter, false)                                      \
-  X(kOutboundFramesActive, "outbound_frames_active", kGauge, false)                         \
-  X(kRxMessagingError, "rx_messaging_error", kCounter, false)                               \
-  X(kRxReset, "rx_reset", kCounter, false)                                                  \
-  X(kStreamRefusedErrors, "stream_refused_errors", kCounter, false)                         \
-  X(kStreamsActive, "streams_active", kGauge, false)                                        \
-  X(kTrailers, "trailers", kCounter, false)                                                 \
-  X(kTxFlushTimeout, "tx_flush_timeout", kCounter, false)                                   \
+#define WEFT_HTTP2_STATS(X)                                                                             \
+  X(kDroppedHeadersWithUnderscores, "dropped_headers_with_underscores", kCounter, false)                \
+  X(kGoawaySent, "goaway_sent", kCounter, false)                                                        \
+  X(kHeaderListSizeTooLarge, "header_list_size_too_large", kCounter, false)                             \
+  X(kHeaderOverflow, "header_overflow", kCounter, false)                                                \
+  X(kInboundEmptyFramesFlood, "inbound_empty_frames_flood", kCounter, false)                            \
+  X(kInboundPriorityFramesFlood, "inbound_priority_frames_flood", kCounter, false)                      \
+  X(kInboundWindowUpdateFramesFlood, "inbound_window_update_frames_flood", kCounter, false)             \
+  X(kKeepaliveTimeout, "keepalive_timeout", kCounter, false)                                            \
+  X(kOutboundControlFlood, "outbound_control_flood", kCounter, false)                                   \
+  X(kOutboundControlFramesActive, "outbound_control_frames_active", kGauge, false)                      \
+  X(kOutboundFlood, "outbound_flood", kCounter, false)                                                  \
+  X(kOutboundFramesActive, "outbound_frames_active", kGauge, false)                                     \
+  X(kPendingSendBytes, "pending_send_bytes", kGauge, false)                                             \
+  X(kRequestsRejectedWithUnderscores, "requests_rejected_with_underscores_in_headers", kCounter, false) \
+  X(kRxMessagingError, "rx_messaging_error", kCounter, false)                                           \
+  X(kRxReset, "rx_reset", kCounter, false)                                                              \
+  X(kStreamRefusedErrors, "stream_refused_errors", kCounter, false)                                     \
+  X(kStreamsActive, "streams_active", kGauge, false)                                                    \
+  X(kTrailers, "trailers", kCounter, false)                                                             \
+  X(kTxFlushTimeout, "tx_flush_timeout", kCounter, false)                                               \
   X(kTxReset, "tx_reset", kCounter, false)
 WEFT_STAT_ENUM(Http2Stat, WEFT_HTTP2_STATS)
 extern const Shape kHttp2Shape;         // "http2"
@@ -528,6 +540,7 @@ ScopePtr http_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr cors_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr csrf_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix);
+ScopePtr http1_scope(Registry& registry);
 ScopePtr http2_scope(Registry& registry);
 ScopePtr cluster_http2_scope(Registry& registry, std::string_view name);
 ScopePtr fault_scope(Registry& registry, std::string_view stat_prefix);

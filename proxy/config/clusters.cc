@@ -264,7 +264,9 @@ class ClusterBuilder {
     take(from.has_max_requests_per_connection(), from.max_requests_per_connection(), out_->max_requests_per_connection);
     take(from.has_max_headers_count(), from.max_headers_count(), out_->http1.max_headers_count);
     out_->http2.max_headers_count = out_->http1.max_headers_count;
-    if (from.has_max_stream_duration()) Where(at, "max_stream_duration").unsupported("is not supported in a cluster by this version");
+    if (from.has_max_stream_duration()) out_->max_stream_duration = milliseconds(from.max_stream_duration());
+    if (from.has_max_response_headers_kb())
+      out_->http1.max_headers_kib = out_->http2.max_headers_kib = from.max_response_headers_kb().value();
     if (from.headers_with_underscores_action() != core::HttpProtocolOptions::ALLOW)
       Where(at, "headers_with_underscores_action").fail("concerns requests and has no effect in a cluster");
   }
@@ -291,21 +293,27 @@ class ClusterBuilder {
       common_options(options.common_http_protocol_options(), Where(inside, "common_http_protocol_options"));
       if (options.has_use_downstream_protocol_config()) {
         out_->protocol = ClusterConfig::Protocol::kAsDownstream;
-        read_http1(options.use_downstream_protocol_config().http_protocol_options(), out_->http1);
-        read_http2(options.use_downstream_protocol_config().http2_protocol_options(), out_->http2);
+        const Where part(inside, "use_downstream_protocol_config");
+        read_http1(options.use_downstream_protocol_config().http_protocol_options(), out_->http1, Where(part, "http_protocol_options"));
+        read_http2(options.use_downstream_protocol_config().http2_protocol_options(), out_->http2, Where(part, "http2_protocol_options"));
       } else if (options.explicit_http_config().has_http2_protocol_options()) {
         out_->protocol = ClusterConfig::Protocol::kHttp2;
-        read_http2(options.explicit_http_config().http2_protocol_options(), out_->http2);
+        const Where part(inside, "explicit_http_config");
+        read_http2(options.explicit_http_config().http2_protocol_options(), out_->http2, Where(part, "http2_protocol_options"));
+      } else if (options.has_auto_config()) {
+        Where(inside, "auto_config").fail("needs a transport socket that negotiates ALPN, and the cluster has none");
+        out_->protocol = ClusterConfig::Protocol::kAuto;
       } else {
-        read_http1(options.explicit_http_config().http_protocol_options(), out_->http1);
+        const Where part(inside, "explicit_http_config");
+        read_http1(options.explicit_http_config().http_protocol_options(), out_->http1, Where(part, "http_protocol_options"));
       }
     }
     if (!legacy) return;
     common_options(from_.common_http_protocol_options(), Where(where_, "common_http_protocol_options"));
-    read_http1(from_.http_protocol_options(), out_->http1);
+    read_http1(from_.http_protocol_options(), out_->http1, Where(where_, "http_protocol_options"));
     if (from_.has_http2_protocol_options()) {
       out_->protocol = ClusterConfig::Protocol::kHttp2;
-      read_http2(from_.http2_protocol_options(), out_->http2);
+      read_http2(from_.http2_protocol_options(), out_->http2, Where(where_, "http2_protocol_options"));
     }
   }
 

@@ -45,8 +45,10 @@ class ManagerBuilder {
     to_->codec = from_.codec_type() == From::HTTP1   ? HttpConnectionManager::Codec::kHttp1
                  : from_.codec_type() == From::HTTP2 ? HttpConnectionManager::Codec::kHttp2
                                                      : HttpConnectionManager::Codec::kAuto;
-    read_http1(from_.http_protocol_options(), to_->http1);
-    read_http2(from_.http2_protocol_options(), to_->http2);
+    read_http1(from_.http_protocol_options(), to_->http1, Where(where_, "http_protocol_options"));
+    // The codec's own word counts for more.
+    to_->http2.stream_error_on_invalid_message = from_.stream_error_on_invalid_http_message().value();
+    read_http2(from_.http2_protocol_options(), to_->http2, Where(where_, "http2_protocol_options"));
     if (from_.has_max_request_headers_kb())
       to_->http1.max_headers_kib = to_->http2.max_headers_kib = from_.max_request_headers_kb().value();
     const core::HttpProtocolOptions& common = from_.common_http_protocol_options();

@@ -1,5 +1,6 @@
 #include "proxy/config/linked_types.h"
 
+#include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
 #include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
@@ -18,6 +19,7 @@ namespace weft::config {
 void link_extension_types() {
   namespace extensions = envoy::extensions;
   namespace lb = extensions::load_balancing_policies;
+  google::protobuf::LinkMessageReflection<extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig>();
   google::protobuf::LinkMessageReflection<lb::least_request::v3::LeastRequest>();
   google::protobuf::LinkMessageReflection<lb::maglev::v3::Maglev>();
   google::protobuf::LinkMessageReflection<lb::random::v3::Random>();

@@ -4,8 +4,10 @@
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/core/v3/config_source.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
+#include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "proxy/config/bootstrap.h"
+#include "proxy/filters/matching/config.h"
 
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/wrappers.pb.h>
@@ -15,6 +17,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace weft::config {
@@ -46,11 +49,47 @@ std::optional<net::Endpoint> endpoint(const core::Address& from, const Where& wh
   return net::Endpoint(ip, static_cast<uint16_t>(address.port_value()));
 }
 
-void read_http1(const core::Http1ProtocolOptions& from, http::Http1Options& to) {
+namespace {
+
+using PreserveCase = envoy::extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig;
+
+class ListedUpgrades final : public http::IgnoredUpgrades {
+ public:
+  explicit ListedUpgrades(std::vector<routing::StringMatcher> matchers) : matchers_(std::move(matchers)) {}
+  bool ignores(std::string_view upgrade) const override {
+    return std::any_of(matchers_.begin(), matchers_.end(), [&](const routing::StringMatcher& one) { return one.matches(upgrade); });
+  }
+
+ private:
+  std::vector<routing::StringMatcher> matchers_;
+};
+
+void read_names(const core::Http1ProtocolOptions::HeaderKeyFormat& from, http::Http1Options& to, const Where& where) {
+  if (from.has_proper_case_words()) to.names = http::NameFormat::kProperCase;
+  if (!from.has_stateful_formatter()) return;
+  PreserveCase formatter;
+  if (!from.stateful_formatter().typed_config().UnpackTo(&formatter))
+    return Where(where, "stateful_formatter")
+        .unsupported("only " + PreserveCase::descriptor()->full_name() + " is supported by this version");
+  to.keep_case = true;
+  if (formatter.formatter_type_on_envoy_headers() == PreserveCase::PROPER_CASE) to.names = http::NameFormat::kProperCase;
+}
+
+}  // namespace
+
+void read_http1(const core::Http1ProtocolOptions& from, http::Http1Options& to, const Where& where) {
   to.accept_http_10 = from.accept_http_10();
   to.default_host_for_http_10 = from.default_host_for_http_10();
   to.enable_trailers = from.enable_trailers();
   if (from.has_allow_absolute_url()) to.allow_absolute_url = from.allow_absolute_url().value();
+  to.allow_custom_methods = from.allow_custom_methods();
+  to.send_fully_qualified_url = from.send_fully_qualified_url();
+  read_names(from.header_key_format(), to, Where(where, "header_key_format"));
+  std::vector<routing::StringMatcher> ignored;
+  for (int i = 0; i < from.ignore_http_11_upgrade_size(); ++i)
+    if (auto matcher = filters::string_matcher(from.ignore_http_11_upgrade(i), Where(where, "ignore_http_11_upgrade", i)))
+      ignored.push_back(std::move(*matcher));
+  if (!ignored.empty()) to.ignored_upgrades = std::make_shared<const ListedUpgrades>(std::move(ignored));
 }
 
 namespace {
@@ -66,7 +105,31 @@ http::KeepaliveOptions keepalive(const core::KeepaliveSettings& from) {
 
 }  // namespace
 
-void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to) {
+namespace {
+
+// A parameter that has a field of its own is to be said there, as Envoy wants it for two of them and takes it for the others.
+void read_settings(const core::Http2ProtocolOptions& from, http::Http2Options& to, const Where& where) {
+  static constexpr std::string_view kFields[] = {"", "hpack_table_size", "", "max_concurrent_streams", "initial_stream_window_size"};
+  for (int i = 0; i < from.custom_settings_parameters_size(); ++i) {
+    const uint32_t identifier = from.custom_settings_parameters(i).identifier().value();
+    const uint32_t value = from.custom_settings_parameters(i).value().value();
+    const Where at(Where(where, "custom_settings_parameters", i), "identifier");
+    if (identifier == 2) at.fail("server push is not there to be enabled");
+    if (identifier == 8) at.fail("the parameter is set by allow_connect");
+    if (identifier < std::size(kFields) && !kFields[identifier].empty())
+      at.fail("the parameter is set by " + std::string(kFields[identifier]));
+    for (const auto& [other, other_value] : to.custom_settings)
+      if (other == identifier && other_value != value) at.fail("is there twice, with different values");
+    if (identifier == 5 && (value < 16384 || value > 16777215)) at.fail("SETTINGS_MAX_FRAME_SIZE must be within 16384 and 16777215");
+    to.custom_settings.emplace_back(static_cast<uint16_t>(identifier), value);
+  }
+}
+
+}  // namespace
+
+void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to, const Where& where) {
+  to.custom_settings.clear();
+  read_settings(from, to, where);
   auto take = [](bool set, const google::protobuf::UInt32Value& value, uint32_t& field) {
     if (set) field = value.value();
   };

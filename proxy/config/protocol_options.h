@@ -30,8 +30,8 @@ std::chrono::milliseconds milliseconds(const google::protobuf::Duration& from);
 // An IP address and port; nothing after a complaint.
 std::optional<net::Endpoint> endpoint(const envoy::config::core::v3::Address& from, const Where& where);
 
-void read_http1(const envoy::config::core::v3::Http1ProtocolOptions& from, http::Http1Options& to);
-void read_http2(const envoy::config::core::v3::Http2ProtocolOptions& from, http::Http2Options& to);
+void read_http1(const envoy::config::core::v3::Http1ProtocolOptions& from, http::Http1Options& to, const Where& where);
+void read_http2(const envoy::config::core::v3::Http2ProtocolOptions& from, http::Http2Options& to, const Where& where);
 void set_buffer_limit(uint32_t bytes, http::Http1Options& http1, http::Http2Options& http2);
 
 // The text or bytes; files and environment variables are read now.

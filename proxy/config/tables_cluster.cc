@@ -152,8 +152,13 @@ constexpr Field kHttpProtocolOptionsFields[] = {
     {"common_http_protocol_options"},
     {"explicit_http_config"},
     {"use_downstream_protocol_config"},
+    {.name = "auto_config", .note = "refused in a cluster whose transport socket negotiates no ALPN"},
 };
 constexpr Field kHttpProtocolOptionsUseDownstreamHttpConfigFields[] = {
+    {"http_protocol_options"},
+    {"http2_protocol_options"},
+};
+constexpr Field kHttpProtocolOptionsAutoHttpConfigFields[] = {
     {"http_protocol_options"},
     {"http2_protocol_options"},
 };
@@ -219,6 +224,7 @@ constexpr FieldTable kTables[] = {
               "upstream_options"),
     fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig",
               kHttpProtocolOptionsUseDownstreamHttpConfigFields),
+    fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig", kHttpProtocolOptionsAutoHttpConfigFields),
     fields_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig", kHttpProtocolOptionsExplicitHttpConfigFields,
               "protocol_config"),
     fields_of("envoy.config.endpoint.v3.ClusterLoadAssignment", kClusterLoadAssignmentFields),

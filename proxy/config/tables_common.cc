@@ -67,12 +67,37 @@ constexpr Field kHttpUriFields[] = {
     {.name = "timeout", .checks = kRequired, .max = 4294967296},
 };
 constexpr Field kHttpProtocolOptionsFields[] = {
-    {"idle_timeout"},        {.name = "max_headers_count", .min = 1}, {"max_connection_duration"},
-    {"max_stream_duration"}, {"headers_with_underscores_action"},     {"max_requests_per_connection"},
+    {"idle_timeout"},
+    {.name = "max_headers_count", .min = 1},
+    {"max_connection_duration"},
+    {"max_stream_duration"},
+    {"headers_with_underscores_action"},
+    {"max_requests_per_connection"},
+    {.name = "max_response_headers_kb", .min = 1, .max = 8192, .note = "of clusters; a listener reads no answers"},
 };
 constexpr Field kHttp1ProtocolOptionsFields[] = {
-    {.name = "allow_absolute_url", .only = "true"}, {"accept_http_10"}, {"default_host_for_http_10"}, {"enable_trailers"},
+    {.name = "allow_absolute_url", .only = "true"},
+    {"accept_http_10"},
+    {"default_host_for_http_10"},
+    {"enable_trailers"},
     {"use_balsa_parser", "there is one parser"},
+    {"header_key_format"},
+    {"override_stream_error_on_invalid_http_message", "a malformed HTTP/1 message always ends its connection"},
+    {.name = "send_fully_qualified_url", .note = "of clusters"},
+    {"allow_custom_methods"},
+    {.name = "ignore_http_11_upgrade", .note = "of listeners"},
+};
+constexpr Field kHeaderKeyFormatFields[] = {
+    {"proper_case_words"},
+    {.name = "stateful_formatter", .takes = "header_formatter", .note = "of requests the listener's counts, of answers the cluster's"},
+};
+constexpr Field kPreserveCaseFormatterConfigFields[] = {
+    {.name = "forward_reason_phrase", .only = "false"},
+    {"formatter_type_on_envoy_headers"},
+};
+constexpr Field kSettingsParameterFields[] = {
+    {.name = "identifier", .checks = kRequired, .max = 65535, .note = "not of what has a field of its own"},
+    {.name = "value", .checks = kRequired},
 };
 constexpr Field kHttp2ProtocolOptionsFields[] = {
     {"hpack_table_size"},
@@ -85,6 +110,7 @@ constexpr Field kHttp2ProtocolOptionsFields[] = {
     {"max_inbound_priority_frames_per_stream"},
     {.name = "max_inbound_window_update_frames_per_data_frame_sent", .min = 1},
     {"override_stream_error_on_invalid_http_message"},
+    {"custom_settings_parameters"},
     {"connection_keepalive"},
     {.name = "allow_connect", .note = "extended CONNECT (RFC 8441) is offered to clients; towards hosts it changes nothing"},
     {.name = "use_oghttp2_codec", .only = "false"},
@@ -183,7 +209,12 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.core.v3.HttpUri", kHttpUriFields, "http_upstream_type"),
     fields_of("envoy.config.core.v3.HttpProtocolOptions", kHttpProtocolOptionsFields),
     fields_of("envoy.config.core.v3.Http1ProtocolOptions", kHttp1ProtocolOptionsFields),
+    fields_of("envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat", kHeaderKeyFormatFields, "header_format"),
+    no_fields_of("envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords"),
+    fields_of("envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig", kPreserveCaseFormatterConfigFields,
+              "", "header_formatter"),
     fields_of("envoy.config.core.v3.Http2ProtocolOptions", kHttp2ProtocolOptionsFields),
+    fields_of("envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter", kSettingsParameterFields),
     fields_of("envoy.config.core.v3.KeepaliveSettings", kKeepaliveSettingsFields),
     fields_of("envoy.config.core.v3.ConfigSource", kConfigSourceFields, "config_source_specifier"),
     fields_of("envoy.config.core.v3.PathConfigSource", kPathConfigSourceFields),

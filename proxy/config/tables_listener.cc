@@ -68,7 +68,7 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {"request_id_extension"},
     {"always_set_request_id_in_response"},
     {"strip_matching_host_port"},
-    {"stream_error_on_invalid_http_message", "a malformed HTTP/1 message always ends its connection, one of HTTP/2 only its stream"},
+    {.name = "stream_error_on_invalid_http_message", .note = "of HTTP/2; a malformed HTTP/1 message always ends its connection"},
     {"request_headers_timeout"},
     {"strip_any_host_port"},
     {"path_with_escaped_slashes_action"},

@@ -59,8 +59,9 @@ struct HttpService {
   Environment& environment;
   std::shared_ptr<const config::HttpConnectionManager> config;
   std::shared_ptr<RouteSlot> routes;
-  std::shared_ptr<observe::Scope> http_scope, http2_scope, listener_scope, listener_http_scope;
+  std::shared_ptr<observe::Scope> http_scope, http1_scope, http2_scope, listener_scope, listener_http_scope;
   observe::Cells& http;           // observe::HttpStat
+  observe::Cells& http1;          // observe::Http1Stat
   observe::Cells& http2;          // observe::Http2Stat
   observe::Cells& listener;       // observe::ListenerStat
   observe::Cells& listener_http;  // observe::ListenerHttpStat

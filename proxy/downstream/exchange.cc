@@ -133,7 +133,8 @@ void Exchange::on_stream_too_long() {
   if (tunnel_ == Tunnel::kOpen) info_.response_code_details = "max_duration_timeout";
   if (response_head_sent_) return abandon();
   if (phase_ == Phase::kHead) phase_ = Phase::kFiltering;
-  fail(408, "downstream duration timeout", "max_duration_timeout", ResponseFlag::kDurationTimeout);
+  constexpr int kDeadlineExceeded = 4;
+  reply({408, "downstream duration timeout", "max_duration_timeout", ResponseFlag::kDurationTimeout, {}, kDeadlineExceeded});
 }
 
 // --- the end ---
@@ -191,9 +192,10 @@ uint64_t Exchange::elapsed_ms(Clock::time_point from, Clock::time_point to) {
 }
 
 void Exchange::disarm_all() {
-  for (TimeoutNode* node : {static_cast<TimeoutNode*>(&idle_timeout_), static_cast<TimeoutNode*>(&request_timeout_),
-                            static_cast<TimeoutNode*>(&stream_timeout_), static_cast<TimeoutNode*>(&route_timeout_),
-                            static_cast<TimeoutNode*>(&try_timeout_), static_cast<TimeoutNode*>(&try_idle_timeout_)}) {
+  for (TimeoutNode* node :
+       {static_cast<TimeoutNode*>(&idle_timeout_), static_cast<TimeoutNode*>(&request_timeout_),
+        static_cast<TimeoutNode*>(&stream_timeout_), static_cast<TimeoutNode*>(&route_timeout_), static_cast<TimeoutNode*>(&try_timeout_),
+        static_cast<TimeoutNode*>(&try_idle_timeout_), static_cast<TimeoutNode*>(&upstream_timeout_)}) {
     node->disarm();
   }
   if (retry_timer_) retry_timer_->cancel();
@@ -229,7 +231,7 @@ void Exchange::rest() {
   request_waits_ = response_waits_ = response_ended_ = response_head_sent_ = response_sent_ = local_ = false;
   body_limit_.reset();
   tunnel_ = Tunnel::kNo;
-  tunnel_terminates_ = false;
+  tunnel_terminates_ = whole_response_ = false;
   head_request_ = grpc_ = whole_body_ = route_cleared_ = replying_ = timed_out_ = upstream_counted_ = local_body_pending_ = false;
 }
 

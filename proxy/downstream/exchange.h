@@ -66,6 +66,10 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void resume_request() override;
   void wait_for_body(uint64_t limit) override { body_limit_ = limit; }
   void resume_response() override;
+  void wait_for_response() override { whole_response_ = true; }
+  http::Head* response_trailers() override { return has_response_trailers_ ? &response_trailers_ : nullptr; }
+  void append_response_body(std::string_view bytes) override;
+  uint64_t buffer_limit() const override { return service_->buffer_limit; }
   TimingWheel& wheel() override { return loop_.wheel(); }
   std::chrono::steady_clock::time_point now() const override { return loop_.now(); }
   uint64_t random() override { return loop_.random(); }
@@ -141,10 +145,14 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void on_per_try_timeout();
   void arm_try_idle();
   void on_per_try_idle();
+  void on_upstream_too_long();
   void give_up_try(unsigned counter, std::string_view details);
   // exchange_response.cc
   void begin_response(bool end);
   void run_response_filters(size_t from);
+  bool finish_whole_response();
+  void release_whole_response();
+  void release_held_response();
   void send_response_head();
   void take_response_body(Slice slice, bool end);
   void send_response_body(Slice slice, bool end);
@@ -189,7 +197,9 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   size_t held_bytes_ = 0;
   std::optional<uint64_t> body_limit_;  // a filter waits for the whole body, of at most so many bytes
   bool whole_body_ = false;             // and has got it: the length is known
+  bool whole_response_ = false;         // a filter waits for the whole answer
   std::vector<Slice> held_response_;    // came while a response filter waits
+  filters::Body* appended_ = nullptr;   // where a trailers hook may put bytes
 
   Phase phase_ = Phase::kIdle;
   bool request_ended_ = false;         // the client has said all
@@ -212,6 +222,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   Timeout<Exchange, &Exchange::on_route_timeout> route_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_timeout> try_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_idle> try_idle_timeout_{*this};
+  Timeout<Exchange, &Exchange::on_upstream_too_long> upstream_timeout_{*this};
   std::unique_ptr<net::Alarm> retry_timer_;  // made at the first retry
 };
 

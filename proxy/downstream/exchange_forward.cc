@@ -14,6 +14,15 @@ using observe::ClusterStat;
 using observe::HttpStat;
 using observe::ResponseFlag;
 
+// Sixteen random bytes in base64, as RFC 6455 4.1 wants them.
+std::string websocket_key(net::Loop& loop) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string key;
+  for (int i = 0; i < 21; ++i) key += kAlphabet[loop.random() % kAlphabet.size()];
+  key += "AQgw"[loop.random() % 4];
+  return key + "==";
+}
+
 }  // namespace
 
 // The filters have let the request through: what the route says is done.
@@ -121,6 +130,7 @@ void Exchange::start_attempt() {
 
 void Exchange::on_attempt_ready() {
   arm_try_idle();
+  if (cluster_config_->max_stream_duration.count() > 0) loop_.wheel().arm(upstream_timeout_, cluster_config_->max_stream_duration);
   info_.upstream_ready = info_.upstream_request_begin = loop_.now();
   info_.upstream_connection_id = attempt_.connection_id();
   info_.upstream_protocol = to_string(attempt_.protocol());
@@ -128,6 +138,10 @@ void Exchange::on_attempt_ready() {
   const bool end = request_filtered_end_ && body_.empty() && !has_request_trailers_ && tunnel_ == Tunnel::kNo;
   request_sent_ = end;
   attempt_.mark_sent();
+  // A WebSocket over HTTP/2 has no key (RFC 8441 5); an HTTP/1 server wants one.
+  if (tunnel_ == Tunnel::kAsked && attempt_.protocol() == http::Protocol::kHttp11 && request_.value(HeaderId::kUpgrade) == "websocket" &&
+      connection_->protocol() == http::Protocol::kHttp2 && !request_.find("sec-websocket-key"))
+    request_.set("sec-websocket-key", websocket_key(loop_));
   attempt_.stream()->send_head(request_, end);
   if (!end) send_request_body();
 }

@@ -82,6 +82,8 @@ std::string_view Exchange::asked_tunnel() const {
   if (request_.method() == "CONNECT") return request_.method();
   if (!request_.has(HeaderId::kUpgrade) || stream_->protocol() == http::Protocol::kHttp10) return {};
   const std::string_view wanted = http::wanted_upgrade(request_);
+  const http::IgnoredUpgrades* const ignored = service_->config->http1.ignored_upgrades.get();
+  if (ignored && stream_->protocol() == http::Protocol::kHttp11 && ignored->ignores(wanted)) return {};
   return http::is_h2c(wanted) ? std::string_view() : wanted;  // which is nothing to switch to: HTTP/2 is taken as it comes
 }
 
@@ -124,12 +126,22 @@ bool Exchange::check_underscores() {
   const Action action = service_->config->underscore_headers;
   if (action == Action::kAllow) return true;
   bool found = false;
+  int dropped = 0;
   request_.remove_if([&](const http::Header& header) {
     const bool has = header.name().find('_') != std::string_view::npos;
     found = found || has;
+    dropped += has;
     return has && action == Action::kDropHeader;
   });
-  if (!found || action == Action::kDropHeader) return true;
+  if (!found) return true;
+  const bool http2 = stream_->protocol() == http::Protocol::kHttp2;
+  if (action == Action::kDropHeader) {
+    http2 ? service_->http2.add(observe::Http2Stat::kDroppedHeadersWithUnderscores, dropped)
+          : service_->http1.add(observe::Http1Stat::kDroppedHeadersWithUnderscores, dropped);
+    return true;
+  }
+  http2 ? service_->http2.add(observe::Http2Stat::kRequestsRejectedWithUnderscores)
+        : service_->http1.add(observe::Http1Stat::kRequestsRejectedWithUnderscores);
   connection_->on_protocol_error();
   connection_->drain();
   answer(400, "Bad Request", "http1.unexpected_underscore");
@@ -263,6 +275,11 @@ void Exchange::on_body(Slice slice, bool end) {
   if (end) {
     request_ended_ = true;
     end_request();
+    // As Envoy logs it. Over HTTP/2 the end of a stream is the ordinary end.
+    if (tunnel_ == Tunnel::kOpen && !response_ended_ && stream_ && stream_->protocol() != http::Protocol::kHttp2) {
+      info_.flags.set(observe::ResponseFlag::kDownstreamConnectionTermination);
+      info_.response_code_details = "downstream_remote_disconnect";
+    }
   }
   if (phase_ == Phase::kFiltering) {
     held_bytes_ += slice.size;

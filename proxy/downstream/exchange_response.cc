@@ -6,6 +6,8 @@
 #include "proxy/downstream/local_reply.h"
 #include "proxy/routing/rewrite.h"
 
+#include <algorithm>
+
 namespace weft::downstream {
 namespace {
 
@@ -79,11 +81,39 @@ void Exchange::run_response_filters(size_t from) {
     if (phase_ != Phase::kAnswering) return;
     if (verdict == filters::Verdict::kWait) {
       response_waits_ = true;
-      if (attempt_.stream()) attempt_.stream()->pause();
-      return;
+      if (!whole_response_) {
+        if (attempt_.stream()) attempt_.stream()->pause();
+        return;
+      }
+      if (!finish_whole_response()) return;
     }
   }
   send_response_head();
+}
+
+// A filter waits for the whole answer. True: it is here, the filter has seen it, and the head may go on.
+bool Exchange::finish_whole_response() {
+  size_t bytes = 0;
+  for (const Slice& slice : held_response_) bytes += slice.size;
+  if (bytes > service_->buffer_limit && !local_) {
+    service_->http.add(observe::HttpStat::kRsTooLarge);
+    answer(500, "Internal Server Error", "response_payload_too_large");
+    return false;
+  }
+  if (!response_ended_ || local_body_pending_) return false;
+  whole_response_ = response_waits_ = false;
+  filters::Body body;
+  body.slices.swap(held_response_);
+  filters_[plan_->response_head()[next_response_filter_ - 1]]->on_whole_response(*this, body);
+  held_response_.swap(body.slices);
+  return true;
+}
+
+void Exchange::append_response_body(std::string_view bytes) {
+  while (appended_ && !bytes.empty()) {
+    appended_->slices.push_back(copy_to_slice(loop_.slabs(), bytes));
+    bytes.remove_prefix(appended_->slices.back().size);
+  }
 }
 
 void Exchange::resume_response() {
@@ -92,12 +122,7 @@ void Exchange::resume_response() {
   if (attempt_.stream()) attempt_.stream()->resume();
   run_response_filters(next_response_filter_);
   if (phase_ != Phase::kAnswering || !response_head_sent_) return;
-  std::vector<Slice> held;
-  held.swap(held_response_);
-  for (size_t i = 0; i < held.size() && phase_ == Phase::kAnswering; ++i) {
-    take_response_body(std::move(held[i]), response_ended_ && i + 1 == held.size() && !has_response_trailers_);
-  }
-  if (phase_ == Phase::kAnswering && has_response_trailers_) take_response_trailers();
+  release_held_response();
 }
 
 void Exchange::send_response_head() {
@@ -128,12 +153,34 @@ void Exchange::on_attempt_body(Slice slice, bool end) {
   arm_idle();
   arm_try_idle();
   response_ended_ = end;
-  if (end) info_.upstream_response_end = loop_.now();
+  if (end) {
+    info_.upstream_response_end = loop_.now();
+    if (tunnel_ == Tunnel::kOpen && !request_ended_ && attempt_.protocol() == http::Protocol::kHttp11) {  // as Envoy logs it
+      info_.flags.set(ResponseFlag::kUpstreamConnectionTermination);
+      info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
+    }
+  }
   if (response_waits_) {
-    held_response_.push_back(std::move(slice));
+    if (slice.size || end) held_response_.push_back(std::move(slice));
+    if (whole_response_ && finish_whole_response()) release_whole_response();
     return;
   }
   take_response_body(std::move(slice), end);
+}
+
+// The head goes on, and what was held behind it.
+void Exchange::release_whole_response() {
+  run_response_filters(next_response_filter_);
+  if (phase_ == Phase::kAnswering && response_head_sent_) release_held_response();
+}
+
+void Exchange::release_held_response() {
+  std::vector<Slice> held;
+  held.swap(held_response_);
+  for (size_t i = 0; i < held.size() && phase_ == Phase::kAnswering; ++i) {
+    take_response_body(std::move(held[i]), response_ended_ && i + 1 == held.size() && !has_response_trailers_);
+  }
+  if (phase_ == Phase::kAnswering && has_response_trailers_) take_response_trailers();
 }
 
 void Exchange::take_response_body(Slice slice, bool end) {
@@ -167,16 +214,34 @@ void Exchange::on_attempt_trailers() {
   has_response_trailers_ = true;
   info_.upstream_response_end = loop_.now();
   info_.trailers = &response_trailers_;
+  if (response_waits_ && whole_response_ && finish_whole_response()) return release_whole_response();
   if (!response_waits_) take_response_trailers();
 }
 
+// Filter by filter, the end of the body and then the trailers: what one makes of its trailers the next one sees as body.
 void Exchange::take_response_trailers() {
-  if (plan_ && !plan_->response_body().empty()) take_response_body({}, true);
+  filters::Body body;
   if (plan_) {
-    for (uint8_t i : plan_->response_trailers())
-      if (filters_[i]) filters_[i]->on_response_trailers(*this, response_trailers_);
+    const std::vector<uint8_t>&bodies = plan_->response_body(), &trailers = plan_->response_trailers();
+    appended_ = &body;
+    for (size_t b = 0, t = 0; b < bodies.size() || t < trailers.size();) {
+      // Both lists go from the last filter of the chain to the first.
+      const uint8_t i = std::max(b < bodies.size() ? bodies[b] : uint8_t{0}, t < trailers.size() ? trailers[t] : uint8_t{0});
+      if (b < bodies.size() && bodies[b] == i) {
+        ++b;
+        if (filters_[i]) filters_[i]->on_response_body(*this, body, true);
+      }
+      if (t < trailers.size() && trailers[t] == i) {
+        ++t;
+        if (filters_[i]) filters_[i]->on_response_trailers(*this, response_trailers_);
+      }
+    }
+    appended_ = nullptr;
   }
-  if (!stream_) return;
+  const bool end = response_trailers_.count() == 0 && !body.slices.empty();
+  for (size_t i = 0; i < body.slices.size() && phase_ == Phase::kAnswering; ++i)
+    send_response_body(std::move(body.slices[i]), end && i + 1 == body.slices.size());
+  if (!stream_ || end) return;
   end_response();
   stream_->send_trailers(response_trailers_);
   finish_if_over();
@@ -190,6 +255,7 @@ void Exchange::end_response() {
   route_timeout_.disarm();
   idle_timeout_.disarm();
   stream_timeout_.disarm();
+  upstream_timeout_.disarm();
   try_idle_timeout_.disarm();
   if (!local_ && cluster_ && !upstream_counted_) {
     upstream_counted_ = true;
@@ -216,7 +282,8 @@ void Exchange::reply(filters::LocalReply reply) {
   if (retry_timer_) retry_timer_->cancel();
   try_timeout_.disarm();
   try_idle_timeout_.disarm();
-  request_waits_ = response_waits_ = false;
+  upstream_timeout_.disarm();
+  request_waits_ = response_waits_ = whole_response_ = false;
   body_limit_.reset();
   held_response_.clear();
   held_request_.clear();
@@ -255,6 +322,7 @@ void Exchange::reply(filters::LocalReply reply) {
       else
         take_response_body(std::move(slice), rest.empty());
     }
+    if (response_waits_ && whole_response_ && finish_whole_response()) release_whole_response();
   }
   replying_ = false;
 }

@@ -114,6 +114,7 @@ bool Exchange::retry_on_head() {
 }
 
 void Exchange::schedule_retry(const upstream::RetryDecision& decision, bool after_timeout) {
+  upstream_timeout_.disarm();
   try_idle_timeout_.disarm();
   if (route_->virtual_host && route_->virtual_host->include_is_timeout_retry_header) {
     request_.set("x-envoy-is-timeout-retry", after_timeout ? "true" : "false");
@@ -162,6 +163,19 @@ void Exchange::on_per_try_idle() {
   info_.flags.set(ResponseFlag::kUpstreamRequestTimeout);
   info_.response_code_details = "upstream_per_try_idle_timeout";
   abandon();
+}
+
+// The cluster's max_stream_duration.
+void Exchange::on_upstream_too_long() {
+  if (!attempt_.active()) return;
+  cluster_->stats().add(ClusterStat::kUpstreamRqMaxDurationReached);
+  info_.flags.set(ResponseFlag::kUpstreamMaxStreamDurationReached);
+  if (response_head_sent_) {
+    info_.response_code_details = "upstream_max_stream_duration_reached";
+    return abandon();
+  }
+  fail(request_ended_ ? 504 : 408, "upstream max stream duration reached", "upstream_max_stream_duration_reached",
+       ResponseFlag::kUpstreamMaxStreamDurationReached);
 }
 
 // Another try if the policy grants one, else the answer is ours.

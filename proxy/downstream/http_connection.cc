@@ -91,9 +91,13 @@ bool HttpConnection::choose_codec() {
   const config::HttpConnectionManager& config = *service_->config;
   http2_ = config.codec == Codec::kHttp2;
   if (config.codec == Codec::kAuto) {
-    const std::optional<bool> told = http::is_http2_preface(in_.view());
-    if (!told) return false;
-    http2_ = *told;
+    if (alpn() == "h2" || alpn() == "http/1.1") {
+      http2_ = alpn() == "h2";
+    } else {
+      const std::optional<bool> told = http::is_http2_preface(in_.view());
+      if (!told) return false;
+      http2_ = *told;
+    }
   }
   codec_ = http2_ ? http::make_http2_server(*this, config.http2, loop().slabs(), &opened_with_->http2)
                   : http::make_http1_server(*this, config.http1, loop().slabs());

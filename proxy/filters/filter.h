@@ -85,6 +85,14 @@ class FilterContext {
   // content-length. A body of more than `limit` bytes is answered with 413.
   virtual void wait_for_body(uint64_t limit) = 0;
   virtual void resume_response() = 0;
+  // From on_response_head, with kWait: the answer goes on by itself when all of it is here, after on_whole_response. One of more than
+  // the buffer limit becomes a 500.
+  virtual void wait_for_response() {}
+  // The answer's trailers, if it has any and they have come.
+  virtual http::Head* response_trailers() { return nullptr; }
+  // From on_response_trailers: bytes before the trailers, which later filters see as body. Without trailers left it ends with them.
+  virtual void append_response_body(std::string_view) {}
+  virtual uint64_t buffer_limit() const { return 1 << 20; }  // per_connection_buffer_limit_bytes
   virtual TimingWheel& wheel() = 0;
   virtual std::chrono::steady_clock::time_point now() const = 0;
   virtual uint64_t random() = 0;
@@ -120,6 +128,8 @@ class HttpFilter {
   virtual void on_request_body(FilterContext&, Body& body, bool end) {}
   virtual void on_request_trailers(FilterContext&, http::Head& trailers) {}
   virtual Verdict on_response_head(FilterContext&, bool end) { return Verdict::kContinue; }
+  // What wait_for_response() asked for: `body` is all there is, and may be changed.
+  virtual void on_whole_response(FilterContext&, Body& body) {}
   virtual void on_response_body(FilterContext&, Body& body, bool end) {}
   virtual void on_response_trailers(FilterContext&, http::Head& trailers) {}
   // The exchange is over, however it ended: give up what is pending. Always the last call.

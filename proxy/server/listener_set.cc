@@ -19,6 +19,7 @@ ListenerScopes ListenerSet::scopes_of(const config::Listener& listener) {
   scopes.listener = observe::listener_scope(metrics_, listener.stat_prefix);
   if (auto* manager = std::get_if<std::shared_ptr<const config::HttpConnectionManager>>(&listener.chain.terminal)) {
     scopes.http = observe::http_scope(metrics_, (*manager)->stat_prefix);
+    scopes.http1 = observe::http1_scope(metrics_);
     scopes.http2 = observe::http2_scope(metrics_);
     scopes.listener_http = observe::listener_http_scope(metrics_, listener.stat_prefix, (*manager)->stat_prefix);
   } else {

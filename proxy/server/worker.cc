@@ -72,9 +72,9 @@ void Worker::set_listener(std::shared_ptr<const config::Listener> config, const 
     }
     const unsigned thread = loop_.thread();
     listening.http = std::make_shared<downstream::HttpService>(
-        downstream::HttpService{environment_, *manager, std::move(routes), scopes.http, scopes.http2, scopes.listener, scopes.listener_http,
-                                scopes.http->cells(thread), scopes.http2->cells(thread), scopes.listener->cells(thread),
-                                scopes.listener_http->cells(thread), name, config->buffer_limit});
+        downstream::HttpService{environment_, *manager, std::move(routes), scopes.http, scopes.http1, scopes.http2, scopes.listener,
+                                scopes.listener_http, scopes.http->cells(thread), scopes.http1->cells(thread), scopes.http2->cells(thread),
+                                scopes.listener->cells(thread), scopes.listener_http->cells(thread), name, config->buffer_limit});
     for (auto& [key, kept] : connections_)
       if (kept.listener == name && kept.http) kept.http->change_service(listening.http);
   } else {

@@ -20,7 +20,7 @@ namespace weft::server {
 
 // A listener as the control thread hands it to the workers.
 struct ListenerScopes {
-  std::shared_ptr<observe::Scope> listener, listener_http, http, http2, tcp;
+  std::shared_ptr<observe::Scope> listener, listener_http, http, http1, http2, tcp;
 };
 
 class Worker final : public downstream::ConnectionOwner {

@@ -83,7 +83,8 @@ HostPool& Cluster::pool(const Host& host, http::Protocol protocol, Priority prio
 
 http::Protocol Cluster::protocol_for(http::Protocol downstream) const {
   switch (config().protocol) {
-    case ClusterConfig::Protocol::kHttp1: return http::Protocol::kHttp11;
+    case ClusterConfig::Protocol::kHttp1:
+    case ClusterConfig::Protocol::kAuto: return http::Protocol::kHttp11;  // a connection may turn out to speak HTTP/2
     case ClusterConfig::Protocol::kHttp2: return http::Protocol::kHttp2;
     case ClusterConfig::Protocol::kAsDownstream: break;
   }

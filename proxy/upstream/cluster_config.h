@@ -44,7 +44,7 @@ struct ClusterConfig {
   using Milliseconds = std::chrono::milliseconds;
   enum class Discovery : uint8_t { kStatic, kEds };
   enum class Policy : uint8_t { kRoundRobin, kLeastRequest, kRandom, kRingHash, kMaglev };
-  enum class Protocol : uint8_t { kHttp1, kHttp2, kAsDownstream };
+  enum class Protocol : uint8_t { kHttp1, kHttp2, kAsDownstream, kAuto };  // kAuto: what ALPN says, HTTP/1.1 if nothing
 
   std::string name;
   std::string alt_stat_name;  // empty: the name
@@ -71,6 +71,7 @@ struct ClusterConfig {
   uint32_t max_requests_per_connection = 0;  // 0: no limit
   Milliseconds idle_timeout{3'600'000};      // 0: none
   Milliseconds max_connection_duration{0};   // 0: none
+  Milliseconds max_stream_duration{0};       // of a request on a host; 0: no limit
   std::optional<TcpKeepalive> keepalive;
 
   std::shared_ptr<const EndpointSet> endpoints;  // kStatic

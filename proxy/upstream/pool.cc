@@ -121,7 +121,10 @@ void HostPool::on_connected(Connecting& attempt, int error, net::Socket socket) 
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - done->since);
   stats.record(ClusterStat::kUpstreamCxConnectMs, static_cast<uint64_t>(took.count()));
   cluster_.report(state_, {HostResult::Kind::kConnectSucceeded});
-  auto connection = std::make_unique<ClientConnection>(*this, net::make_tcp_stream(std::move(socket)), protocol_);
+  std::unique_ptr<net::Stream> stream = net::make_tcp_stream(std::move(socket));
+  const bool agreed = cluster_.config().protocol == ClusterConfig::Protocol::kAuto && protocol_ != http::Protocol::kTcp;
+  const http::Protocol protocol = agreed && stream->alpn() == "h2" ? http::Protocol::kHttp2 : protocol_;
+  auto connection = std::make_unique<ClientConnection>(*this, std::move(stream), protocol);
   ClientConnection& fresh = *connection;
   fresh.budget = done->budget;
   fresh.index = connections_.size();

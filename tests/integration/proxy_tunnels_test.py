@@ -1,4 +1,5 @@
 """Tunnels: WebSocket over HTTP/1 and HTTP/2 (RFC 8441) in every pairing, and CONNECT, passed on or terminated."""
+import base64
 import socket
 import threading
 import unittest
@@ -185,7 +186,7 @@ class Tunnels(unittest.TestCase):
         client.send(b"last words")
         client.finish_sending()
         self.assertEqual(b"last wordsgood-bye", client.reader.to_end())
-        self.assertIn("code=101 flags=- details=via_upstream received=10 sent=18", self.log_line("halves"))
+        self.assertIn("code=101 flags=DC details=downstream_remote_disconnect received=10 sent=18", self.log_line("halves"))
         client, _ = self.websocket()
         client.send(b"mute!")
         self.assertTrue(client.is_closed())
@@ -270,6 +271,14 @@ class Tunnels(unittest.TestCase):
         self.assertEqual(("websocket", "upgrade"), (dict(head)["upgrade"], dict(head)["connection"]))
         client.close()
         self.assertIn("code=101 flags=DC", self.log_line("h2h1"))
+
+    @weft_only("Envoy makes up no key")
+    def test_a_server_gets_the_key_that_http2_does_without(self):
+        self.h2_tunnel(self.extended())
+        key = dict(self.h1.heads[-1][1])["sec-websocket-key"]
+        self.assertEqual(16, len(base64.b64decode(key, validate=True)))
+        self.h2_tunnel(self.extended("/echo", ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")))
+        self.assertEqual("dGhlIHNhbXBsZSBub25jZQ==", dict(self.h1.heads[-1][1])["sec-websocket-key"])
 
     @weft_only("Envoy leaves the connection to the server open")
     def test_the_end_of_a_stream_ends_the_half(self):

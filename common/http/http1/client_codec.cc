@@ -16,7 +16,7 @@ constexpr int kInterimAnswers = 64;
 class UpstreamCodec final : public ClientCodec, private Stream {
  public:
   UpstreamCodec(CodecEvents& events, const Http1Options& options, SlabPool& pool)
-      : ClientCodec(pool), events_(events), options_(options), parser_(Parser::Side::kResponse, options_), writer_(output_) {}
+      : ClientCodec(pool), events_(events), options_(options), parser_(Parser::Side::kResponse, options_), writer_(output_, options_) {}
 
   // --- ClientCodec ---
   Status receive(ReadBuffer& in) override;

@@ -309,6 +309,11 @@ bool Parser::parse_field(std::string_view line, const SlabRef& slab) {
   }
   char* const begin = const_cast<char*>(line.data());
   char* at = begin;
+  if (options_.keep_case && state_ == State::kLines) {
+    const std::string_view written = line.substr(0, line.find(':'));
+    if (written.size() < 256 && std::any_of(written.begin(), written.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
+      head_->remember_case(written);
+  }
   while (const char lower = token_lower(*at)) *at++ = lower;  // ends at the CR at the latest
   if (*at != ':' || at == begin) return false;
   const auto name_size = static_cast<size_t>(at - begin);

@@ -12,7 +12,7 @@ namespace {
 class ServerCodec final : public Codec, private Stream {
  public:
   ServerCodec(CodecEvents& events, const Http1Options& options, SlabPool& pool)
-      : Codec(pool), events_(events), options_(options), parser_(Parser::Side::kRequest, options_), writer_(output_) {}
+      : Codec(pool), events_(events), options_(options), parser_(Parser::Side::kRequest, options_), writer_(output_, options_) {}
 
   // --- Codec ---
   Status receive(ReadBuffer& in) override;
@@ -172,7 +172,7 @@ bool ServerCodec::wants_tunnel() const {
   const Head& head = receiver_->incoming_head();
   if (!head.has(HeaderId::kUpgrade) || parser_.version_10() || !parser_.complete()) return false;
   const std::string_view wanted = wanted_upgrade(head);
-  return !wanted.empty() && !is_h2c(wanted);
+  return !wanted.empty() && !is_h2c(wanted) && !(options_.ignored_upgrades && options_.ignored_upgrades->ignores(wanted));
 }
 
 void ServerCodec::send_head(const Head& head, bool end) {

@@ -3,6 +3,7 @@
 #include "common/http/syntax.h"
 
 #include <cstring>
+#include <string>
 
 namespace weft::http::http1 {
 namespace {
@@ -15,6 +16,18 @@ bool says_close(const Head& head) {
     for_each_element(header.value(), [&close](std::string_view option) { close |= equals_ignoring_case(option, "close"); });
   }
   return close;
+}
+
+std::string format_name(const Head& head, std::string_view name, NameFormat format) {
+  std::string out(head.written_name(name));
+  if (format != NameFormat::kProperCase || head.remembers_case()) return out;
+  bool begins = true;
+  for (char& c : out) {
+    const bool letter = c >= 'a' && c <= 'z';
+    if (begins && letter) c = static_cast<char>(c - 32);
+    begins = !letter && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9');
+  }
+  return out;
 }
 
 bool has_no_body_by_nature(std::string_view method) {
@@ -46,8 +59,32 @@ void Writer::status_line(int status) {
   bytes_ += static_cast<size_t>(at - begin);
 }
 
+// One of ours, "name: value\r\n", perhaps with the head's end behind it.
+void Writer::own_line(const Head& head, std::string_view line) {
+  if (options_.names == NameFormat::kLower && !head.remembers_case()) return text(line);
+  const size_t colon = line.find(':');
+  text(format_name(head, line.substr(0, colon), options_.names));
+  text(line.substr(colon));
+}
+
+// Names as somebody wants to see them: line by line.
+void Writer::formatted_lines(const Head& head, bool skip_length, bool skip_connection) {
+  for (const Header& header : head.headers()) {
+    if (header.removed || header.id == HeaderId::kTransferEncoding || (skip_length && header.id == HeaderId::kContentLength) ||
+        (skip_connection && (header.id == HeaderId::kConnection || header.id == HeaderId::kKeepAlive))) {
+      continue;
+    }
+    text(format_name(head, header.name(), options_.names));
+    text({header.line + header.name_size, size_t{header.line_size} - header.name_size});
+  }
+}
+
 // Lines that follow each other in memory are one copy. Transfer-Encoding is never copied: the framing is ours.
 void Writer::lines(const Head& head, std::string_view first_run, bool skip_length, bool skip_connection) {
+  if (options_.names != NameFormat::kLower || head.remembers_case()) {
+    text(first_run);
+    return formatted_lines(head, skip_length, skip_connection);
+  }
   const char* run = first_run.data();
   size_t size = first_run.size();
   for (const Header& header : head.headers()) {
@@ -67,10 +104,15 @@ void Writer::lines(const Head& head, std::string_view first_run, bool skip_lengt
 }
 
 void Writer::request(const Head& head, bool end, bool close) {
-  std::string_view first = head.first_line();
+  std::string_view first = options_.send_fully_qualified_url ? std::string_view() : head.first_line();
   if (first.empty()) {
     text(head.method());
     text(" ");
+    if (options_.send_fully_qualified_url && head.path().starts_with('/') && !head.authority().empty()) {
+      text(head.scheme().empty() ? std::string_view("http") : head.scheme());
+      text("://");
+      text(head.authority());
+    }
     text(head.method() == "CONNECT" ? head.authority() : head.path().empty() ? std::string_view("/") : head.path());
     text(" HTTP/1.1\r\n");
   }
@@ -88,12 +130,12 @@ void Writer::request(const Head& head, bool end, bool close) {
     left_ = *promised;
   } else if (end) {
     framing_ = Framing::kNone;
-    if (!has_no_body_by_nature(head.method())) text("content-length: 0\r\n");
+    if (!has_no_body_by_nature(head.method())) own_line(head, "content-length: 0\r\n");
   } else {
     framing_ = Framing::kChunked;
-    text("transfer-encoding: chunked\r\n");
+    own_line(head, "transfer-encoding: chunked\r\n");
   }
-  text(close ? std::string_view("connection: close\r\n\r\n") : std::string_view("\r\n"));
+  close ? own_line(head, "connection: close\r\n\r\n") : text("\r\n");
 }
 
 void Writer::informational(const Head& head) {
@@ -136,11 +178,11 @@ bool Writer::response(const Head& head, bool end, const Answer& answer) {
   }
   status_line(status);
   lines(head, {}, bodiless || (length && !promised), close || answer.to_10);
-  text(framing_line);
+  if (!framing_line.empty()) own_line(head, framing_line);
   if (close) {
-    text("connection: close\r\n\r\n");
+    own_line(head, "connection: close\r\n\r\n");
   } else if (answer.to_10) {
-    text("connection: keep-alive\r\n\r\n");
+    own_line(head, "connection: keep-alive\r\n\r\n");
   } else {
     text("\r\n");
   }

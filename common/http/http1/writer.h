@@ -7,7 +7,7 @@ namespace weft::http::http1 {
 
 class Writer {
  public:
-  explicit Writer(Output& output) : output_(output) {}
+  Writer(Output& output, const Http1Options& options) : output_(output), options_(options) {}
 
   void request(const Head& head, bool end, bool close);
 
@@ -33,8 +33,11 @@ class Writer {
  private:
   void text(std::string_view text);
   void status_line(int status);
+  void own_line(const Head& head, std::string_view line);
+  void formatted_lines(const Head& head, bool skip_length, bool skip_connection);
   void lines(const Head& head, std::string_view first_run, bool skip_length, bool skip_connection);
   Output& output_;
+  const Http1Options& options_;
   uint64_t bytes_ = 0;
   uint64_t left_ = 0;
   Framing framing_ = Framing::kNone;

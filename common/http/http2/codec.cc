@@ -43,6 +43,7 @@ Http2Codec::Http2Codec(CodecEvents& events, const Http2Options& options, SlabPoo
       {server_ ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH, server_ ? options_.max_concurrent_streams : 0}};
   if (server_ && options_.allow_connect) settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
   if (options_.hpack_table_size != 4096) settings.push_back({NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, options_.hpack_table_size});
+  for (const auto& [identifier, value] : options_.custom_settings) settings.push_back({identifier, value});
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   const uint32_t window = std::clamp<uint32_t>(options_.initial_connection_window, 65535, 0x7fffffff);
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(window));

@@ -152,6 +152,7 @@ class Http2Codec final : public ClientCodec {
   void fail(std::string_view details, uint32_t code);
   void flood(std::string_view details, Http2Stat::Index stat);
   void stream_thrown_away();
+  void drop_pending(Http2Stream& stream);
   void bound_output();
   void count(Http2Stat::Index stat, int64_t n = 1) {
     if (stats_) stats_->add(stat, n);

@@ -105,6 +105,7 @@ void Http2Codec::send_body(Http2Stream& stream, Slice slice, bool end) {
   Entry entry(*this);
   if (slice.size && !stream.no_body) {
     stream.pending += slice.size;
+    count(Http2Stat::kPendingSendBytes, static_cast<int64_t>(slice.size));
     stream.slices.push_back(std::move(slice));
   }
   if (end) stream.local_over = true;
@@ -161,6 +162,7 @@ int Http2Codec::send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t*
   codec.guard_.data_sent();
   stream.bytes_sent += 9 + size;
   stream.pending -= size;
+  codec.count(Http2Stat::kPendingSendBytes, -static_cast<int64_t>(size));
   while (size) {
     Slice& slice = stream.slices[stream.first];
     if (slice.size <= size) {

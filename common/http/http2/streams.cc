@@ -18,7 +18,15 @@ Http2Stream& Http2Codec::make_stream(StreamReceiver* receiver) {
   return *stream;
 }
 
+// What was to be sent of it is not sent.
+void Http2Codec::drop_pending(Http2Stream& stream) {
+  count(Http2Stat::kPendingSendBytes, -static_cast<int64_t>(stream.pending));
+  stream.slices.clear();
+  stream.first = stream.pending = 0;
+}
+
 void Http2Codec::unlink(Http2Stream& stream) {
+  count(Http2Stat::kPendingSendBytes, -static_cast<int64_t>(stream.pending));
   (stream.previous ? stream.previous->next : streams_) = stream.next;
   if (stream.next) stream.next->previous = stream.previous;
   --known_;
@@ -64,8 +72,7 @@ void Http2Codec::lose(Http2Stream& stream, ResetReason reason, std::string_view 
   StreamReceiver* const receiver = std::exchange(stream.receiver, nullptr);
   if (!receiver) return;
   --active_;
-  stream.slices.clear();
-  stream.first = stream.pending = 0;
+  drop_pending(stream);
   receiver->on_reset(reason, details);
   events_.on_stream_over();
 }
@@ -90,8 +97,7 @@ void Http2Codec::drop_stalled() {
     if (stream->sent_before == stream->bytes_sent) {
       dirty_ = true;
       count(Http2Stat::kTxFlushTimeout);
-      stream->slices.clear();
-      stream->first = stream->pending = 0;
+      drop_pending(*stream);
       submit_reset(stream->number, NGHTTP2_CANCEL);
     }
     stream->sent_before = stream->bytes_sent;
@@ -122,8 +128,7 @@ void Http2Codec::reset(Http2Stream& stream, ResetReason reason) {
     if (reason == ResetReason::kLocalRefused || reason == ResetReason::kRemoteRefused) code = NGHTTP2_REFUSED_STREAM;
     if (reason == ResetReason::kProtocolError) code = NGHTTP2_PROTOCOL_ERROR;
     if (reason == ResetReason::kOverflow) code = NGHTTP2_ENHANCE_YOUR_CALM;
-    stream.slices.clear();
-    stream.first = stream.pending = 0;
+    drop_pending(stream);
     submit_reset(stream.number, code);
   }
   events_.on_stream_over();

@@ -242,6 +242,15 @@ TEST(Http1Client, WritesItsOwnFraming) {
   EXPECT_EQ(written("GET", {}, true, options), "GET /p HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
 }
 
+TEST(Http1Client, WritesNamesAndTargetsAsTold) {
+  Http1Options options;
+  options.names = NameFormat::kProperCase;
+  EXPECT_EQ(written("POST", {}, true, options), "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+  options = {};
+  options.send_fully_qualified_url = true;
+  EXPECT_EQ(written("GET", {}, true, options), "GET http://x/p HTTP/1.1\r\nhost: x\r\n\r\n");
+}
+
 TEST(Http1Client, APromiseThatIsNotKeptEndsTheConnection) {
   SlabPool pool;
   Events events(pool);
