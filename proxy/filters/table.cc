@@ -6,6 +6,9 @@
 #include "proxy/filters/http/csrf/filter.h"
 #include "proxy/filters/http/ext_authz/filter.h"
 #include "proxy/filters/http/fault/filter.h"
+#include "proxy/filters/http/grpc_http1_bridge/filter.h"
+#include "proxy/filters/http/grpc_stats/filter.h"
+#include "proxy/filters/http/grpc_web/filter.h"
 #include "proxy/filters/http/header_mutation/filter.h"
 #include "proxy/filters/http/health_check/filter.h"
 #include "proxy/filters/http/local_ratelimit/filter.h"
@@ -21,6 +24,9 @@ const std::vector<HttpFilterType>& http_filter_types() {
       csrf_type(),
       ext_authz_type(),
       fault_type(),
+      grpc_http1_bridge_type(),
+      grpc_stats_type(),
+      grpc_web_type(),
       header_mutation_type(),
       health_check_type(),
       local_ratelimit_type(),
