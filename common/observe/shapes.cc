@@ -16,6 +16,11 @@ constexpr Metric kHttp1StatTable[] = {WEFT_HTTP1_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCsrfStatTable[] = {WEFT_CSRF_STATS(WEFT_STAT_ROW)};
 constexpr Metric kLocalRateLimitStatTable[] = {WEFT_LOCAL_RATE_LIMIT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttp2StatTable[] = {WEFT_HTTP2_STATS(WEFT_STAT_ROW)};
+constexpr Metric kFaultClusterStatTable[] = {WEFT_FAULT_CLUSTER_STATS(WEFT_STAT_ROW)};
+constexpr Metric kDecompressorStatTable[] = {WEFT_DECOMPRESSOR_STATS(WEFT_STAT_ROW)};
+constexpr Metric kGzipLibraryStatTable[] = {WEFT_GZIP_LIBRARY_STATS(WEFT_STAT_ROW)};
+constexpr Metric kRateLimitStatTable[] = {WEFT_RATELIMIT_STATS(WEFT_STAT_ROW)};
+constexpr Metric kExtensionStatTable[] = {WEFT_EXTENSION_STATS(WEFT_STAT_ROW)};
 constexpr Metric kFaultStatTable[] = {WEFT_FAULT_STATS(WEFT_STAT_ROW)};
 constexpr Metric kExtAuthzStatTable[] = {WEFT_EXT_AUTHZ_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCompressorStatTable[] = {WEFT_COMPRESSOR_STATS(WEFT_STAT_ROW)};
@@ -46,6 +51,7 @@ const Shape kCsrfShape = make_shape("http.csrf", kCsrfStatTable);
 const Shape kLocalRateLimitShape = make_shape("http_local_rate_limit", kLocalRateLimitStatTable);
 const Shape kHttp2Shape = make_shape("http2", kHttp2StatTable);
 const Shape kClusterHttp2Shape = make_shape("cluster.http2", kHttp2StatTable);
+const Shape kFaultClusterShape = make_shape("http.fault.cluster", kFaultClusterStatTable);
 const Shape kFaultShape = make_shape("http.fault", kFaultStatTable);
 const Shape kExtAuthzShape = make_shape("http.ext_authz", kExtAuthzStatTable);
 const Shape kClusterExtAuthzShape = make_shape("cluster.ext_authz", kExtAuthzStatTable);
@@ -60,6 +66,12 @@ const Shape kServerShape = make_shape("server", kServerStatTable);
 const Shape kListenerManagerShape = make_shape("listener_manager", kListenerManagerStatTable);
 const Shape kClusterManagerShape = make_shape("cluster_manager", kClusterManagerStatTable);
 const Shape kCdsShape = make_shape("cluster_manager.cds", kSubscriptionStatTable);
+const Shape kDecompressorShape = make_shape("http.decompressor", kDecompressorStatTable);
+const Shape kGzipLibraryShape = make_shape("http.decompressor.gzip", kGzipLibraryStatTable);
+const Shape kRateLimitShape = make_shape("cluster.ratelimit", kRateLimitStatTable);
+const Shape kEcdsShape = make_shape("extension_config_discovery", kSubscriptionStatTable);
+const Shape kExtensionShape = make_shape("extension_config_discovery", kExtensionStatTable);
+const Shape kRtdsShape = make_shape("runtime", kSubscriptionStatTable);
 const Shape kLdsShape = make_shape("listener_manager.lds", kSubscriptionStatTable);
 const Shape kRdsShape = make_shape("http.rds", kSubscriptionStatTable);
 const Shape kEdsShape = make_shape("cluster", kSubscriptionStatTable);
@@ -116,6 +128,9 @@ ScopePtr cluster_http2_scope(Registry& registry, std::string_view name) {
   return cluster_part(registry, kClusterHttp2Shape, name, "http2.");
 }
 ScopePtr fault_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kFaultShape, prefix, "fault."); }
+ScopePtr fault_cluster_scope(Registry& registry, std::string_view prefix, std::string_view cluster) {
+  return http_part(registry, kFaultClusterShape, prefix, "fault." + stat_name(cluster) + ".");
+}
 ScopePtr ext_authz_scope(Registry& registry, std::string_view prefix, std::string_view own_prefix) {
   std::string rest = "ext_authz.";
   if (!own_prefix.empty()) rest += stat_name(own_prefix) + ".";
@@ -124,8 +139,9 @@ ScopePtr ext_authz_scope(Registry& registry, std::string_view prefix, std::strin
 ScopePtr cluster_ext_authz_scope(Registry& registry, std::string_view name) {
   return cluster_part(registry, kClusterExtAuthzShape, name, "ext_authz.");
 }
-ScopePtr compressor_scope(Registry& registry, std::string_view prefix, std::string_view library, std::string_view direction) {
-  std::string rest = "compressor." + stat_name(library) + ".gzip.";
+ScopePtr compressor_scope(Registry& registry, std::string_view prefix, std::string_view library, std::string_view kind,
+                          std::string_view direction) {
+  std::string rest = "compressor." + stat_name(library) + "." + std::string(kind) + ".";
   if (!direction.empty()) rest += std::string(direction) + ".";
   std::string clean = stat_name(prefix);
   return registry.scope(kCompressorShape, "http." + clean + "." + rest,
@@ -168,6 +184,26 @@ ScopePtr rds_reload_scope(Registry& registry, std::string_view prefix, std::stri
 }
 ScopePtr eds_scope(Registry& registry, std::string_view name) { return cluster_part(registry, kEdsShape, name, ""); }
 ScopePtr control_plane_scope(Registry& registry) { return registry.scope(kControlPlaneShape, "control_plane."); }
+ScopePtr decompressor_scope(Registry& registry, std::string_view prefix, std::string_view library, std::string_view kind,
+                            std::string_view direction) {
+  return http_part(registry, kDecompressorShape, prefix,
+                   "decompressor." + stat_name(library) + "." + std::string(kind) + "." + std::string(direction) + ".");
+}
+ScopePtr gzip_library_scope(Registry& registry, std::string_view prefix, std::string_view library) {
+  return http_part(registry, kGzipLibraryShape, prefix, "decompressor." + stat_name(library) + ".gzip.decompressor_library.");
+}
+ScopePtr ratelimit_scope(Registry& registry, std::string_view name, std::string_view own_prefix) {
+  std::string rest = "ratelimit.";
+  if (!own_prefix.empty()) rest += stat_name(own_prefix) + ".";
+  return cluster_part(registry, kRateLimitShape, name, rest);
+}
+ScopePtr ecds_scope(Registry& registry, std::string_view filter) {
+  return registry.scope(kEcdsShape, "extension_config_discovery.http_filter." + stat_name(filter) + ".");
+}
+ScopePtr extension_scope(Registry& registry, std::string_view filter) {
+  return registry.scope(kExtensionShape, "extension_config_discovery.http_filter." + stat_name(filter) + ".");
+}
+ScopePtr rtds_scope(Registry& registry) { return registry.scope(kRtdsShape, "runtime."); }
 ScopePtr runtime_scope(Registry& registry) { return registry.scope(kRuntimeShape, "runtime."); }
 ScopePtr filesystem_scope(Registry& registry) { return registry.scope(kFilesystemShape, "filesystem."); }
 

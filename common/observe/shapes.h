@@ -292,6 +292,13 @@ extern const Shape kFaultShape;  // "http.fault"
 WEFT_STAT_ENUM(Http1Stat, WEFT_HTTP1_STATS)
 extern const Shape kHttp1Shape;  // "http1"
 
+// http.<stat_prefix>.fault.<downstream cluster>.: of clients that say of which cluster they are.
+#define WEFT_FAULT_CLUSTER_STATS(X)                      \
+  X(kAbortsInjected, "aborts_injected", kCounter, false) \
+  X(kDelaysInjected, "delays_injected", kCounter, false)
+WEFT_STAT_ENUM(FaultClusterStat, WEFT_FAULT_CLUSTER_STATS)
+extern const Shape kFaultClusterShape;  // "http.fault.cluster"
+
 // http2. for clients, cluster.<name>.http2. for hosts: what the HTTP/2 codec counts.
 #define WEFT_HTTP2_STATS(X)                                                                             \
   X(kDroppedHeadersWithUnderscores, "dropped_headers_with_underscores", kCounter, false)                \
@@ -349,6 +356,44 @@ extern const Shape kClusterExtAuthzShape;  // "cluster.ext_authz"
   X(kTotalUncompressedBytes, "total_uncompressed_bytes", kCounter, false)
 WEFT_STAT_ENUM(CompressorStat, WEFT_COMPRESSOR_STATS)
 extern const Shape kCompressorShape;  // "http.compressor"
+
+// http.<stat_prefix>.decompressor.<library>.<kind>.<request or response>.: the decompressor filter.
+#define WEFT_DECOMPRESSOR_STATS(X)                                    \
+  X(kDecompressed, "decompressed", kCounter, false)                   \
+  X(kNotDecompressed, "not_decompressed", kCounter, false)            \
+  X(kTotalCompressedBytes, "total_compressed_bytes", kCounter, false) \
+  X(kTotalUncompressedBytes, "total_uncompressed_bytes", kCounter, false)
+WEFT_STAT_ENUM(DecompressorStat, WEFT_DECOMPRESSOR_STATS)
+extern const Shape kDecompressorShape;  // "http.decompressor"
+
+// ...decompressor_library.: what its library found wrong, by kind of library.
+#define WEFT_GZIP_LIBRARY_STATS(X)                          \
+  X(kZlibBufError, "zlib_buf_error", kCounter, false)       \
+  X(kZlibDataError, "zlib_data_error", kCounter, false)     \
+  X(kZlibErrno, "zlib_errno", kCounter, false)              \
+  X(kZlibMemError, "zlib_mem_error", kCounter, false)       \
+  X(kZlibStreamError, "zlib_stream_error", kCounter, false) \
+  X(kZlibVersionError, "zlib_version_error", kCounter, false)
+WEFT_STAT_ENUM(GzipLibraryStat, WEFT_GZIP_LIBRARY_STATS)
+extern const Shape kGzipLibraryShape;  // "http.decompressor.gzip"
+
+// cluster.<name>.ratelimit.: what the rate limit service said of requests to that cluster.
+#define WEFT_RATELIMIT_STATS(X)                                   \
+  X(kError, "error", kCounter, false)                             \
+  X(kFailureModeAllowed, "failure_mode_allowed", kCounter, false) \
+  X(kOk, "ok", kCounter, false)                                   \
+  X(kOverLimit, "over_limit", kCounter, false)
+WEFT_STAT_ENUM(RateLimitStat, WEFT_RATELIMIT_STATS)
+extern const Shape kRateLimitShape;  // "cluster.ratelimit"
+
+// extension_config_discovery.http_filter.<name>.: a filter's configuration over ECDS, beside what every subscription counts.
+#define WEFT_EXTENSION_STATS(X)                          \
+  X(kConfigConflict, "config_conflict", kCounter, false) \
+  X(kConfigFail, "config_fail", kCounter, false)         \
+  X(kConfigReload, "config_reload", kCounter, false)
+WEFT_STAT_ENUM(ExtensionStat, WEFT_EXTENSION_STATS)
+extern const Shape kEcdsShape;       // "extension_config_discovery"
+extern const Shape kExtensionShape;  // "extension_config_discovery"
 
 // listener.<address>.: one listening address.
 #define WEFT_LISTENER_STATS(X)                                                                                     \
@@ -478,10 +523,11 @@ extern const Shape kClusterManagerShape;  // "cluster_manager"
   X(kVersion, "version", kGauge, false)                       \
   X(kVersionText, "version_text", kText, false)
 WEFT_STAT_ENUM(SubscriptionStat, WEFT_SUBSCRIPTION_STATS)
-extern const Shape kCdsShape;  // "cluster_manager.cds"
-extern const Shape kLdsShape;  // "listener_manager.lds"
-extern const Shape kRdsShape;  // "http.rds"
-extern const Shape kEdsShape;  // "cluster"
+extern const Shape kCdsShape;   // "cluster_manager.cds"
+extern const Shape kLdsShape;   // "listener_manager.lds"
+extern const Shape kRdsShape;   // "http.rds"
+extern const Shape kRtdsShape;  // "runtime"
+extern const Shape kEdsShape;   // "cluster"
 
 // http.<stat_prefix>.rds.<name>. and cluster_manager.cds.: beside the subscription.
 #define WEFT_RDS_STATS(X)                            \
@@ -500,7 +546,7 @@ extern const Shape kCdsReloadShape;  // "cluster_manager.cds"
 WEFT_STAT_ENUM(ControlPlaneStat, WEFT_CONTROL_PLANE_STATS)
 extern const Shape kControlPlaneShape;  // "control_plane"
 
-// runtime.: the static layers.
+// runtime.: all layers together.
 #define WEFT_RUNTIME_STATS(X)                                                                              \
   X(kAdminOverridesActive, "admin_overrides_active", kGauge, false)                                        \
   X(kDeprecatedFeatureSeenSinceProcessStart, "deprecated_feature_seen_since_process_start", kGauge, false) \
@@ -544,10 +590,19 @@ ScopePtr http1_scope(Registry& registry);
 ScopePtr http2_scope(Registry& registry);
 ScopePtr cluster_http2_scope(Registry& registry, std::string_view name);
 ScopePtr fault_scope(Registry& registry, std::string_view stat_prefix);
+ScopePtr fault_cluster_scope(Registry& registry, std::string_view stat_prefix, std::string_view downstream_cluster);
 ScopePtr ext_authz_scope(Registry& registry, std::string_view stat_prefix, std::string_view own_prefix);
 ScopePtr cluster_ext_authz_scope(Registry& registry, std::string_view observability_name);
 // `direction` is "", "request" or "response".
-ScopePtr compressor_scope(Registry& registry, std::string_view stat_prefix, std::string_view library, std::string_view direction);
+ScopePtr compressor_scope(Registry& registry, std::string_view stat_prefix, std::string_view library, std::string_view kind,
+                          std::string_view direction);
+// `direction` is "request" or "response".
+ScopePtr decompressor_scope(Registry& registry, std::string_view stat_prefix, std::string_view library, std::string_view kind,
+                            std::string_view direction);
+ScopePtr gzip_library_scope(Registry& registry, std::string_view stat_prefix, std::string_view library);
+ScopePtr ratelimit_scope(Registry& registry, std::string_view observability_name, std::string_view own_prefix);
+ScopePtr ecds_scope(Registry& registry, std::string_view filter);
+ScopePtr extension_scope(Registry& registry, std::string_view filter);
 // `address` is the listener's stat_prefix, or its configured "127.0.0.1:0".
 ScopePtr listener_scope(Registry& registry, std::string_view address);
 ScopePtr listener_http_scope(Registry& registry, std::string_view address, std::string_view stat_prefix);
@@ -566,6 +621,7 @@ ScopePtr rds_reload_scope(Registry& registry, std::string_view stat_prefix, std:
 ScopePtr eds_scope(Registry& registry, std::string_view observability_name);
 ScopePtr control_plane_scope(Registry& registry);
 ScopePtr runtime_scope(Registry& registry);
+ScopePtr rtds_scope(Registry& registry);
 ScopePtr filesystem_scope(Registry& registry);
 
 // The value of the `version` gauge for a version_info text, 0 for "": XXH64, so that it equals that of every Envoy on the same

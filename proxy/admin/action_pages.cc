@@ -20,6 +20,16 @@ Page reopen_page(PageContext& context, const PageRequest&) {
   context.source.reopen_logs();
   return {200, "OK\n"};
 }
+Page runtime_modify_page(PageContext& context, const PageRequest& request) {
+  if (request.parameters.empty())
+    return {400,
+            "usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n"
+            "       or send the parameters as form values\n"
+            "use an empty value to remove a previously added override\n"};
+  const std::string why_not = context.source.modify_runtime(request.parameters);
+  if (!why_not.empty()) return {503, why_not + "\n"};
+  return {200, "OK\n"};
+}
 Page quit_page(PageContext& context, const PageRequest&) {
   Page page{200, "OK\n"};
   page.after = [&source = context.source] { source.quit(); };

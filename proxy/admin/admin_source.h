@@ -67,6 +67,17 @@ struct ConfigView {
   std::vector<ConfigEntry> entries;
 };
 
+// What /runtime shows.
+struct RuntimeView {
+  struct Entry {
+    std::string key;
+    std::vector<std::string> by_layer;  // empty where a layer has none
+    std::string text;                   // what holds
+  };
+  std::vector<std::string> layers;
+  std::vector<Entry> entries;
+};
+
 enum class ServerState : unsigned char { kLive, kDraining, kPreInitializing, kInitializing };
 
 struct ServerView {
@@ -96,14 +107,15 @@ class AdminSource {
   virtual ConfigView config(bool with_endpoints) = 0;
   // What is not ready yet, by owner: ("listener web", {"RDS routes"}).
   virtual std::vector<std::pair<std::string, std::vector<std::string>>> unready() = 0;
-  // Runtime keys and their final values.
-  virtual std::vector<std::pair<std::string, std::string>> runtime() = 0;
+  virtual RuntimeView runtime() = 0;
   // Sets the gauges that are cheaper to ask for than to keep (uptime, memory, remaining_*); before each /stats.
   virtual void refresh_stats() = 0;
 
   virtual void drain_listeners(bool graceful, bool skip_exit, bool inbound_only) = 0;
   virtual void fail_health_check(bool fail) = 0;
   virtual void reopen_logs() = 0;
+  // Keys and their texts; an empty one takes the key out. Why not, if it cannot be done.
+  virtual std::string modify_runtime(const std::vector<std::pair<std::string, std::string>>& texts) = 0;
   virtual void quit() = 0;  // called after the answer has left
 
  protected:

@@ -67,6 +67,7 @@ Page memory_page(PageContext&, const PageRequest&);
 Page certs_page(PageContext&, const PageRequest&);
 Page init_dump_page(PageContext&, const PageRequest&);
 Page runtime_page(PageContext&, const PageRequest&);
+Page runtime_modify_page(PageContext&, const PageRequest&);
 Page hot_restart_version_page(PageContext&, const PageRequest&);
 Page logging_page(PageContext&, const PageRequest&);
 Page drain_page(PageContext&, const PageRequest&);

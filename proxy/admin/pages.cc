@@ -101,6 +101,13 @@ const std::vector<PageEntry>& pages() {
       {"/reopen_logs", true, "reopen access logs", {}, reopen_page},
       {"/reset_counters", true, "reset all counters to zero", {}, reset_page},
       {"/runtime", false, "print runtime values", {}, runtime_page},
+      {"/runtime_modify",
+       true,
+       "Adds or modifies runtime values as passed in query parameters. To delete a previously added key, use an empty string as the value. "
+       "Note that deletion only applies to overrides added via this endpoint; values loaded from disk can be modified via override but not "
+       "deleted. E.g. ?key1=value1&key2=value2...",
+       {},
+       runtime_modify_page},
       {"/server_info", false, "print server version/status information", {}, server_info_page},
       {"/stats",
        false,

@@ -71,14 +71,15 @@ Page init_dump_page(PageContext& context, const PageRequest&) {
 Page runtime_page(PageContext& context, const PageRequest&) {
   google::protobuf::Struct out;
   auto& entries = *(*out.mutable_fields())["entries"].mutable_struct_value();
-  auto values = context.source.runtime();
-  for (auto& [key, value] : values) {
-    auto& entry = *(*entries.mutable_fields())[key].mutable_struct_value();
-    (*entry.mutable_fields())["final_value"].set_string_value(value);
-    (*entry.mutable_fields())["layer_values"].mutable_list_value()->add_values()->set_string_value(value);
-  }
   auto& layers = *(*out.mutable_fields())["layers"].mutable_list_value();
-  if (!values.empty()) layers.add_values()->set_string_value("bootstrap");
+  const RuntimeView view = context.source.runtime();
+  for (const std::string& name : view.layers) layers.add_values()->set_string_value(name);
+  for (const RuntimeView::Entry& one : view.entries) {
+    auto& entry = *(*entries.mutable_fields())[one.key].mutable_struct_value();
+    (*entry.mutable_fields())["final_value"].set_string_value(one.text);
+    auto& values = *(*entry.mutable_fields())["layer_values"].mutable_list_value();
+    for (const std::string& text : one.by_layer) values.add_values()->set_string_value(text);
+  }
   return json_page(out);
 }
 

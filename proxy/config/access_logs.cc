@@ -108,9 +108,8 @@ class FilterBuilder {
       case log::AccessLogFilter::kTraceableFilter: to.kind = LogFilter::Kind::kTraceable; break;
       case log::AccessLogFilter::kRuntimeFilter: {
         to.kind = LogFilter::Kind::kFraction;
-        const auto share =
-            filters::fraction(from.runtime_filter().runtime_key(), filters::fraction(from.runtime_filter().percent_sampled()), runtime_);
-        to.value = share.numerator;
+        const auto share = filters::fraction(from.runtime_filter().percent_sampled());
+        to.value = runtime_.number(from.runtime_filter().runtime_key(), share.numerator);
         to.of = share.denominator;
         to.independent = from.runtime_filter().use_independent_randomness();
         break;
@@ -158,7 +157,7 @@ class FilterBuilder {
       case log::ComparisonFilter::NE: to.compare = LogFilter::Compare::kNotEqual; break;
       default: to.compare = LogFilter::Compare::kEqual; break;
     }
-    to.value = runtime_.number(from.value().runtime_key()).value_or(from.value().default_value());
+    to.value = runtime_.number(from.value().runtime_key(), from.value().default_value());
   }
   template <class List>
   void list(const List& from, LogFilter& to, const Where& where, int depth) {

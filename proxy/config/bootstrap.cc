@@ -10,14 +10,13 @@
 #include "proxy/config/listeners.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/protocol_options.h"
+#include "proxy/config/runtime_layers.h"
 #include "proxy/config/typed_struct.h"
 #include "proxy/config/values.h"
 
-#include <google/protobuf/struct.pb.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -34,35 +33,6 @@ template <class Message>
 uint64_t hash_of(const Message& message) {
   const std::string bytes = message.SerializeAsString();
   return XXH3_64bits(bytes.data(), bytes.size());
-}
-
-// A number of a Struct as text: "5", "0.25".
-std::string number_text(double value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
-// Nested keys are joined by dots; {numerator, denominator} is a percentage.
-void flatten(const std::string& key, const google::protobuf::Value& value, Runtime& to) {
-  switch (value.kind_case()) {
-    case google::protobuf::Value::kNumberValue: return to.set(key, number_text(value.number_value()));
-    case google::protobuf::Value::kStringValue: return to.set(key, value.string_value());
-    case google::protobuf::Value::kBoolValue: return to.set(key, value.bool_value() ? "true" : "false");
-    case google::protobuf::Value::kStructValue: {
-      const auto& fields = value.struct_value().fields();
-      const auto numerator = fields.find("numerator"), denominator = fields.find("denominator");
-      if (numerator != fields.end() || denominator != fields.end()) {
-        const std::string of = denominator == fields.end()                            ? "100"
-                               : denominator->second.string_value() == "MILLION"      ? "1000000"
-                               : denominator->second.string_value() == "TEN_THOUSAND" ? "10000"
-                                                                                      : "100";
-        return to.set(key, (numerator == fields.end() ? "0" : number_text(numerator->second.number_value())) + "/" + of);
-      }
-      for (const auto& [name, inner] : fields) flatten(key.empty() ? name : key + "." + name, inner, to);
-      return;
-    }
-    default: return;
-  }
 }
 
 class Loader {
@@ -219,7 +189,7 @@ class Loader {
   void build() {
     const Where root(findings_, {});
     runtime(Where(root, "layered_runtime"));
-    BuildContext context{out_->runtime};
+    BuildContext context{*out_->runtime};
     context.registry = services_.registry;
     context.log_writer = services_.log_writer;
     context.node_address = services_.node_address;
@@ -252,15 +222,8 @@ class Loader {
   }
 
   void runtime(const Where& where) {
-    std::set<std::string> names;
-    for (int i = 0; i < proto_.layered_runtime().layers_size(); ++i) {
-      const auto& layer = proto_.layered_runtime().layers(i);
-      if (!names.insert(layer.name()).second) Where(where, "layers", i).fail("duplicate layer name \"" + layer.name() + "\"");
-      std::map<std::string, const google::protobuf::Value*> ordered;
-      for (const auto& [key, value] : layer.static_layer().fields()) ordered.emplace(key, &value);
-      for (const auto& [key, value] : ordered) flatten(key, *value, out_->runtime);
-    }
-    for (const auto& [key, value] : out_->runtime.values()) {
+    build_runtime(proto_.layered_runtime(), proto_.node().cluster(), proto_.dynamic_resources().has_ads_config(), *out_, where);
+    for (const auto& [key, layers, text] : out_->runtime->entries()) {
       if (!key.starts_with("envoy.") && !key.starts_with("overload.") && !key.starts_with("re2.") && !key.starts_with("upstream."))
         continue;
       Diagnostic finding;

@@ -4,7 +4,7 @@
 #include "common/base/diagnostic.h"
 #include "common/net/stream.h"
 #include "proxy/config/update.h"
-#include "proxy/filters/runtime.h"
+#include "proxy/runtime/runtime.h"
 
 #include <chrono>
 #include <memory>
@@ -26,7 +26,7 @@ class LogWriter;
 
 namespace weft::config {
 
-using filters::Runtime;
+using runtime::Runtime;
 
 // What the command line says about the bootstrap.
 struct BootstrapSources {
@@ -52,6 +52,16 @@ struct ConfigSource {
   std::chrono::milliseconds initial_fetch_timeout{15'000};  // 0: wait for ever
 };
 
+// A layer of the runtime that is not written into the bootstrap.
+struct RuntimeSource {
+  enum class Kind : uint8_t { kStatic, kDisk, kAdmin, kRtds };
+  Kind kind = Kind::kStatic;
+  size_t layer = 0;          // of Bootstrap::runtime
+  std::string link, folder;  // kDisk: when the link is moved, the folder is read again
+  std::string name;          // kRtds: of the resource
+  ConfigSource source;       // kRtds
+};
+
 // dynamic_resources.ads_config.
 struct AdsConfig {
   bool delta = false;
@@ -75,7 +85,8 @@ struct Bootstrap {
   ConfigSource lds, cds;
   std::optional<AdsConfig> ads;
   std::optional<Admin> admin;
-  Runtime runtime;
+  std::shared_ptr<Runtime> runtime = std::make_shared<Runtime>();  // changes while the process runs
+  std::vector<RuntimeSource> runtime_sources;
   Diagnostics warnings;
 };
 

@@ -13,8 +13,6 @@
 #include "proxy/config/hash_policies.h"
 #include "proxy/config/proto_loader.h"
 
-#include <charconv>
-
 namespace weft::config {
 namespace {
 
@@ -34,15 +32,6 @@ bool is_prime(uint64_t number) {
   for (uint64_t divisor = 2; divisor * divisor <= number; ++divisor)
     if (number % divisor == 0) return false;
   return number > 1;
-}
-
-double bias(const core::RuntimeDouble& from, const filters::Runtime& runtime) {
-  if (const std::string* text = runtime.find(from.runtime_key())) {
-    double value = 0;
-    auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (error == std::errc() && end == text->data() + text->size() && value >= 0) return value;
-  }
-  return from.default_value();
 }
 
 class ClusterBuilder {
@@ -122,7 +111,9 @@ class ClusterBuilder {
   template <class Message>
   void least_request(const Message& from) {
     take(from.has_choice_count(), from.choice_count(), out_->choice_count);
-    if (from.has_active_request_bias()) out_->active_request_bias = bias(from.active_request_bias(), context_.runtime);
+    if (from.has_active_request_bias())
+      out_->active_request_bias =
+          context_.runtime.real(from.active_request_bias().runtime_key(), from.active_request_bias().default_value());
   }
 
   // RING_HASH as a value of lb_policy: its options stand in two places.

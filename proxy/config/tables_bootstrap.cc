@@ -49,9 +49,20 @@ constexpr Field kLayeredRuntimeFields[] = {
     {"layers"},
 };
 constexpr Field kRuntimeLayerFields[] = {
+    {.name = "name", .checks = kNotEmpty}, {"static_layer"}, {"disk_layer"}, {"admin_layer"}, {"rtds_layer"},
+};
+constexpr Field kDiskLayerFields[] = {
+    {.name = "symlink_root", .checks = kNotEmpty},
+    {"append_service_cluster"},
+    {"subdirectory"},
+};
+constexpr Field kRtdsLayerFields[] = {
     {.name = "name", .checks = kNotEmpty},
-    {"static_layer"},
-    {"admin_layer", "holds what /runtime_modify sets, which is not there"},
+    {.name = "rtds_config", .checks = kRequired},
+};
+constexpr Field kRuntimeFields[] = {
+    {"name"},
+    {"layer"},
 };
 constexpr Field kStatsConfigFields[] = {
     {.name = "use_all_default_tags", .only = "true"},
@@ -66,6 +77,10 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.bootstrap.v3.ClusterManager", kClusterManagerFields),
     fields_of("envoy.config.bootstrap.v3.LayeredRuntime", kLayeredRuntimeFields),
     fields_of("envoy.config.bootstrap.v3.RuntimeLayer", kRuntimeLayerFields, "layer_specifier"),
+    fields_of("envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer", kDiskLayerFields),
+    no_fields_of("envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer"),
+    fields_of("envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer", kRtdsLayerFields),
+    fields_of("envoy.service.runtime.v3.Runtime", kRuntimeFields),
     fields_of("envoy.config.metrics.v3.StatsConfig", kStatsConfigFields),
 };
 

@@ -27,11 +27,11 @@ constexpr Field kHeaderValueFields[] = {
 };
 constexpr Field kRuntimeFractionalPercentFields[] = {
     {.name = "default_value", .checks = kRequired},
-    {.name = "runtime_key", .note = "looked up in the static runtime when the resource is built"},
+    {.name = "runtime_key", .note = "followed while the process runs"},
 };
 constexpr Field kRuntimeFeatureFlagFields[] = {
     {.name = "default_value", .checks = kRequired},
-    {.name = "runtime_key", .note = "looked up in the static runtime when the resource is built"},
+    {.name = "runtime_key", .note = "followed while the process runs"},
 };
 constexpr Field kRuntimeUInt32Fields[] = {
     {"default_value"},

@@ -3,6 +3,7 @@
 #pragma once
 #include "common/http/head.h"
 #include "proxy/routing/regex.h"
+#include "proxy/runtime/value.h"
 
 #include <cstdint>
 #include <optional>
@@ -92,12 +93,17 @@ struct PathMatcher {
   Regex regex;
 };
 
-// runtime_fraction with its default value: matches when random % denominator < numerator.
+// A RuntimeFractionalPercent: matches when random % denominator < numerator, unless the runtime says otherwise for its key.
 struct Fraction {
   uint32_t numerator = 1;
   uint32_t denominator = 1;
-  bool always() const { return numerator >= denominator; }
-  bool matches(uint64_t random) const { return random % denominator < numerator; }
+  runtime::Key key = {};
+  bool always() const { return !key && numerator >= denominator; }
+  bool matches(uint64_t random) const {
+    if (!key) return random % denominator < numerator;
+    const runtime::Share now = key->share().value_or(runtime::Share{numerator, denominator});
+    return random % now.denominator < now.numerator;
+  }
 };
 
 // "/a/b" of "/a/b?x=1", and "x=1". A fragment belongs to neither.

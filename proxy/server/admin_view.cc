@@ -53,6 +53,8 @@ ConfigEntry::Kind kind_of(config::ResourceType type) {
     case config::ResourceType::kEndpoints: return ConfigEntry::Kind::kEndpoint;
     case config::ResourceType::kListener: return ConfigEntry::Kind::kListener;
     case config::ResourceType::kRoute: return ConfigEntry::Kind::kRoute;
+    case config::ResourceType::kExtension:
+    case config::ResourceType::kRuntime: break;
   }
   return ConfigEntry::Kind::kCluster;
 }
@@ -224,6 +226,8 @@ admin::ConfigView AdminView::config(bool with_endpoints) {
   if (!server_.discovery_) return view;
   for (const xds::ResourceState& state : server_.discovery_->resources()) {
     if (state.type == config::ResourceType::kEndpoints && !with_endpoints) continue;
+    if (state.type == config::ResourceType::kExtension) continue;  // in the listeners that use them
+    if (state.type == config::ResourceType::kRuntime) continue;    // /runtime shows them
     ConfigEntry entry;
     entry.kind = kind_of(state.type);
     entry.state = state.warming ? ConfigEntry::State::kWarming : ConfigEntry::State::kActive;
@@ -247,9 +251,17 @@ std::vector<std::pair<std::string, std::vector<std::string>>> AdminView::unready
   return all;
 }
 
-std::vector<std::pair<std::string, std::string>> AdminView::runtime() {
-  const auto& values = server_.bootstrap_.runtime.values();
-  return {values.begin(), values.end()};
+admin::RuntimeView AdminView::runtime() {
+  admin::RuntimeView view;
+  view.layers = server_.bootstrap_.runtime->layer_names();
+  for (runtime::Runtime::Entry& entry : server_.bootstrap_.runtime->entries())
+    view.entries.push_back({std::move(entry.key), std::move(entry.by_layer), std::move(entry.text)});
+  return view;
+}
+
+std::string AdminView::modify_runtime(const std::vector<std::pair<std::string, std::string>>& texts) {
+  const Status done = server_.runtime_->modify(texts);
+  return done ? std::string() : done.error().detail;
 }
 
 void AdminView::refresh_stats() {

@@ -20,7 +20,8 @@ class AdminView final : public admin::AdminSource {
   std::vector<admin::ListenerView> listeners() override;
   admin::ConfigView config(bool with_endpoints) override;
   std::vector<std::pair<std::string, std::vector<std::string>>> unready() override;
-  std::vector<std::pair<std::string, std::string>> runtime() override;
+  admin::RuntimeView runtime() override;
+  std::string modify_runtime(const std::vector<std::pair<std::string, std::string>>& texts) override;
   void refresh_stats() override;
   void drain_listeners(bool graceful, bool skip_exit, bool inbound_only) override;
   void fail_health_check(bool fail) override;

@@ -100,6 +100,7 @@ int Server::run() {
 void Server::begin() {
   spdlog::logger& logger = log::get(Logger::kMain);
   logger.info("weft-proxy starting: {} worker(s), pid {}", workers_.size(), getpid());
+  runtime_ = std::make_unique<xds::RuntimeSources>(control_, bootstrap_, metrics_);
   if (!start_admin()) {
     exit_code_ = 1;
     return end();
@@ -110,14 +111,15 @@ void Server::begin() {
   clusters_.apply(clusters);
   state_ = State::kInitializing;
   stats_->cells(0).set(ServerStat::kState, 3);
-  discovery_ = std::make_unique<xds::Discovery>(control_, control_clusters_, bootstrap_, metrics_, logs_, static_cast<xds::Target&>(*this));
+  discovery_ = std::make_unique<xds::Discovery>(control_, control_clusters_, bootstrap_, metrics_, logs_, static_cast<xds::Target&>(*this),
+                                                runtime_.get());
   discovery_->start([this] { go_live(); });
 }
 
 // The first configuration is complete: ports open.
 void Server::go_live() {
   if (state_ != State::kInitializing) return;
-  const auto failed = listeners_.apply(bootstrap_.statics.listeners, {});
+  const auto failed = listeners_.apply(discovery_->static_listeners(), {});
   for (const auto& [name, why] : failed) log::get(Logger::kMain).critical("{}", why);
   if (!failed.empty()) {
     exit_code_ = 1;
@@ -207,6 +209,7 @@ void Server::end() {
   graceful_drain_.disarm();
   admin_.reset();
   discovery_.reset();
+  runtime_.reset();
   control_clusters_.clear();
   clusters_.stop();
   control_.post([this] { control_.stop(); });

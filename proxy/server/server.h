@@ -8,6 +8,7 @@
 #include "proxy/server/listener_set.h"
 #include "proxy/server/worker.h"
 #include "proxy/xds/discovery.h"
+#include "proxy/xds/runtime_sources.h"
 
 #include <atomic>
 #include <memory>
@@ -62,6 +63,7 @@ class Server final : private xds::Target {
   std::vector<std::unique_ptr<Worker>> workers_;
   ClusterRegistry clusters_;
   ListenerSet listeners_;
+  std::unique_ptr<xds::RuntimeSources> runtime_;
   std::unique_ptr<xds::Discovery> discovery_;
   std::unique_ptr<AdminView> admin_;
   std::shared_ptr<observe::Scope> stats_;

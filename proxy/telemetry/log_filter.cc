@@ -42,8 +42,8 @@ bool LogFilter::passes(const format::RequestInfo& info) const {
   auto each = [&info](const LogFilter& filter) { return filter.passes(info); };
   switch (kind) {
     case Kind::kAll: return true;
-    case Kind::kStatusCode: return holds(compare, static_cast<uint64_t>(info.response_code), value);
-    case Kind::kDuration: return holds(compare, milliseconds(info), value);
+    case Kind::kStatusCode: return holds(compare, static_cast<uint64_t>(info.response_code), value.get());
+    case Kind::kDuration: return holds(compare, milliseconds(info), value.get());
     case Kind::kNotHealthCheck: return !info.health_check;
     case Kind::kTraceable: {
       auto reason = format::trace_reason(request_id(info));
@@ -51,7 +51,7 @@ bool LogFilter::passes(const format::RequestInfo& info) const {
     }
     case Kind::kFraction: {
       std::string_view id = independent ? std::string_view() : request_id(info);
-      return (id.empty() ? format::random_bits() : hash(id)) % of < value;
+      return (id.empty() ? format::random_bits() : hash(id)) % of < value.get();
     }
     case Kind::kAnd: return std::all_of(filters.begin(), filters.end(), each);
     case Kind::kOr: return std::any_of(filters.begin(), filters.end(), each);

@@ -2,6 +2,7 @@
 #pragma once
 #include "common/observe/response_flags.h"
 #include "proxy/format/request_info.h"
+#include "proxy/runtime/value.h"
 
 #include <cstdint>
 #include <functional>
@@ -30,7 +31,7 @@ struct LogFilter {
   Compare compare = Compare::kEqual;
   bool exclude = false;
   bool independent = false;  // kFraction: a die for each log, whatever x-request-id
-  uint64_t value = 0;
+  runtime::Number value;     // may follow a key of the runtime
   uint64_t of = 100;
   observe::ResponseFlags flags;
   std::vector<int> values;

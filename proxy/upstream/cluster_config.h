@@ -2,6 +2,7 @@
 #pragma once
 #include "common/http/codec.h"
 #include "proxy/routing/hash_policy.h"
+#include "proxy/runtime/value.h"
 #include "proxy/upstream/budget.h"
 #include "proxy/upstream/endpoint_set.h"
 #include "proxy/upstream/outlier.h"
@@ -56,7 +57,7 @@ struct ClusterConfig {
 
   Policy policy = Policy::kRoundRobin;
   uint32_t choice_count = 2;                      // least request
-  double active_request_bias = 1;                 // least request with unequal weights
+  runtime::Real active_request_bias{1};           // least request with unequal weights
   std::shared_ptr<const HashingOptions> hashing;  // ring hash and maglev; null: another policy
   double panic_threshold = 50;                    // common_lb_config.healthy_panic_threshold, percent
 

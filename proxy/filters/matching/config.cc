@@ -6,8 +6,6 @@
 #include "envoy/type/matcher/v3/string.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 
-#include <charconv>
-
 namespace weft::filters {
 
 using routing::HeaderMatcher;
@@ -138,25 +136,16 @@ routing::Fraction fraction(const envoy::type::v3::FractionalPercent& from) {
 }
 
 routing::Fraction fraction(std::string_view key, routing::Fraction otherwise, const Runtime& runtime) {
-  const std::string* text = key.empty() ? nullptr : runtime.find(key);
-  if (!text) return otherwise;
-  routing::Fraction out{0, 100};
-  const char* end = text->data() + text->size();
-  auto [rest, error] = std::from_chars(text->data(), end, out.numerator);
-  if (error != std::errc()) return otherwise;
-  if (rest == end) return out;
-  if (*rest != '/' || std::from_chars(rest + 1, end, out.denominator).ptr != end || out.denominator == 0) return otherwise;
-  return out;
+  otherwise.key = runtime.value(key);
+  return otherwise;
 }
 
 routing::Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& from, const Runtime& runtime) {
   return fraction(from.runtime_key(), fraction(from.default_value()), runtime);
 }
 
-bool feature(const envoy::config::core::v3::RuntimeFeatureFlag& from, const Runtime& runtime) {
-  const std::string* text = runtime.find(from.runtime_key());
-  if (text && (*text == "true" || *text == "false")) return *text == "true";
-  return from.default_value().value();
+runtime::Flag feature(const envoy::config::core::v3::RuntimeFeatureFlag& from, const Runtime& runtime) {
+  return runtime.flag(from.runtime_key(), from.default_value().value());
 }
 
 }  // namespace weft::filters

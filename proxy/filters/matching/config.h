@@ -51,9 +51,9 @@ std::vector<routing::HeaderToAdd> headers_to_add(const google::protobuf::Repeate
                                                  const Where& parent, std::string_view field);
 
 routing::Fraction fraction(const envoy::type::v3::FractionalPercent& from);
-// What the runtime says for `key` (a whole percentage, or "5/1000000"), else `otherwise`.
+// Follows what the runtime says for `key`; while it says nothing, `otherwise`.
 routing::Fraction fraction(std::string_view key, routing::Fraction otherwise, const Runtime& runtime);
 routing::Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& from, const Runtime& runtime);
-bool feature(const envoy::config::core::v3::RuntimeFeatureFlag& from, const Runtime& runtime);
+runtime::Flag feature(const envoy::config::core::v3::RuntimeFeatureFlag& from, const Runtime& runtime);
 
 }  // namespace weft::filters

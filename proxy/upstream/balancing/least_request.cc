@@ -1,20 +1,27 @@
 #include "proxy/upstream/balancing/policies.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace weft::upstream {
 
 LeastRequest::LeastRequest(std::shared_ptr<const EndpointSet> endpoints, double panic_threshold, uint64_t seed, uint32_t choices,
-                           double bias)
-    : PriorityBalancer(std::move(endpoints), panic_threshold), seed_(seed), choices_(choices), bias_(bias), schedules_(lists().size()) {
+                           runtime::Real bias)
+    : PriorityBalancer(std::move(endpoints), panic_threshold),
+      seed_(seed),
+      choices_(choices),
+      bias_(std::move(bias)),
+      schedules_(lists().size()) {
   rebuild();
 }
 
 double LeastRequest::weight(const Host& host) const {
   double weight = host.weight == 0 ? 1.0 : host.weight;
   double active = host.state->active_requests.load(std::memory_order_relaxed) + 1.0;
-  if (bias_ == 1.0) return weight / active;
-  return bias_ == 0.0 ? weight : weight / std::pow(active, bias_);
+  // A negative one would send requests to the busiest.
+  const double bias = std::max(0.0, bias_.get());
+  if (bias == 1.0) return weight / active;
+  return bias == 0.0 ? weight : weight / std::pow(active, bias);
 }
 
 void LeastRequest::rebuild() {

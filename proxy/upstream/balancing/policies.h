@@ -23,7 +23,7 @@ class RoundRobin final : public PriorityBalancer {
 // The least busy of a few hosts chosen at random; by a schedule of weight / (active requests + 1)^bias when weights differ.
 class LeastRequest final : public PriorityBalancer {
  public:
-  LeastRequest(std::shared_ptr<const EndpointSet> endpoints, double panic_threshold, uint64_t seed, uint32_t choices, double bias);
+  LeastRequest(std::shared_ptr<const EndpointSet> endpoints, double panic_threshold, uint64_t seed, uint32_t choices, runtime::Real bias);
 
  private:
   void rebuild() override;
@@ -31,7 +31,7 @@ class LeastRequest final : public PriorityBalancer {
   double weight(const Host& host) const;
   uint64_t seed_;
   uint32_t choices_;
-  double bias_;
+  runtime::Real bias_;
   std::vector<Schedule> schedules_;
 };
 

@@ -18,8 +18,11 @@ CLUSTER = "envoy.config.cluster.v3.Cluster"
 ENDPOINTS = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER = "envoy.config.listener.v3.Listener"
 ROUTES = "envoy.config.route.v3.RouteConfiguration"
+RUNTIME = "envoy.service.runtime.v3.Runtime"
+EXTENSION = "envoy.config.core.v3.TypedExtensionConfig"
 # Make before break: what is pointed at goes first.
 ORDER = (CLUSTER, ENDPOINTS, LISTENER, ROUTES)
+_KINDS = (*ORDER, RUNTIME, EXTENSION)
 _COMPLETE = (CLUSTER, LISTENER)  # of these a state-of-the-world response is the whole world
 _PREFIX = "type.googleapis.com/"
 _SERVICE = "envoy.service.discovery.v3"
@@ -47,7 +50,7 @@ class ControlPlane:
 
     def __init__(self, protos, port=0):
         self.protos = protos
-        self._resources = {kind: {} for kind in ORDER}
+        self._resources = {kind: {} for kind in _KINDS}
         self._lock = threading.RLock()
         self._streams = {}
         self._numbers = itertools.count(1)
@@ -245,7 +248,7 @@ class _Stream:
         return not request.response_nonce or request.response_nonce == self.newest.get(kind)
 
     def push(self):
-        for kind in ORDER:
+        for kind in _KINDS:
             yield from self.push_kind(kind)
 
     def _any(self, message, kind, data):
@@ -263,7 +266,7 @@ class _SotwStream(_Stream):
 
     def on_request(self, kind, request):
         fresh = self._fresh(kind, request)
-        if kind not in ORDER or not fresh:
+        if kind not in _KINDS or not fresh:
             return
         names = set(request.resource_names)
         before = self.wanted.get(kind, set())
@@ -322,7 +325,7 @@ class _DeltaStream(_Stream):
 
     def on_request(self, kind, request):
         self._fresh(kind, request)
-        if kind not in ORDER:
+        if kind not in _KINDS:
             return
         first = kind not in self.wanted
         wanted, has = self.wanted.setdefault(kind, set()), self.has.setdefault(kind, {})

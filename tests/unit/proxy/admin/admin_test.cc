@@ -37,7 +37,14 @@ struct FakeSource final : AdminSource {
     return view;
   }
   std::vector<std::pair<std::string, std::vector<std::string>>> unready() override { return unready_targets; }
-  std::vector<std::pair<std::string, std::string>> runtime() override { return {}; }
+  RuntimeView runtime() override { return runtime_view; }
+  std::string modify_runtime(const std::vector<std::pair<std::string, std::string>>& texts) override {
+    modified = texts;
+    return why_not;
+  }
+  RuntimeView runtime_view;
+  std::vector<std::pair<std::string, std::string>> modified;
+  std::string why_not;
   void refresh_stats() override { calls.push_back("refresh"); }
   void drain_listeners(bool graceful, bool skip_exit, bool inbound_only) override {
     calls.push_back("drain" + std::string(graceful ? " graceful" : "") + (skip_exit ? " skip_exit" : "") +

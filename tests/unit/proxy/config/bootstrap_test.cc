@@ -105,7 +105,7 @@ TEST(Bootstrap, ReadsStaticResources) {
   const Bootstrap& b = *result.bootstrap;
   EXPECT_EQ(b.node->id(), "fault-example");
   EXPECT_EQ(b.statics.clusters.at(0)->endpoints->size, 1u);
-  EXPECT_EQ(*b.runtime.find("fault.http.delay.fixed_delay_percent"), "10");
+  EXPECT_EQ(b.runtime->value("fault.http.delay.fixed_delay_percent")->number(), 10u);
   const HttpConnectionManager& manager = manager_of(b);
   EXPECT_EQ(manager.stat_prefix, "main");
   EXPECT_EQ(manager.chain.entries().size(), 1u);
@@ -230,7 +230,43 @@ TEST(Bootstrap, RuntimeKeysOfEnvoysOwnAreWarnedOf) {
   ASSERT_NE(result.bootstrap, nullptr) << render(result.problems);
   ASSERT_EQ(result.bootstrap->warnings.size(), 1u);
   EXPECT_NE(result.bootstrap->warnings[0].message.find("envoy.reloadable_features.x"), std::string::npos);
-  EXPECT_EQ(*result.bootstrap->runtime.find("mine"), "5/1000000");
+  EXPECT_EQ(result.bootstrap->runtime->value("mine")->share(), (runtime::Share{5, 1'000'000}));
+  EXPECT_EQ(result.bootstrap->runtime->layer_names(), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(Bootstrap, LayersOfEveryKind) {
+  const Result result = load_text(
+      "node: {id: n, cluster: shop}\nlayered_runtime: {layers: [{name: a, static_layer: {x: {y: 1, z: {}}, s: \"7\", t: \"true\"}}, "
+      "{name: d, disk_layer: {symlink_root: /srv/now, subdirectory: mesh, append_service_cluster: true}}, {name: m, admin_layer: {}}, "
+      "{name: r, rtds_layer: {name: late, rtds_config: {path_config_source: {path: /tmp/r.yaml}, initial_fetch_timeout: 2s}}}]}");
+  ASSERT_NE(result.bootstrap, nullptr) << render(result.problems);
+  const Bootstrap& b = *result.bootstrap;
+  EXPECT_EQ(b.runtime->value("x.y")->number(), 1u);
+  EXPECT_EQ(b.runtime->value("s")->number(), 7u);
+  EXPECT_FALSE(b.runtime->value("t")->flag().has_value());  // a text, as Envoy takes it
+  ASSERT_EQ(b.runtime_sources.size(), 3u);
+  EXPECT_EQ(b.runtime_sources[0].link, "/srv/now");
+  EXPECT_EQ(b.runtime_sources[0].folder, "/srv/now/mesh/shop");
+  EXPECT_EQ(b.runtime_sources[1].kind, RuntimeSource::Kind::kAdmin);
+  EXPECT_EQ(b.runtime_sources[2].name, "late");
+  EXPECT_EQ(b.runtime_sources[2].source.initial_fetch_timeout, std::chrono::seconds(2));
+}
+
+TEST(Bootstrap, LayersThatCannotBe) {
+  auto layers = [](const std::string& text) { return refusal("layered_runtime: {layers: [" + text + "]}"); };
+  EXPECT_NE(layers("{name: a, admin_layer: {}}, {name: a, static_layer: {}}").find("layers[1]: duplicate layer name \"a\""),
+            std::string::npos);
+  EXPECT_NE(layers("{name: a, admin_layer: {}}, {name: b, admin_layer: {}}").find("layers[1].admin_layer: there is one already"),
+            std::string::npos);
+  EXPECT_NE(layers("{name: a, disk_layer: {}}").find("symlink_root"), std::string::npos);
+  EXPECT_NE(layers("{name: a, rtds_layer: {name: r, rtds_config: {ads: {}}}}").find("ads_config is not set"), std::string::npos);
+}
+
+TEST(Bootstrap, WhoNamesNoLayersHasAnAdminLayer) {
+  const Result result = load_text("static_resources: {}");
+  ASSERT_NE(result.bootstrap, nullptr);
+  ASSERT_EQ(result.bootstrap->runtime_sources.size(), 1u);
+  EXPECT_EQ(result.bootstrap->runtime_sources[0].kind, RuntimeSource::Kind::kAdmin);
 }
 
 TEST(Bootstrap, TypedStructsAreUnwrapped) {

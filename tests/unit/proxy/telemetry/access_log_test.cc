@@ -108,7 +108,7 @@ TEST(AccessLog, WritesOneLinePerRequestThatPasses) {
   LogFilter errors;
   errors.kind = LogFilter::Kind::kStatusCode;
   errors.compare = LogFilter::Compare::kAtLeast;
-  errors.value = 500;
+  errors.value = {500};
   AccessLog log(*writer.open(file.path), *format::Formatter::text("%REQ(:METHOD)% %REQ(USER-AGENT)% %RESPONSE_CODE%\n", {.escape = true}),
                 errors);
   Request request;
@@ -125,9 +125,9 @@ TEST(LogFilter, Decides) {
   LogFilter slow;
   slow.kind = LogFilter::Kind::kDuration;
   slow.compare = LogFilter::Compare::kAtLeast;
-  slow.value = 250;
+  slow.value = {250};
   EXPECT_TRUE(slow.passes(request.info));
-  slow.value = 251;
+  slow.value = {251};
   EXPECT_FALSE(slow.passes(request.info));
 
   LogFilter flag;
@@ -164,7 +164,7 @@ TEST(LogFilter, Decides) {
 TEST(LogFilter, FractionIsTheSameForOneRequestId) {
   LogFilter half;
   half.kind = LogFilter::Kind::kFraction;
-  half.value = 50;
+  half.value = {50};
   int passed = 0;
   for (int i = 0; i < 2000; ++i) {
     Request request;
@@ -175,7 +175,7 @@ TEST(LogFilter, FractionIsTheSameForOneRequestId) {
   }
   EXPECT_GT(passed, 800);
   EXPECT_LT(passed, 1200);
-  half.value = 0;
+  half.value = {0};
   EXPECT_FALSE(half.passes(Request().info));
 }
 
