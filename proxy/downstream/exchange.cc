@@ -233,6 +233,7 @@ void Exchange::rest() {
   tunnel_ = Tunnel::kNo;
   tunnel_terminates_ = whole_response_ = false;
   head_request_ = grpc_ = whole_body_ = route_cleared_ = replying_ = timed_out_ = upstream_counted_ = local_body_pending_ = false;
+  response_body_asked_ = end_held_ = response_paused_ = false;
 }
 
 }  // namespace weft::downstream

@@ -70,6 +70,12 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   http::Head* response_trailers() override { return has_response_trailers_ ? &response_trailers_ : nullptr; }
   void append_response_body(std::string_view bytes) override;
   uint64_t buffer_limit() const override { return service_->buffer_limit; }
+  void ask_for_response_body() override { response_body_asked_ = true; }
+  void hold_response_end() override { end_held_ = true; }
+  void send_response_body(filters::HttpFilter& filter, filters::Body body, bool end) override;
+  void abandon_response(std::string_view details) override;
+  bool response_begun() const override { return response_head_sent_; }
+  void pause_response(bool pause) override;
   TimingWheel& wheel() override { return loop_.wheel(); }
   std::chrono::steady_clock::time_point now() const override { return loop_.now(); }
   uint64_t random() override { return loop_.random(); }
@@ -155,7 +161,10 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void release_held_response();
   void send_response_head();
   void take_response_body(Slice slice, bool end);
-  void send_response_body(Slice slice, bool end);
+  const std::vector<uint8_t>& body_filters() const;
+  void pass_response(size_t below, filters::Body body, bool end);
+  void write_response(filters::Body body, bool end);
+  void write_response_body(Slice slice, bool end);
   void take_response_trailers();
   void end_response();
   void answer(int status, std::string_view body, std::string_view details);
@@ -209,7 +218,8 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool request_waits_ = false, response_waits_ = false;
   bool response_ended_ = false;  // the upstream (or we ourselves) has said all
   bool response_head_sent_ = false, response_sent_ = false;
-  bool local_ = false;  // the answer is ours
+  bool response_body_asked_ = false, end_held_ = false, response_paused_ = false;  // by filters
+  bool local_ = false;                                                             // the answer is ours
   bool head_request_ = false, grpc_ = false;
   bool route_cleared_ = false, replying_ = false;
   enum class Tunnel : uint8_t { kNo, kWanted, kAsked, kOpen } tunnel_ = Tunnel::kNo;  // kAsked: the upstream is to say 101 or 2xx

@@ -183,19 +183,95 @@ void Exchange::release_held_response() {
   if (phase_ == Phase::kAnswering && has_response_trailers_) take_response_trailers();
 }
 
-void Exchange::take_response_body(Slice slice, bool end) {
-  if (plan_ == nullptr || plan_->response_body().empty()) return send_response_body(std::move(slice), end);
-  filters::Body body;
-  if (slice.size) body.slices.push_back(std::move(slice));
-  for (uint8_t i : plan_->response_body())
-    if (filters_[i]) filters_[i]->on_response_body(*this, body, end);
-  for (size_t i = 0; i < body.slices.size() && phase_ == Phase::kAnswering; ++i) {
-    send_response_body(std::move(body.slices[i]), end && i + 1 == body.slices.size() && !has_response_trailers_);
-  }
-  if (end && body.slices.empty() && !has_response_trailers_) send_response_body({}, true);
+const std::vector<uint8_t>& Exchange::body_filters() const {
+  return response_body_asked_ ? plan_->response_body_asked() : plan_->response_body();
 }
 
-void Exchange::send_response_body(Slice slice, bool end) {
+void Exchange::take_response_body(Slice slice, bool end) {
+  if (plan_ == nullptr || body_filters().empty()) return write_response_body(std::move(slice), end);
+  filters::Body body;
+  if (slice.size) body.slices.push_back(std::move(slice));
+  pass_response(filters_.size(), std::move(body), end);
+}
+
+// Filter by filter from that place of the chain down: the body and, where the answer ends with them, the trailers. What one makes of its
+// trailers the next one sees as body; one that keeps the end back keeps it from those behind it.
+void Exchange::pass_response(size_t below, filters::Body body, bool end) {
+  static const std::vector<uint8_t> none;
+  const std::vector<uint8_t>& bodies = body_filters();
+  const std::vector<uint8_t>& trailers = end && has_response_trailers_ ? plan_->response_trailers() : none;
+  size_t b = 0, t = 0;  // both lists go from the last filter of the chain to the first
+  while (b < bodies.size() && bodies[b] >= below) ++b;
+  while (t < trailers.size() && trailers[t] >= below) ++t;
+  appended_ = &body;
+  while (b < bodies.size() || t < trailers.size()) {
+    const uint8_t i = std::max(b < bodies.size() ? bodies[b] : uint8_t{0}, t < trailers.size() ? trailers[t] : uint8_t{0});
+    if (b < bodies.size() && bodies[b] == i) {
+      ++b;
+      if (filters_[i]) filters_[i]->on_response_body(*this, body, end);
+      if (phase_ != Phase::kAnswering) break;
+      if (end && end_held_) {
+        end = end_held_ = false;
+        t = trailers.size();
+        // The upstream has done its part.
+        route_timeout_.disarm();
+        try_idle_timeout_.disarm();
+        if (attempt_.active() && request_sent_) attempt_.complete();
+      }
+    }
+    if (t < trailers.size() && trailers[t] == i) {
+      ++t;
+      if (filters_[i]) filters_[i]->on_response_trailers(*this, response_trailers_);
+    }
+  }
+  appended_ = nullptr;
+  write_response(std::move(body), end);
+}
+
+void Exchange::write_response(filters::Body body, bool end) {
+  if (phase_ != Phase::kAnswering) return;
+  const bool with_trailers = end && has_response_trailers_ && (response_trailers_.count() > 0 || body.slices.empty());
+  const bool last = end && !with_trailers;
+  for (size_t i = 0; i < body.slices.size() && phase_ == Phase::kAnswering; ++i)
+    write_response_body(std::move(body.slices[i]), last && i + 1 == body.slices.size());
+  if (last && body.slices.empty()) return write_response_body({}, true);
+  if (!with_trailers || !stream_ || phase_ != Phase::kAnswering) return;
+  end_response();
+  stream_->send_trailers(response_trailers_);
+  finish_if_over();
+}
+
+void Exchange::send_response_body(filters::HttpFilter& filter, filters::Body body, bool end) {
+  if (phase_ != Phase::kAnswering || !response_head_sent_) return;
+  arm_idle();
+  size_t place = 0;
+  while (place < filters_.size() && filters_[place] != &filter) ++place;
+  // Its own trailers have waited with the end.
+  const std::vector<uint8_t>& trailers = plan_->response_trailers();
+  if (end && has_response_trailers_ && std::find(trailers.begin(), trailers.end(), place) != trailers.end()) {
+    appended_ = &body;
+    filter.on_response_trailers(*this, response_trailers_);
+    appended_ = nullptr;
+  }
+  pass_response(place, std::move(body), end);
+}
+
+void Exchange::abandon_response(std::string_view details) {
+  if (phase_ != Phase::kAnswering) return;
+  info_.response_code_details = details;
+  abandon();
+}
+
+void Exchange::pause_response(bool pause) {
+  response_paused_ = pause;
+  if (!attempt_.stream()) return;
+  if (pause)
+    attempt_.stream()->pause();
+  else if (!response_waits_ && stream_ && stream_->writable())
+    attempt_.stream()->resume();
+}
+
+void Exchange::write_response_body(Slice slice, bool end) {
   if (!stream_) return;
   info_.bytes_sent += slice.size;
   if (end) end_response();
@@ -205,7 +281,7 @@ void Exchange::send_response_body(Slice slice, bool end) {
 }
 
 void Exchange::on_drained() {
-  if (attempt_.stream() && !response_waits_) attempt_.stream()->resume();
+  if (attempt_.stream() && !response_waits_ && !response_paused_) attempt_.stream()->resume();
 }
 
 void Exchange::on_attempt_trailers() {
@@ -218,33 +294,11 @@ void Exchange::on_attempt_trailers() {
   if (!response_waits_) take_response_trailers();
 }
 
-// Filter by filter, the end of the body and then the trailers: what one makes of its trailers the next one sees as body.
 void Exchange::take_response_trailers() {
-  filters::Body body;
-  if (plan_) {
-    const std::vector<uint8_t>&bodies = plan_->response_body(), &trailers = plan_->response_trailers();
-    appended_ = &body;
-    for (size_t b = 0, t = 0; b < bodies.size() || t < trailers.size();) {
-      // Both lists go from the last filter of the chain to the first.
-      const uint8_t i = std::max(b < bodies.size() ? bodies[b] : uint8_t{0}, t < trailers.size() ? trailers[t] : uint8_t{0});
-      if (b < bodies.size() && bodies[b] == i) {
-        ++b;
-        if (filters_[i]) filters_[i]->on_response_body(*this, body, true);
-      }
-      if (t < trailers.size() && trailers[t] == i) {
-        ++t;
-        if (filters_[i]) filters_[i]->on_response_trailers(*this, response_trailers_);
-      }
-    }
-    appended_ = nullptr;
-  }
-  const bool end = response_trailers_.count() == 0 && !body.slices.empty();
-  for (size_t i = 0; i < body.slices.size() && phase_ == Phase::kAnswering; ++i)
-    send_response_body(std::move(body.slices[i]), end && i + 1 == body.slices.size());
-  if (!stream_ || end) return;
-  end_response();
-  stream_->send_trailers(response_trailers_);
-  finish_if_over();
+  if (plan_)
+    pass_response(filters_.size(), {}, true);
+  else
+    write_response({}, true);
 }
 
 // Our half is said: the attempt has given what it had.

@@ -18,11 +18,12 @@ ChainPlan::ChainPlan(std::vector<std::unique_ptr<const FilterFactory>> factories
     if (hooks & kOnRequestTrailers) request_trailers_.push_back(index);
     if (hooks & kOnResponseHead) response_head_.push_back(index);
     if (hooks & kOnResponseBody) response_body_.push_back(index);
+    if (hooks & (kOnResponseBody | kOnResponseBodyIfAsked)) response_body_asked_.push_back(index);
     if (hooks & kOnResponseTrailers) response_trailers_.push_back(index);
     if (hooks & kOnDone) done_.push_back(index);
   }
   // An answer meets the filter next to the router first.
-  for (std::vector<uint8_t>* reversed : {&response_head_, &response_body_, &response_trailers_})
+  for (std::vector<uint8_t>* reversed : {&response_head_, &response_body_, &response_body_asked_, &response_trailers_})
     std::reverse(reversed->begin(), reversed->end());
 }
 

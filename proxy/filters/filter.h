@@ -65,6 +65,8 @@ struct LocalReply {
   bool as_it_stands = false;
 };
 
+class HttpFilter;
+
 // The exchange as a filter sees it. Valid until on_done.
 class FilterContext {
  public:
@@ -93,6 +95,18 @@ class FilterContext {
   // From on_response_trailers: bytes before the trailers, which later filters see as body. Without trailers left it ends with them.
   virtual void append_response_body(std::string_view) {}
   virtual uint64_t buffer_limit() const { return 1 << 20; }  // per_connection_buffer_limit_bytes
+  // For filters that pace a body. From request hooks or on_response_head: on_response_body shall be called in this exchange (a filter
+  // with kOnResponseBodyIfAsked). From on_response_body, with `end`: this filter keeps bytes back for longer; what comes behind the
+  // body waits until it gives them with send_response_body(..., true).
+  virtual void ask_for_response_body() = 0;
+  virtual void hold_response_end() = 0;
+  // From outside of hooks: bytes that `filter` has kept, on to the filters behind it and to the client.
+  virtual void send_response_body(HttpFilter& filter, Body body, bool end) = 0;
+  // From on_response_body: the rest cannot be given, and the client sees a cut.
+  virtual void abandon_response(std::string_view details) = 0;
+  virtual bool response_begun() const = 0;  // its head is on its way: too late for reply()
+  // Whether whoever the response comes from shall stop sending.
+  virtual void pause_response(bool pause) = 0;
   virtual TimingWheel& wheel() = 0;
   virtual std::chrono::steady_clock::time_point now() const = 0;
   virtual uint64_t random() = 0;
@@ -116,6 +130,7 @@ enum Hook : unsigned {
   kOnResponseBody = 16,
   kOnResponseTrailers = 32,
   kOnDone = 64,
+  kOnResponseBodyIfAsked = 128,  // on_response_body, in exchanges in which some filter calls ask_for_response_body()
 };
 
 class HttpFilter {
@@ -192,6 +207,8 @@ class ChainPlan {
   const std::vector<uint8_t>& request_trailers() const { return request_trailers_; }
   const std::vector<uint8_t>& response_head() const { return response_head_; }
   const std::vector<uint8_t>& response_body() const { return response_body_; }
+  // With those that may ask.
+  const std::vector<uint8_t>& response_body_asked() const { return response_body_asked_; }
   const std::vector<uint8_t>& response_trailers() const { return response_trailers_; }
   const std::vector<uint8_t>& done() const { return done_; }
   size_t arena_size() const { return arena_size_; }
@@ -200,7 +217,8 @@ class ChainPlan {
  private:
   std::vector<std::unique_ptr<const FilterFactory>> factories_;
   std::vector<Entry> entries_;
-  std::vector<uint8_t> request_head_, request_body_, request_trailers_, response_head_, response_body_, response_trailers_, done_;
+  std::vector<uint8_t> request_head_, request_body_, request_trailers_, response_head_, response_body_, response_body_asked_,
+      response_trailers_, done_;
   size_t arena_size_ = 0;
   RouterOptions router_;
 };

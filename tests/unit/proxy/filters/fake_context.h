@@ -60,6 +60,15 @@ class FakeContext final : public FilterContext {
   void resume_request() override { ++resumed; }
   void wait_for_body(uint64_t limit) override { body_limit = limit; }
   void resume_response() override {}
+  void ask_for_response_body() override { body_asked = true; }
+  void hold_response_end() override { end_held = true; }
+  void send_response_body(HttpFilter&, Body body, bool end) override {
+    for (const Slice& slice : body.slices) paced += slice.view();
+    paced_end = end;
+  }
+  void abandon_response(std::string_view details) override { abandoned = details; }
+  bool response_begun() const override { return begun; }
+  void pause_response(bool pause) override { response_paused = pause; }
   TimingWheel& wheel() override { return wheel_; }
   std::chrono::steady_clock::time_point now() const override { return now_; }
   uint64_t random() override { return next_random; }
@@ -99,6 +108,10 @@ class FakeContext final : public FilterContext {
   uint64_t next_random = 0;
   int resumed = 0;
   bool cleared = false, has_route = true;
+  bool begun = false;
+  std::string abandoned;
+  std::string paced;  // that a filter has kept and given later
+  bool body_asked = false, end_held = false, paced_end = false, response_paused = false;
 };
 
 // A filter as the exchange makes it: through its factory, in memory of its own.
