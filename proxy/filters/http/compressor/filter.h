@@ -1,68 +1,53 @@
-// envoy.filters.http.compressor with gzip: compresses responses for clients that accept it, and requests where configured.
-// Streams: each piece that arrives is compressed and flushed, so nothing waits and memory is bounded.
+// envoy.filters.http.compressor with gzip, brotli or zstd: compresses responses for clients that accept it, and requests where
+// configured. Streams: each piece that arrives is compressed and flushed, so nothing waits and memory is bounded.
 #pragma once
 #include "common/observe/metrics.h"
+#include "proxy/filters/compression/offers.h"
+#include "proxy/filters/compression/streams.h"
 #include "proxy/filters/filter.h"
 #include "proxy/filters/table.h"
 #include "proxy/routing/route.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-struct z_stream_s;
-
 namespace weft::filters {
 
-struct GzipOptions {
-  int level = -1;  // zlib's own choice
-  int strategy = 0;
-  int memory_level = 5;
-  int window_bits = 12;
-};
-
-// A gzip stream into slabs. Lives with its exchange.
-class Gzip {
- public:
-  explicit Gzip(const GzipOptions& options);
-  ~Gzip();
-  Gzip(const Gzip&) = delete;
-  Gzip& operator=(const Gzip&) = delete;
-  // Replaces the body's slices by their compressed form, flushed so that the peer can read all of it.
-  void compress(Body& body, bool end, SlabPool& pool);
-
- private:
-  void run(std::string_view in, int flush, Body& out, SlabPool& pool);
-  std::unique_ptr<z_stream_s> stream_;
+struct CompressorLibrary {
+  std::string coding = "gzip";  // as content-encoding names it
+  std::function<std::unique_ptr<CompressionStream>()> make;
 };
 
 struct CompressorDirection {
-  bool enabled = false;
+  runtime::Flag enabled{false};
+  bool configured = false;
   uint32_t min_content_length = 30;
-  std::vector<std::string> content_types;  // in lower case
-  std::shared_ptr<observe::Scope> stats;   // null: not counted
+  std::vector<std::string> content_types;
+  std::shared_ptr<observe::Scope> stats;  // null: not counted
 };
 
 struct CompressorOptions {
-  GzipOptions gzip;
+  CompressorLibrary library;
+  std::shared_ptr<const CompressionOffers> offers;  // of the whole chain
   CompressorDirection request, response;
+  std::shared_ptr<observe::Scope> stats;  // of what accept-encoding said
   bool disable_on_etag = false;
   bool weaken_etag = false;
   bool remove_accept_encoding = false;
+  bool status_header = false;  // x-envoy-compression-status says what was done, or why not
   std::vector<uint32_t> uncompressible_codes;
 };
 
 struct CompressorRoute final : routing::FilterConfig {
   bool disabled = false;
   std::optional<bool> remove_accept_encoding;
+  std::optional<CompressorLibrary> library;
 };
-
-// What a client's accept-encoding says about gzip: Envoy's outcomes, each with its counter.
-enum class AcceptEncoding : uint8_t { kMissing, kIdentity, kGzip, kWildcard, kNotValid };
-AcceptEncoding negotiate(std::optional<std::string_view> accept_encoding);
 
 class Compressor final : public HttpFilter {
  public:
@@ -74,19 +59,21 @@ class Compressor final : public HttpFilter {
   void on_response_body(FilterContext& context, Body& body, bool end) override;
 
  private:
+  using Stream = std::unique_ptr<CompressionStream>;
   bool long_enough(FilterContext& context, const CompressorDirection& direction, const http::Head& head) const;
-  static bool type_allowed(const CompressorDirection& direction, const http::Head& head);
   static bool may_transform(const http::Head& head);
-  bool etag_allowed(FilterContext& context, const http::Head& head) const;
   bool accepted(FilterContext& context);
+  void tell(http::Head& response, std::string_view what) const;
+  std::string_view why_not(const http::Head& response, bool big_enough) const;
   void count(FilterContext& context, const CompressorDirection& direction, unsigned metric, int64_t n = 1) const;
-  void compress(FilterContext& context, const CompressorDirection& direction, std::unique_ptr<Gzip>& gzip, Body& body, bool end);
+  void compress(FilterContext& context, const CompressorDirection& direction, Stream& stream, Body& body, bool end);
 
   const CompressorOptions& options_;
   const std::string& name_;
+  const CompressorLibrary* library_ = nullptr;
   bool disabled_ = false;
   std::optional<std::string> accept_encoding_;  // copied: it may be removed from the request
-  std::unique_ptr<Gzip> request_, response_;
+  Stream request_, response_;
 };
 
 HttpFilterType compressor_type();

@@ -71,7 +71,8 @@ class CompressorTest : public testing::Test {
     for (const Slice& slice : body.slices) out += slice.view();
     return out;
   }
-  int64_t counted(unsigned metric) { return observe::compressor_scope(registry_, "main", "text", "response")->sum(metric); }
+  int64_t counted(unsigned metric) { return observe::compressor_scope(registry_, "main", "text", "gzip", "response")->sum(metric); }
+  int64_t told(unsigned metric) { return observe::compressor_scope(registry_, "main", "text", "gzip", "")->sum(metric); }
 
   observe::Registry registry_{1};
   FakeContext context_;
@@ -114,7 +115,7 @@ TEST_F(CompressorTest, LeavesAlone) {
   EXPECT_FALSE(once("gzip", {{"content-type", "text/plain"}}, 304, true));
   EXPECT_EQ(context_.response_.value("vary"), "Accept-Encoding") << "it could have been compressed";
   EXPECT_FALSE(once("", {{"content-type", "text/plain"}}));
-  EXPECT_EQ(counted(CompressorStat::kNoAcceptHeader), 1);
+  EXPECT_EQ(told(CompressorStat::kNoAcceptHeader), 1);
   EXPECT_EQ(context_.response_.value("vary"), "Accept-Encoding");
   EXPECT_TRUE(once("gzip", {{"content-type", "text/plain"}, {"content-length", "30"}}));
   EXPECT_TRUE(once("gzip", {{"content-length", "30"}})) << "no content type: allowed";
@@ -139,7 +140,7 @@ TEST_F(CompressorTest, Etags) {
   proto.mutable_response_direction_config()->set_disable_on_etag_header(true);
   start(proto);
   EXPECT_FALSE(answered("gzip", {{"etag", "\"x\""}}));
-  EXPECT_EQ(counted(CompressorStat::kNotCompressedEtag), 1);
+  EXPECT_EQ(told(CompressorStat::kNotCompressedEtag), 1);
 }
 
 TEST_F(CompressorTest, RequestsWhereConfigured) {
@@ -182,18 +183,135 @@ TEST_F(CompressorTest, ARouteMaySwitchItOff) {
   EXPECT_FALSE(once("gzip", {{"content-type", "text/plain"}}));
 }
 
+using Kind = EncodingChoice::Kind;
+Kind kind(std::optional<std::string_view> accept, const CompressionOffers& offers = {{"gzip", {}, false}}) {
+  return choose_encoding(accept, offers, {}).kind;
+}
+
 TEST(Negotiate, AsEnvoyDoes) {
-  EXPECT_EQ(negotiate({}), AcceptEncoding::kMissing);
-  EXPECT_EQ(negotiate(""), AcceptEncoding::kIdentity);
-  EXPECT_EQ(negotiate("gzip"), AcceptEncoding::kGzip);
-  EXPECT_EQ(negotiate("GZIP;q=0.5, identity;q=0.4"), AcceptEncoding::kGzip);
-  EXPECT_EQ(negotiate("gzip;q=0.3, identity;q=0.4"), AcceptEncoding::kIdentity);
-  EXPECT_EQ(negotiate("deflate, br"), AcceptEncoding::kNotValid);
-  EXPECT_EQ(negotiate("*"), AcceptEncoding::kWildcard);
-  EXPECT_EQ(negotiate("*;q=0"), AcceptEncoding::kNotValid);
-  EXPECT_EQ(negotiate("gzip;q=0, *"), AcceptEncoding::kNotValid);
-  EXPECT_EQ(negotiate("identity"), AcceptEncoding::kIdentity);
-  EXPECT_EQ(negotiate("gzip;q=wrong"), AcceptEncoding::kNotValid);
+  EXPECT_EQ(kind({}), Kind::kMissing);
+  EXPECT_EQ(kind(""), Kind::kIdentity);
+  EXPECT_EQ(kind("gzip"), Kind::kCoding);
+  EXPECT_EQ(kind("GZIP;q=0.5, identity;q=0.4"), Kind::kCoding);
+  EXPECT_EQ(kind("gzip;q=0.3, identity;q=0.4"), Kind::kIdentity);
+  EXPECT_EQ(kind("deflate, br"), Kind::kNotValid);
+  EXPECT_EQ(kind("*"), Kind::kWildcard);
+  EXPECT_EQ(kind("*;q=0"), Kind::kNotValid);
+  EXPECT_EQ(kind("gzip;q=0, *"), Kind::kNotValid);
+  EXPECT_EQ(kind("identity"), Kind::kIdentity);
+  EXPECT_EQ(kind("gzip;q=wrong"), Kind::kNotValid);
+}
+
+TEST(Negotiate, AmongSeveralCompressors) {
+  CompressionOffers offers{{"gzip", {"text/plain"}, false}, {"br", {}, false}, {"zstd", {}, false}};
+  auto coding = [&](std::string_view accept, std::optional<std::string_view> type = {}) {
+    return choose_encoding(accept, offers, type).coding;
+  };
+  EXPECT_EQ(coding("gzip, br, zstd"), "gzip");
+  EXPECT_EQ(coding("gzip;q=0.5, br, zstd;q=0.9"), "br");
+  EXPECT_EQ(coding("zstd, br"), "zstd");
+  EXPECT_EQ(coding("gzip, br;q=0.1", "text/html; charset=x"), "br") << "gzip does not do that type";
+  EXPECT_EQ(coding("*"), "gzip");
+  EXPECT_EQ(coding("gzip;q=0, *"), "br");
+  offers[2].first = true;
+  EXPECT_EQ(coding("gzip, br, zstd"), "zstd");
+  EXPECT_EQ(coding("gzip, br, zstd;q=0.5"), "gzip");
+}
+
+// --- the other libraries ---
+
+Body body_of(std::string_view text, SlabPool& pool) {
+  Body out;
+  while (!text.empty()) {
+    out.slices.push_back(copy_to_slice(pool, text));
+    text.remove_prefix(out.slices.back().size);
+  }
+  return out;
+}
+std::string text_of(const Body& body) {
+  std::string out;
+  for (const Slice& slice : body.slices) out += slice.view();
+  return out;
+}
+
+struct Library {
+  const char* name;
+  std::unique_ptr<CompressionStream> (*pack)();
+  std::unique_ptr<DecompressionStream> (*unpack)();
+};
+const Library kLibraries[] = {
+    {"gzip", [] { return compress_gzip({}); }, [] { return decompress_gzip(15, kMaxInflateRatio); }},
+    {"brotli", [] { return compress_brotli({}); }, [] { return decompress_brotli(true); }},
+    {"zstd", [] { return compress_zstd({}); }, [] { return decompress_zstd(); }},
+};
+
+TEST(CompressionStreams, EachPieceComesBackAsSoonAsItIsThere) {
+  SlabPool pool;
+  for (const Library& library : kLibraries) {
+    auto pack = library.pack();
+    auto unpack = library.unpack();
+    std::string plain, back;
+    for (int i = 0; i < 4; ++i) {
+      std::string piece;
+      for (int n = 0; piece.size() < 90'000; ++n) piece += std::to_string(n * 7919 + i) + " ";
+      plain += piece;
+      Body body = body_of(piece, pool);
+      pack->compress(body, i == 3, pool);
+      EXPECT_LT(body.size(), piece.size()) << library.name;
+      EXPECT_EQ(unpack->decompress(body, i == 3, pool), Unpacked::kGood) << library.name;
+      back += text_of(body);
+      EXPECT_EQ(back, plain) << library.name;
+    }
+  }
+}
+
+TEST(CompressionStreams, ByteByByte) {
+  SlabPool pool;
+  for (const Library& library : kLibraries) {
+    Body packed = body_of("hello hello hello", pool);
+    library.pack()->compress(packed, true, pool);
+    const std::string bytes = text_of(packed);
+    auto unpack = library.unpack();
+    std::string back;
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      Body one = body_of(bytes.substr(i, 1), pool);
+      EXPECT_EQ(unpack->decompress(one, i + 1 == bytes.size(), pool), Unpacked::kGood) << library.name << i;
+      back += text_of(one);
+    }
+    EXPECT_EQ(back, "hello hello hello") << library.name;
+  }
+}
+
+TEST(CompressionStreams, WhatIsBrokenCutOrABombIsTold) {
+  SlabPool pool;
+  for (const Library& library : kLibraries) {
+    Body garbage = body_of("\xff\xff this is no compressed body at all", pool);
+    EXPECT_NE(library.unpack()->decompress(garbage, true, pool), Unpacked::kGood) << library.name;
+
+    Body packed = body_of("hello hello hello", pool);
+    library.pack()->compress(packed, true, pool);
+    Body cut = body_of(text_of(packed).substr(0, packed.size() - 3), pool);
+    EXPECT_EQ(library.unpack()->decompress(cut, true, pool), Unpacked::kCut) << library.name;
+
+    Body bomb = body_of(std::string(4 << 20, '0'), pool);
+    library.pack()->compress(bomb, true, pool);
+    ASSERT_LT(bomb.size(), 40'000u) << library.name;
+    EXPECT_EQ(library.unpack()->decompress(bomb, true, pool), Unpacked::kExcessive) << library.name;
+    EXPECT_LT(bomb.size(), 3u << 20) << library.name << " stops at the bound";
+
+    Body nothing;
+    EXPECT_EQ(library.unpack()->decompress(nothing, true, pool), Unpacked::kGood) << library.name << ": an empty body is none";
+  }
+}
+
+TEST(CompressionStreams, GzipMembersMayFollowEachOther) {
+  SlabPool pool;
+  Body one = body_of("one ", pool), two = body_of("two", pool);
+  compress_gzip({})->compress(one, true, pool);
+  compress_gzip({})->compress(two, true, pool);
+  Body both = body_of(text_of(one) + text_of(two), pool);
+  EXPECT_EQ(decompress_gzip(15, 100)->decompress(both, true, pool), Unpacked::kGood);
+  EXPECT_EQ(text_of(both), "one two");
 }
 
 }  // namespace

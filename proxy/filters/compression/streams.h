@@ -1,0 +1,60 @@
+// Compressed streams into and out of slabs: gzip, brotli, zstd behind one face each way. Each piece that arrives is flushed so that
+// the peer can read all of it; nothing waits, and memory is bounded by the library's window. Lives with its exchange.
+#pragma once
+#include "proxy/filters/filter.h"
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace weft::filters {
+
+struct GzipOptions {
+  int level = -1;  // zlib's own choice
+  int strategy = 0;
+  int memory_level = 5;
+  int window_bits = 12;
+};
+struct BrotliOptions {
+  uint32_t quality = 3;
+  uint32_t mode = 0;  // BROTLI_MODE_GENERIC
+  uint32_t window_bits = 18;
+  uint32_t input_block_bits = 24;
+  bool literal_context_modeling = true;
+};
+struct ZstdOptions {
+  int level = 3;
+  bool checksum = false;
+  int strategy = 0;  // 0: as the level says
+};
+
+class CompressionStream {
+ public:
+  virtual ~CompressionStream() = default;
+  // Replaces the body's slices by their compressed form; with `end`, the stream is finished.
+  virtual void compress(Body& body, bool end, SlabPool& pool) = 0;
+};
+std::unique_ptr<CompressionStream> compress_gzip(const GzipOptions& options);
+std::unique_ptr<CompressionStream> compress_brotli(const BrotliOptions& options);
+std::unique_ptr<CompressionStream> compress_zstd(const ZstdOptions& options);
+
+enum class Unpacked : uint8_t {
+  kGood,
+  kBroken,     // no such stream, or what follows its end is none either
+  kExcessive,  // grows beyond its bound: made to exhaust whoever unpacks it
+  kCut,        // the message is over, the stream is not
+};
+
+class DecompressionStream {
+ public:
+  virtual ~DecompressionStream() = default;
+  // Replaces the body's slices by what they hold. After anything but kGood the stream is of no use.
+  virtual Unpacked decompress(Body& body, bool end, SlabPool& pool) = 0;
+};
+// What comes out of a piece may be so many times as long as the piece.
+inline constexpr uint32_t kMaxInflateRatio = 100;
+std::unique_ptr<DecompressionStream> decompress_gzip(int window_bits, uint32_t max_ratio);
+std::unique_ptr<DecompressionStream> decompress_brotli(bool ring_buffer_reallocation);
+std::unique_ptr<DecompressionStream> decompress_zstd();
+
+}  // namespace weft::filters
