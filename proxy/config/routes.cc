@@ -105,7 +105,8 @@ class RouteBuilder {
 
   std::shared_ptr<const routing::RateLimitRules> rate_limits(const RepeatedPtrField<route_v3::RateLimit>& from, const Where& where) {
     if (from.empty()) return nullptr;
-    return std::make_shared<const routing::RateLimitRules>(filters::rate_limit_rules(from, build_.local_cluster, where, "rate_limits"));
+    return std::make_shared<const routing::RateLimitRules>(
+        filters::rate_limit_rules(from, build_.local_cluster, where, "rate_limits", &build_.runtime));
   }
 
   template <class Message>

@@ -204,11 +204,20 @@ constexpr Field kRetryPolicyRetryBackOffFields[] = {
 };
 constexpr Field kRateLimitFields[] = {
     {.name = "stage", .max = 10},
+    {.name = "disable_key", .note = "followed by envoy.filters.http.ratelimit"},
     {.name = "actions", .checks = kNotEmpty},
+    {"hits_addend"},
+};
+constexpr Field kRateLimitHitsAddendFields[] = {
+    {.name = "number", .checks = kRequired, .max = 1'000'000'000},
+};
+constexpr Field kRateLimitMaskedAddressFields[] = {
+    {.name = "v4_prefix_mask_len", .max = 32},
+    {.name = "v6_prefix_mask_len", .max = 128},
 };
 constexpr Field kRateLimitActionFields[] = {
-    {"source_cluster"},     {"destination_cluster"},         {"request_headers"},  {"remote_address"}, {"generic_key"},
-    {"header_value_match"}, {"query_parameter_value_match"}, {"query_parameters"},
+    {"source_cluster"},     {"destination_cluster"},         {"request_headers"},  {"remote_address"},        {"generic_key"},
+    {"header_value_match"}, {"query_parameter_value_match"}, {"query_parameters"}, {"masked_remote_address"},
 };
 constexpr Field kRateLimitRequestHeadersFields[] = {
     {.name = "header_name", .checks = kNotEmpty | kHeaderName},
@@ -275,6 +284,8 @@ constexpr FieldTable kTables[] = {
     no_fields_of("envoy.config.route.v3.RateLimit.Action.SourceCluster"),
     no_fields_of("envoy.config.route.v3.RateLimit.Action.DestinationCluster"),
     no_fields_of("envoy.config.route.v3.RateLimit.Action.RemoteAddress"),
+    fields_of("envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress", kRateLimitMaskedAddressFields),
+    fields_of("envoy.config.route.v3.RateLimit.HitsAddend", kRateLimitHitsAddendFields),
     fields_of("envoy.config.route.v3.RateLimit.Action.RequestHeaders", kRateLimitRequestHeadersFields),
     fields_of("envoy.config.route.v3.RateLimit.Action.GenericKey", kRateLimitGenericKeyFields),
     fields_of("envoy.config.route.v3.RateLimit.Action.HeaderValueMatch", kRateLimitHeaderValueMatchFields),

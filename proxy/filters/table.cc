@@ -4,6 +4,7 @@
 #include "proxy/filters/http/compressor/filter.h"
 #include "proxy/filters/http/cors/filter.h"
 #include "proxy/filters/http/csrf/filter.h"
+#include "proxy/filters/http/decompressor/filter.h"
 #include "proxy/filters/http/ext_authz/filter.h"
 #include "proxy/filters/http/fault/filter.h"
 #include "proxy/filters/http/grpc_http1_bridge/filter.h"
@@ -12,6 +13,7 @@
 #include "proxy/filters/http/header_mutation/filter.h"
 #include "proxy/filters/http/health_check/filter.h"
 #include "proxy/filters/http/local_ratelimit/filter.h"
+#include "proxy/filters/http/ratelimit/filter.h"
 
 namespace weft::filters {
 
@@ -22,6 +24,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
       compressor_type(),
       cors_type(),
       csrf_type(),
+      decompressor_type(),
       ext_authz_type(),
       fault_type(),
       grpc_http1_bridge_type(),
@@ -30,6 +33,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
       header_mutation_type(),
       health_check_type(),
       local_ratelimit_type(),
+      ratelimit_type(),
   };
   // clang-format on
   return types;

@@ -1,6 +1,7 @@
 // Every HTTP filter, by name, once: how its configuration is read, for the chain and for a route, and which of its fields are
 // implemented. Adding a filter: a folder http/<name>/ with filter.h, filter.cc and config.cc, and a line in table.cc.
 #pragma once
+#include "proxy/filters/compression/offers.h"
 #include "proxy/filters/field_table.h"
 #include "proxy/filters/filter.h"
 #include "proxy/filters/runtime.h"
@@ -20,9 +21,10 @@ namespace weft::filters {
 // What a filter may need besides its own message.
 struct FilterBuild {
   const Runtime& runtime;
-  observe::Registry* registry = nullptr;  // null when only validating: no stats
-  std::string_view stat_prefix;           // of the connection manager; empty for routes
-  std::string_view local_cluster = {};    // node.cluster
+  observe::Registry* registry = nullptr;                 // null when only validating: no stats
+  std::string_view stat_prefix;                          // of the connection manager; empty for routes
+  std::string_view local_cluster = {};                   // node.cluster
+  std::shared_ptr<CompressionOffers> compressions = {};  // of the chain that is being built; null for routes
 };
 
 // `bytes` is the serialised message; it has passed the field tables. Null after a complaint to `where`.

@@ -1,5 +1,9 @@
 #include "proxy/routing/rate_limit.h"
 
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
+
 #include <algorithm>
 
 namespace weft::routing {
@@ -9,6 +13,15 @@ std::string_view without_port(std::string_view address) {
   address = address.substr(0, address.rfind(':'));
   if (address.size() >= 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
   return address;
+}
+
+std::optional<std::string> masked(std::string_view address, const RateLimitAction& action) {
+  namespace ip = boost::asio::ip;
+  boost::system::error_code error;
+  const ip::address found = ip::make_address(std::string(without_port(address)), error);
+  if (error) return {};
+  if (found.is_v4()) return ip::make_network_v4(found.to_v4(), action.v4_bits).canonical().to_string();
+  return ip::make_network_v6(found.to_v6(), action.v6_bits).canonical().to_string();
 }
 
 std::optional<std::string_view> parameter(std::string_view query, std::string_view name) {
@@ -44,6 +57,7 @@ std::optional<std::string> value_of(const RateLimitAction& action, const RateLim
     case Kind::kDestinationCluster: return subject.cluster.empty() ? std::nullopt : std::optional<std::string>(subject.cluster);
     case Kind::kRemoteAddress:
       return subject.remote_address.empty() ? std::nullopt : std::optional<std::string>(without_port(subject.remote_address));
+    case Kind::kMaskedAddress: return masked(subject.remote_address, action);
     case Kind::kRequestHeader: return header(subject.request, action.name);
     case Kind::kQueryParameter: {
       const auto found = parameter(query_of(subject.request.path()), action.name);

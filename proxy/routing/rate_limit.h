@@ -21,6 +21,7 @@ struct RateLimitAction {
     kSourceCluster,       // node.cluster, as `value`
     kDestinationCluster,  // the route's
     kRemoteAddress,       // of the trusted client, without port
+    kMaskedAddress,       // likewise, of its network: "10.1.0.0/16"
     kRequestHeader,       // the first line of `name`
     kQueryParameter,      // the first of that `name`
     kGenericKey,          // `value`
@@ -31,6 +32,7 @@ struct RateLimitAction {
   std::string key, value, name;
   bool skip_if_absent = false;  // without the header or parameter the rest still makes a descriptor
   bool expect_match = true;
+  uint8_t v4_bits = 32, v6_bits = 128;  // kMaskedAddress
   std::vector<HeaderMatcher> headers = {};
   std::vector<QueryMatcher> query = {};
 };
@@ -38,8 +40,15 @@ struct RateLimitAction {
 struct RateLimitRule {
   uint32_t stage = 0;
   std::vector<RateLimitAction> actions;
+  std::optional<uint64_t> hits;  // that a request counts as; nothing: one
+  Fraction enabled{1, 1};        // disable_key; of interest to the rate limit service's filter
 };
 using RateLimitRules = std::vector<RateLimitRule>;
+
+struct RateLimitHits {
+  RateLimitDescriptor descriptor;
+  std::optional<uint64_t> hits;
+};
 
 struct RateLimitSubject {
   const http::Head& request;

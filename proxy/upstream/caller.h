@@ -26,6 +26,8 @@ struct CallRequest {
 
 class CallEvents {
  public:
+  // Before on_answer, if the answer has trailers.
+  virtual void on_trailers(const http::Head&) {}
   // The whole answer. `head` is valid during the call only. The Call may be destroyed in it.
   virtual void on_answer(const http::Head& head, std::string_view body) = 0;
   // No answer: no such cluster or host, a breaker is open, connect failure, reset, timeout. Never called from inside call().

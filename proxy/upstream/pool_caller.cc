@@ -55,7 +55,10 @@ class PoolCall final : public Call, private AttemptEvents {
     body_.append(slice.view());
     if (end) finish();
   }
-  void on_attempt_trailers() override { finish(); }
+  void on_attempt_trailers() override {
+    events_->on_trailers(trailers_);
+    finish();
+  }
   void on_attempt_failed(AttemptEnd how, std::string_view detail) override {
     const bool unreachable = how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout;
     const bool overflow = how == AttemptEnd::kOverflow || how == AttemptEnd::kLocalOverflow;

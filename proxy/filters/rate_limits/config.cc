@@ -43,6 +43,14 @@ routing::RateLimitAction action(const route::RateLimit::Action& from, std::strin
       to.kind = Kind::kRemoteAddress;
       to.key = "remote_address";
       break;
+    case From::kMaskedRemoteAddress:
+      to.kind = Kind::kMaskedAddress;
+      to.key = "masked_remote_address";
+      if (from.masked_remote_address().has_v4_prefix_mask_len())
+        to.v4_bits = static_cast<uint8_t>(from.masked_remote_address().v4_prefix_mask_len().value());
+      if (from.masked_remote_address().has_v6_prefix_mask_len())
+        to.v6_bits = static_cast<uint8_t>(from.masked_remote_address().v6_prefix_mask_len().value());
+      break;
     case From::kRequestHeaders:
       to.kind = Kind::kRequestHeader;
       to.key = from.request_headers().descriptor_key();
@@ -87,12 +95,15 @@ routing::RateLimitAction action(const route::RateLimit::Action& from, std::strin
 }  // namespace
 
 routing::RateLimitRules rate_limit_rules(const google::protobuf::RepeatedPtrField<route::RateLimit>& from, std::string_view local_cluster,
-                                         const Where& parent, std::string_view field) {
+                                         const Where& parent, std::string_view field, const Runtime* runtime) {
   routing::RateLimitRules out;
   for (int i = 0; i < from.size(); ++i) {
     const Where where(parent, field, i);
     routing::RateLimitRule rule;
     rule.stage = from[i].stage().value();
+    if (from[i].has_hits_addend()) rule.hits = from[i].hits_addend().number().value();
+    if (runtime && !from[i].disable_key().empty())
+      rule.enabled = fraction("ratelimit." + from[i].disable_key() + ".http_filter_enabled", {100, 100}, *runtime);
     for (int a = 0; a < from[i].actions_size(); ++a)
       rule.actions.push_back(action(from[i].actions(a), local_cluster, Where(where, "actions", a)));
     out.push_back(std::move(rule));

@@ -49,7 +49,7 @@ LocalRateLimit::Decision LocalRateLimit::decide(FilterContext& context) {
   const std::vector<Match> own = matching(context);
   Decision passed = Decision::kOk;
   for (const Match& match : own) {
-    if (match.bucket->take(now)) continue;
+    if (match.bucket->take(now, match.hits)) continue;
     told_ = match.bucket;
     if (!match.shadow) return Decision::kLimited;
     passed = Decision::kLimitedInShadow;
@@ -63,13 +63,14 @@ LocalRateLimit::Decision LocalRateLimit::decide(FilterContext& context) {
   return Decision::kLimited;
 }
 
-std::vector<routing::RateLimitDescriptor> LocalRateLimit::descriptors(FilterContext& context) const {
-  std::vector<routing::RateLimitDescriptor> out;
+std::vector<routing::RateLimitHits> LocalRateLimit::descriptors(FilterContext& context) const {
+  std::vector<routing::RateLimitHits> out;
   const routing::RateLimitSubject subject{context.request(), context.info().upstream_cluster_raw, context.info().downstream_remote_address};
   auto take = [&](const routing::RateLimitRules* rules, uint32_t stage) {
     for (size_t i = 0; rules && i < rules->size(); ++i)
       if ((*rules)[i].stage == stage)
-        if (auto descriptor = routing::rate_limit_descriptor((*rules)[i], subject)) out.push_back(std::move(*descriptor));
+        if (auto descriptor = routing::rate_limit_descriptor((*rules)[i], subject))
+          out.push_back({std::move(*descriptor), (*rules)[i].hits});
   };
   if (settings_->rules) {
     take(&*settings_->rules, 0);
@@ -90,13 +91,14 @@ std::vector<routing::RateLimitDescriptor> LocalRateLimit::descriptors(FilterCont
 std::vector<LocalRateLimit::Match> LocalRateLimit::matching(FilterContext& context) const {
   std::vector<Match> out;
   if (settings_->descriptors.empty()) return out;
-  for (const routing::RateLimitDescriptor& descriptor : descriptors(context)) {
+  for (const auto& [descriptor, hits] : descriptors(context)) {
     const LocalRateLimitSettings::Own* best = nullptr;
     for (const LocalRateLimitSettings::Own& own : settings_->descriptors) {
       const bool fits = own.bucket ? own.entries == descriptor : fits_any(own.entries, descriptor);
       if (fits && (!best || own.bucket)) best = &own;
     }
-    if (best) out.push_back({best->bucket ? best->bucket : best->buckets->of(descriptor), best->shadow});
+    if (best)
+      out.push_back({best->bucket ? best->bucket : best->buckets->of(descriptor), best->shadow, static_cast<double>(hits.value_or(1))});
   }
   std::stable_sort(out.begin(), out.end(), [](const Match& a, const Match& b) { return a.bucket->rate() < b.bucket->rate(); });
   return out;

@@ -57,8 +57,9 @@ class LocalRateLimit final : public HttpFilter {
   struct Match {
     std::shared_ptr<TokenBucket> bucket;
     bool shadow;
+    double hits;
   };
-  std::vector<routing::RateLimitDescriptor> descriptors(FilterContext& context) const;
+  std::vector<routing::RateLimitHits> descriptors(FilterContext& context) const;
   std::vector<Match> matching(FilterContext& context) const;
   void count(FilterContext& context, unsigned metric) const;
 

@@ -17,13 +17,13 @@ class TokenBucket {
   TokenBucket(uint32_t max, double tokens_per_second) : max_(max), rate_(tokens_per_second) {}
   TokenBucket(const TokenBucket&) = delete;
 
-  bool take(Time now) {
+  bool take(Time now, double n = 1) {
     const double at = seconds(now);
     double since = since_.load(std::memory_order_relaxed);
     for (;;) {
       const double tokens = gathered(since, at);
-      if (tokens < kOne) return false;
-      if (since_.compare_exchange_weak(since, at - std::max(0.0, tokens - 1) / rate_, std::memory_order_relaxed)) return true;
+      if (tokens < n * kOne) return false;
+      if (since_.compare_exchange_weak(since, at - std::max(0.0, tokens - n) / rate_, std::memory_order_relaxed)) return true;
     }
   }
   uint32_t max() const { return max_; }

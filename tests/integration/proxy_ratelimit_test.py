@@ -1,0 +1,129 @@
+"""The ratelimit filter against a real gRPC server in Python: what it asks, and what becomes of each answer."""
+import unittest
+from concurrent import futures
+
+import grpc
+
+from meshtest.bootstrap import cluster, hcm, http2, listener, route, routes
+from meshtest.filters import HTTP, FilterTest
+from meshtest.protos import our_protos
+from meshtest.raw_http import fetch
+from meshtest.upstream import refused_address
+
+PROTOS = our_protos()
+REQUEST = "envoy.service.ratelimit.v3.RateLimitRequest"
+RESPONSE = "envoy.service.ratelimit.v3.RateLimitResponse"
+
+
+class Service:
+    """Answers by the value of the first entry: over, fails, odd; else OK with a header each way."""
+
+    def __init__(self):
+        self.asked = []
+        self.server = grpc.server(futures.ThreadPoolExecutor(4))
+        handler = grpc.unary_unary_rpc_method_handler(self.limit, PROTOS.message_class(REQUEST).FromString,
+                                                      lambda message: message.SerializeToString())
+        self.server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(
+            "envoy.service.ratelimit.v3.RateLimitService", {"ShouldRateLimit": handler})])
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+
+    def limit(self, request, context):
+        self.asked.append(PROTOS.to_dict(request))
+        value = request.descriptors[0].entries[0].value
+        if value == "fails":
+            context.abort(grpc.StatusCode.INTERNAL, "no")
+        statuses = [{"code": "OVER_LIMIT", "current_limit": {"requests_per_unit": 5, "unit": "MINUTE"}, "limit_remaining": 0,
+                     "duration_until_reset": "7s"}]
+        if value == "over":
+            return PROTOS.make(RESPONSE, {"overall_code": "OVER_LIMIT", "statuses": statuses,
+                                          "response_headers_to_add": [{"key": "x-plan", "value": "free"}]})
+        if value == "odd":
+            return PROTOS.make(RESPONSE, {})
+        return PROTOS.make(RESPONSE, {"overall_code": "OK", "request_headers_to_add": [{"key": "x-quota", "value": "9"}],
+                                      "response_headers_to_add": [{"key": "x-plan", "value": "paid"}]})
+
+    def close(self):
+        self.server.stop(None).wait(5)
+
+
+def rate_limits(value, **fields):
+    return {"rate_limits": [{"actions": [{"generic_key": {"descriptor_value": value}}], **fields}]}
+
+
+def ratelimit(service="rls", **fields):
+    return {"name": "envoy.filters.http.ratelimit", "typed_config": {
+        "@type": f"{HTTP}.ratelimit.v3.RateLimit", "domain": "shop", "timeout": "5s", "rate_limit_service": {
+            "transport_api_version": "V3", "grpc_service": {"envoy_grpc": {"cluster_name": service}}}, **fields}}
+
+
+class RateLimit(FilterTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = Service()
+        cls.addClassCleanup(cls.service.close)
+        dead, keeper = refused_address()
+        cls.addClassCleanup(keeper.close)
+        masked = {"rate_limits": [{"actions": [{"masked_remote_address": {"v4_prefix_mask_len": 16}},
+                                               {"request_headers": {"header_name": "x-user", "descriptor_key": "user"}}]}]}
+        own = {"typed_per_filter_config": {"envoy.filters.http.ratelimit": {
+            "@type": f"{HTTP}.ratelimit.v3.RateLimitPerRoute", "domain": "own", "vh_rate_limits": "INCLUDE"}}}
+        table = routes(*(route(f"/{name}", "up", action=rate_limits(name)) for name in ("ok", "over", "fails", "odd")),
+                       route("/masked", "up", action=masked), route("/own", "up", action=rate_limits("ok"), **own),
+                       route("/free", "up"), **rate_limits("of-the-host"))
+        cls.start([
+            listener(hcm(table, [ratelimit(enable_x_ratelimit_headers="DRAFT_VERSION_03",
+                                           response_headers_to_add=[{"header": {"key": "x-told", "value": "yes"}}])])),
+            listener(hcm(table, [ratelimit(failure_mode_deny=True, rate_limited_status={"code": 503},
+                                           disable_x_envoy_ratelimited_header=True)]), name="strict"),
+            listener(hcm(table, [ratelimit("dead")]), name="open"),
+            listener(hcm(table, [ratelimit("dead", failure_mode_deny=True, status_on_error={"code": 502})]), name="closed")],
+            [cluster("rls", ("127.0.0.1", cls.service.port), typed_extension_protocol_options=http2()),
+             cluster("dead", dead, typed_extension_protocol_options=http2())])
+
+    def asked(self):
+        return self.service.asked[-1]
+
+    def test_ok(self):
+        answer = self.ask("/ok")
+        self.assertEqual((200, "paid"), (answer.status, answer.header("x-plan")))
+        self.assertEqual(["9"], self.sent(answer, "x-quota"))
+        self.assertEqual({"domain": "shop", "descriptors": [{"entries": [{"key": "generic_key", "value": "ok"}]}]}, self.asked())
+
+    def test_over_the_limit(self):
+        before = self.proxy.stat("cluster.up.ratelimit.over_limit")
+        answer = self.ask("/over")
+        self.assertEqual((429, "true", "free", "yes"), (answer.status, answer.header("x-envoy-ratelimited"), answer.header("x-plan"),
+                                                        answer.header("x-told")))
+        self.assertEqual(("5, 5;w=60", "0", "7"), tuple(answer.header(f"x-ratelimit-{name}") for name in ("limit", "remaining", "reset")))
+        self.assertEqual(before + 1, self.proxy.stat("cluster.up.ratelimit.over_limit"))
+        strict = fetch(self.proxy.address("strict"), "/over")
+        self.assertEqual((503, None), (strict.status, strict.header("x-envoy-ratelimited")))
+        self.assertEqual(0, self.upstream.count("/over"))
+
+    def test_grpc_clients(self):
+        answer = self.ask("/over", [("content-type", "application/grpc")], "POST")
+        self.assertEqual((200, "14"), (answer.status, answer.header("grpc-status")))
+
+    def test_errors(self):
+        self.assertEqual(200, self.ask("/fails").status)
+        self.assertEqual(500, fetch(self.proxy.address("strict"), "/fails").status)
+        self.assertEqual(200, fetch(self.proxy.address("strict"), "/odd").status)  # an answer without a code is none against
+        self.assertEqual(200, fetch(self.proxy.address("open"), "/ok").status)
+        self.assertEqual(502, fetch(self.proxy.address("closed"), "/ok").status)
+        self.assertGreaterEqual(self.proxy.stat("cluster.up.ratelimit.error"), 3)
+        self.assertGreaterEqual(self.proxy.stat("cluster.up.ratelimit.failure_mode_allowed"), 2)
+
+    def test_descriptors(self):
+        self.ask("/masked", [("x-user", "ann")])
+        self.assertEqual([{"entries": [{"key": "masked_remote_address", "value": "127.0.0.0/16"}, {"key": "user", "value": "ann"}]}],
+                         self.asked()["descriptors"])
+        self.ask("/own")
+        self.assertEqual(("own", ["ok", "of-the-host"]), (self.asked()["domain"], [one["entries"][0]["value"]
+                                                                                 for one in self.asked()["descriptors"]]))
+        self.ask("/free")
+        self.assertEqual("of-the-host", self.asked()["descriptors"][0]["entries"][0]["value"])
+
+
+if __name__ == "__main__":
+    unittest.main()
