@@ -1,4 +1,4 @@
-// What builders need besides the resource: the static runtime, where stats go, who we are. Without registry and log writer (when
+// What builders need besides the resource: the runtime, where stats go, who we are. Without registry and log writer (when
 // only validating) the same is built, and nothing is opened or counted.
 #pragma once
 #include "proxy/filters/runtime.h"
@@ -7,6 +7,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,12 @@ class Locality;
 
 namespace weft::config {
 
+// A filter's configuration as ECDS brought it: the message's full name and its bytes.
+struct Extension {
+  std::string type, bytes;
+  uint64_t hash = 0;
+};
+
 struct BuildContext {
   const filters::Runtime& runtime;
   observe::Registry* registry = nullptr;
@@ -32,6 +39,8 @@ struct BuildContext {
   upstream::LocalityName locality = {};   // node.locality
   // For route configurations that ask for it (validate_clusters); unset: not checked.
   std::function<bool(std::string_view)> knows_cluster = {};
+  // What ECDS has brought under that name; null, or unset: nothing.
+  std::function<std::shared_ptr<const Extension>(std::string_view)> extension = {};
   // Names that the bootstrap took and xDS may not replace; unset: none.
   std::function<bool(std::string_view)> static_cluster = {};
   std::function<bool(std::string_view)> static_listener = {};

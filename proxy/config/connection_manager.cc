@@ -7,10 +7,13 @@
 #include "proxy/config/listeners.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/routes.h"
+#include "proxy/filters/missing_config.h"
 
 #include <google/protobuf/wrappers.pb.h>
 
 #include <boost/asio/ip/address.hpp>
+
+#include <algorithm>
 
 namespace weft::config {
 namespace {
@@ -111,6 +114,12 @@ class ManagerBuilder {
       const hcm::HttpFilter& filter = from_.http_filters(i);
       const Where at(where_, "http_filters", i);
       const Where config(at, "typed_config");
+      if (filter.has_config_discovery()) {
+        if (i == last) at.fail("the last filter of the chain must be the router, found \"" + filter.name() + "\"");
+        factories.push_back(discovered(filter, at));
+        disabled.push_back(filter.disabled());
+        continue;
+      }
       if (!filter.has_typed_config()) {
         config.fail("is required for filter \"" + filter.name() + "\"");
         continue;
@@ -124,20 +133,60 @@ class ManagerBuilder {
         continue;
       }
       if (i == last) at.fail("the last filter of the chain must be the router, found \"" + filter.name() + "\"");
-      const std::string message(type_name(filter.typed_config().type_url()));
-      const filters::HttpFilterType* type = filters::find_http_filter(message);
-      if (!type) {
-        config.unsupported("extension " + message + " is not supported here by this version");
-        continue;
-      }
-      const std::string inner = "(" + std::string(short_name(message)) + ")";
-      const filters::FilterBuild build{context_.runtime, context_.registry, from_.stat_prefix(), context_.local_cluster};
-      auto factory = type->make(filter.name(), filter.typed_config().value(), build, Where(config, inner));
+      auto factory =
+          make_filter(filter.name(), std::string(type_name(filter.typed_config().type_url())), filter.typed_config().value(), config);
       if (!factory) continue;
       factories.push_back(std::move(factory));
       disabled.push_back(filter.disabled());
     }
     to_->chain = filters::ChainPlan(std::move(factories), router, disabled);
+  }
+
+  std::shared_ptr<filters::CompressionOffers> compressions_ = std::make_shared<filters::CompressionOffers>();
+  std::unique_ptr<const filters::FilterFactory> make_filter(const std::string& name, const std::string& message, const std::string& bytes,
+                                                            const Where& where) {
+    const filters::HttpFilterType* type = filters::find_http_filter(message);
+    if (!type) {
+      where.unsupported("extension " + message + " is not supported here by this version");
+      return nullptr;
+    }
+    const std::string inner = "(" + std::string(short_name(message)) + ")";
+    const filters::FilterBuild build{context_.runtime, context_.registry, from_.stat_prefix(), context_.local_cluster, compressions_};
+    return type->make(name, bytes, build, Where(where, inner));
+  }
+
+  // config_discovery: what ECDS has brought, else the default, else a filter that says what is missing.
+  std::unique_ptr<const filters::FilterFactory> discovered(const hcm::HttpFilter& filter, const Where& where) {
+    const core::ExtensionConfigSource& from = filter.config_discovery();
+    const Where at(where, "config_discovery");
+    ExtensionRef ref;
+    ref.name = filter.name();
+    for (const std::string& url : from.type_urls()) ref.types.emplace_back(type_name(url));
+    for (int i = 0; i < from.type_urls_size(); ++i)
+      if (!filters::find_http_filter(ref.types[static_cast<size_t>(i)]))
+        Where(at, "type_urls", i).unsupported("extension " + ref.types[static_cast<size_t>(i)] + " is not supported here by this version");
+    if (const auto source = config_source(from.config_source(), Where(at, "config_source"))) {
+      ref.fetch_timeout = source->initial_fetch_timeout;
+      ref.path = source->path;
+      ref.watched_directory = source->watched_directory;
+    }
+    ref.awaited = !from.apply_default_config_without_warming();
+    if (!ref.awaited && !from.has_default_config())
+      Where(at, "apply_default_config_without_warming").fail("is set, but default_config is not");
+    std::unique_ptr<const filters::FilterFactory> otherwise;
+    if (from.has_default_config()) {
+      const std::string type(type_name(from.default_config().type_url()));
+      const Where field(at, "default_config");
+      if (std::find(ref.types.begin(), ref.types.end(), type) == ref.types.end())
+        field.fail("has type " + type + ", which is none of type_urls");
+      otherwise = make_filter(filter.name(), type, from.default_config().value(), field);
+    }
+    const std::shared_ptr<const Extension> found = context_.extension ? context_.extension(ref.name) : nullptr;
+    const bool fits = found && std::find(ref.types.begin(), ref.types.end(), found->type) != ref.types.end();
+    to_->extensions.push_back(std::move(ref));
+    if (fits)
+      if (auto made = make_filter(filter.name(), found->type, found->bytes, at)) return made;
+    return otherwise ? std::move(otherwise) : filters::missing_config(filter.name());
   }
 
   void identity() {

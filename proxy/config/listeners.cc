@@ -65,6 +65,8 @@ std::shared_ptr<const Listener> build_listener(const listener_v3::Listener& from
     filter_chain(from.default_filter_chain(), context, *to, Where(where, "default_filter_chain"));
   else
     filter_chain(from.filter_chains(0), context, *to, Where(where, "filter_chains", 0));
+  const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&to->chain.terminal);
+  if (manager && *manager && !(*manager)->extensions.empty()) to->source = std::make_shared<const std::string>(from.SerializeAsString());
   return where.problems().size() == before ? to : nullptr;
 }
 

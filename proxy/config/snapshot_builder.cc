@@ -1,19 +1,24 @@
 #include "proxy/config/snapshot_builder.h"
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/extension.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "proxy/config/clusters.h"
 #include "proxy/config/endpoints.h"
 #include "proxy/config/field_check.h"
 #include "proxy/config/listeners.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/routes.h"
+#include "proxy/config/runtime_layers.h"
 #include "proxy/config/typed_struct.h"
+#include "proxy/filters/table.h"
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <set>
 
 namespace weft::config {
@@ -34,12 +39,16 @@ std::string detail_of(const std::string& name, const Diagnostics& findings) {
 const std::string& name_of(const envoy::config::cluster::v3::Cluster& from) { return from.name(); }
 const std::string& name_of(const envoy::config::listener::v3::Listener& from) { return from.name(); }
 const std::string& name_of(const envoy::config::route::v3::RouteConfiguration& from) { return from.name(); }
+const std::string& name_of(const envoy::config::core::v3::TypedExtensionConfig& from) { return from.name(); }
+const std::string& name_of(const envoy::service::runtime::v3::Runtime& from) { return from.name(); }
 const std::string& name_of(const envoy::config::endpoint::v3::ClusterLoadAssignment& from) { return from.cluster_name(); }
 
 class SnapshotBuilder {
  public:
   SnapshotBuilder(const Values& current, const Changes& changes, const BuildContext& context)
-      : current_(current), changes_(changes), context_(context) {}
+      : current_(current), changes_(changes), context_(context) {
+    context_.extension = [this](std::string_view name) { return extension(name); };
+  }
 
   Built build() {
     for (const RawResource& raw : changes_.resources) {
@@ -48,9 +57,12 @@ class SnapshotBuilder {
         case ResourceType::kEndpoints: one<envoy::config::endpoint::v3::ClusterLoadAssignment>(raw); break;
         case ResourceType::kListener: one<envoy::config::listener::v3::Listener>(raw); break;
         case ResourceType::kRoute: one<envoy::config::route::v3::RouteConfiguration>(raw); break;
+        case ResourceType::kRuntime: one<envoy::service::runtime::v3::Runtime>(raw); break;
+        case ResourceType::kExtension: one<envoy::config::core::v3::TypedExtensionConfig>(raw); break;
       }
     }
     for (const std::string& name : changes_.removed) remove(name);
+    if (changes_.type == ResourceType::kExtension) rebuild_listeners();
     return std::move(built_);
   }
 
@@ -121,6 +133,64 @@ class SnapshotBuilder {
     built_.hashes.emplace_back(name, hash);
   }
 
+  void take(const std::string& name, const envoy::config::core::v3::TypedExtensionConfig& message, uint64_t hash, const Where& where) {
+    const std::string type(type_name(message.typed_config().type_url()));
+    const filters::HttpFilterType* known = filters::find_http_filter(type);
+    const Where at(where, "typed_config");
+    if (!known) return at.unsupported("extension " + type + " is not supported here by this version");
+    for (const auto* listeners : {&current_.static_listeners, &current_.listeners}) {
+      for (const auto& [listener, value] : *listeners) {
+        for (const ExtensionRef& ref : extensions_of(*value)) {
+          if (ref.name != name || ref.types.empty() || std::find(ref.types.begin(), ref.types.end(), type) != ref.types.end()) continue;
+          std::string expected;
+          for (const std::string& one : ref.types) expected += (expected.empty() ? "" : ", ") + one;
+          return at.fail("has type " + type + ", but listener \"" + listener + "\" expects " + expected);
+        }
+      }
+    }
+    // Built for nothing but to see that it can be: each chain builds its own.
+    const filters::FilterBuild build{context_.runtime, nullptr, {}, context_.local_cluster};
+    const std::string inner = "(" + std::string(short_name(type)) + ")";
+    if (!known->make(name, message.typed_config().value(), build, Where(at, inner))) return;
+    built_.update.extensions.emplace_back(name, std::make_shared<const Extension>(Extension{type, message.typed_config().value(), hash}));
+  }
+  void take(const std::string& name, const envoy::service::runtime::v3::Runtime& message, uint64_t, const Where&) {
+    built_.update.runtime_layers.emplace_back(name, std::make_shared<const runtime::Layer>(runtime_layer(message.layer())));
+  }
+
+  // As it is with these changes.
+  std::shared_ptr<const Extension> extension(std::string_view name) const {
+    for (const auto& [changed, value] : built_.update.extensions)
+      if (changed == name) return value;
+    const auto& removed = built_.update.removed_extensions;
+    if (std::find(removed.begin(), removed.end(), name) != removed.end()) return nullptr;
+    auto at = current_.extensions.find(name);
+    return at == current_.extensions.end() ? nullptr : at->second;
+  }
+
+  bool touched(const Listener& listener) const {
+    const auto& refs = extensions_of(listener);
+    return std::any_of(refs.begin(), refs.end(), [&](const ExtensionRef& ref) {
+      const Update& update = built_.update;
+      return std::any_of(update.extensions.begin(), update.extensions.end(), [&](const auto& one) { return one.first == ref.name; }) ||
+             std::find(update.removed_extensions.begin(), update.removed_extensions.end(), ref.name) != update.removed_extensions.end();
+    });
+  }
+
+  void rebuild_listeners() {
+    for (const auto* listeners : {&current_.static_listeners, &current_.listeners}) {
+      for (const auto& [name, listener] : *listeners) {
+        if (!listener->source || !touched(*listener)) continue;
+        envoy::config::listener::v3::Listener message;
+        Diagnostics problems;
+        const Where root(problems, {});
+        // What was taken once, with extensions that have been tried: there is nothing to refuse.
+        if (message.ParseFromString(*listener->source))
+          if (auto value = build_listener(message, listener->hash, context_, root)) built_.update.listeners.push_back(std::move(value));
+      }
+    }
+  }
+
   bool is_static(std::string_view name) const {
     if (changes_.type == ResourceType::kCluster) return context_.static_cluster && context_.static_cluster(name);
     return changes_.type == ResourceType::kListener && context_.static_listener && context_.static_listener(name);
@@ -140,6 +210,8 @@ class SnapshotBuilder {
       case ResourceType::kListener: return same(current_.listeners);
       case ResourceType::kEndpoints: return noted(current_.endpoints, current_.endpoint_hashes);
       case ResourceType::kRoute: return noted(current_.routes, current_.route_hashes);
+      case ResourceType::kRuntime: break;  // cheap to take again
+      case ResourceType::kExtension: return same(current_.extensions);
     }
     return false;
   }
@@ -159,6 +231,12 @@ class SnapshotBuilder {
       case ResourceType::kRoute:
         if (current_.routes.contains(name)) built_.update.removed_routes.push_back(name);
         break;
+      case ResourceType::kRuntime:
+        if (current_.runtime_layers.contains(name)) built_.update.removed_runtime_layers.push_back(name);
+        break;
+      case ResourceType::kExtension:
+        if (current_.extensions.contains(name)) built_.update.removed_extensions.push_back(name);
+        break;
     }
   }
 
@@ -170,7 +248,7 @@ class SnapshotBuilder {
 
   const Values& current_;
   const Changes& changes_;
-  const BuildContext& context_;
+  BuildContext context_;
   std::set<std::string> seen_;
   Built built_;
 };
@@ -189,10 +267,20 @@ Built build(const Values& current, const Changes& changes, const BuildContext& c
 
 void apply(const Built& built, Values& values) {
   const Update& update = built.update;
-  for (const auto& listener : update.listeners) values.listeners.insert_or_assign(listener->name, listener);
+  for (const auto& listener : update.listeners) {
+    auto at = values.static_listeners.find(listener->name);
+    if (at != values.static_listeners.end())
+      at->second = listener;
+    else
+      values.listeners.insert_or_assign(listener->name, listener);
+  }
+  for (const auto& [name, extension] : update.extensions) values.extensions.insert_or_assign(name, extension);
+  for (const std::string& name : update.removed_extensions) values.extensions.erase(name);
   for (const auto& cluster : update.clusters) values.clusters.insert_or_assign(cluster->name, cluster);
   for (const auto& [name, set] : update.endpoints) values.endpoints.insert_or_assign(name, set);
   for (const auto& [name, table] : update.routes) values.routes.insert_or_assign(name, table);
+  for (const auto& [name, layer] : update.runtime_layers) values.runtime_layers.insert_or_assign(name, layer);
+  for (const std::string& name : update.removed_runtime_layers) values.runtime_layers.erase(name);
   for (const auto& [name, hash] : built.hashes)
     (update.routes.empty() ? values.endpoint_hashes : values.route_hashes).insert_or_assign(name, hash);
   for (const std::string& name : update.removed_listeners) values.listeners.erase(name);
@@ -204,6 +292,12 @@ void apply(const Built& built, Values& values) {
 std::string_view rds_name(const Listener& listener) {
   const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&listener.chain.terminal);
   return manager && *manager ? std::string_view((*manager)->rds_name) : std::string_view();
+}
+
+const std::vector<ExtensionRef>& extensions_of(const Listener& listener) {
+  static const std::vector<ExtensionRef> none;
+  const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&listener.chain.terminal);
+  return manager && *manager ? (*manager)->extensions : none;
 }
 
 std::string_view eds_name(const upstream::ClusterConfig& cluster) {

@@ -5,6 +5,7 @@
 #include "common/base/diagnostic.h"
 #include "proxy/config/build_context.h"
 #include "proxy/config/update.h"
+#include "proxy/runtime/runtime.h"
 
 #include <map>
 #include <memory>
@@ -14,10 +15,12 @@
 
 namespace weft::config {
 
-enum class ResourceType : uint8_t { kCluster, kEndpoints, kListener, kRoute };
+enum class ResourceType : uint8_t { kCluster, kEndpoints, kListener, kRoute, kRuntime, kExtension };
+inline constexpr size_t kResourceTypes = 6;
 inline constexpr std::string_view kTypeUrls[] = {
-    "type.googleapis.com/envoy.config.cluster.v3.Cluster", "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-    "type.googleapis.com/envoy.config.listener.v3.Listener", "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"};
+    "type.googleapis.com/envoy.config.cluster.v3.Cluster",   "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+    "type.googleapis.com/envoy.config.listener.v3.Listener", "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+    "type.googleapis.com/envoy.service.runtime.v3.Runtime",  "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"};
 constexpr std::string_view type_url(ResourceType type) { return kTypeUrls[static_cast<size_t>(type)]; }
 
 // One resource as it came: the body of its Any.
@@ -41,7 +44,15 @@ struct Values {
   std::map<std::string, std::shared_ptr<const routing::RouteTable>, std::less<>> routes;
   // Of the bytes that endpoints and routes were built from, by name.
   std::map<std::string, uint64_t, std::less<>> endpoint_hashes, route_hashes;
+  // By ECDS name.
+  std::map<std::string, std::shared_ptr<const Extension>, std::less<>> extensions;
+  // Of the bootstrap, those with extensions: as they are now.
+  std::map<std::string, std::shared_ptr<const Listener>, std::less<>> static_listeners;
+  // By RTDS name.
+  std::map<std::string, std::shared_ptr<const runtime::Layer>, std::less<>> runtime_layers;
 };
+
+struct ExtensionRef;
 
 struct Rejected {
   std::string name;  // empty if the body could not even be read
@@ -65,6 +76,8 @@ void apply(const Built& built, Values& values);
 
 // The RDS name that the listener's connection manager waits for; empty if its routes are inline or it has none.
 std::string_view rds_name(const Listener& listener);
+// The filters of its connection manager whose configuration comes by ECDS.
+const std::vector<ExtensionRef>& extensions_of(const Listener& listener);
 // The EDS name that the cluster waits for; empty if it is not an EDS cluster.
 std::string_view eds_name(const upstream::ClusterConfig& cluster);
 

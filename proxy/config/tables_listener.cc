@@ -84,9 +84,16 @@ constexpr Field kRdsFields[] = {
     {"config_source"},
     {"route_config_name"},
 };
+constexpr Field kExtensionConfigSourceFields[] = {
+    {.name = "config_source", .checks = kRequired},
+    {.name = "default_config", .takes = "http_filter"},
+    {"apply_default_config_without_warming"},
+    {.name = "type_urls", .checks = kNotEmpty},
+};
 constexpr Field kHttpFilterFields[] = {
     {.name = "name", .checks = kNotEmpty},
     {.name = "typed_config", .takes = "http_filter"},
+    {.name = "config_discovery", .note = "not the router"},
     {"is_optional", "a filter that is not supported is refused even so"},
     {.name = "disabled", .note = "runs where a route configures it or enables it by FilterConfig; not the router"},
 };
@@ -191,6 +198,7 @@ constexpr FieldTable kTables[] = {
               kHttpConnectionManagerUpgradeConfigFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.Rds", kRdsFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter", kHttpFilterFields),
+    fields_of("envoy.config.core.v3.ExtensionConfigSource", kExtensionConfigSourceFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig",
               kHttpConnectionManagerInternalAddressConfigFields),
     fields_of("envoy.config.core.v3.CidrRange", kCidrRangeFields),

@@ -2,6 +2,8 @@
 // posted to every worker, which takes it between two events. A worker applies it in the order: clusters, endpoints, routes,
 // listeners, and then the removals the other way round, so that no reference dangles in between (make before break).
 #pragma once
+#include "proxy/runtime/runtime.h"
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,6 +19,7 @@ struct EndpointSet;
 
 namespace weft::config {
 
+struct Extension;
 struct Listener;
 
 struct Update {
@@ -36,9 +39,17 @@ struct Update {
   Named<routing::RouteTable> routes;
   std::vector<std::string> removed_routes;
 
+  // Under the ECDS name; the listeners that use them are in `listeners`, built anew. Of interest to the control thread alone.
+  Named<Extension> extensions;
+  std::vector<std::string> removed_extensions;
+  // Under the RTDS name: what the control thread takes into the runtime.
+  Named<runtime::Layer> runtime_layers;
+  std::vector<std::string> removed_runtime_layers;
+
   bool empty() const {
     return listeners.empty() && removed_listeners.empty() && clusters.empty() && removed_clusters.empty() && endpoints.empty() &&
-           removed_endpoints.empty() && routes.empty() && removed_routes.empty();
+           removed_endpoints.empty() && routes.empty() && removed_routes.empty() && runtime_layers.empty() &&
+           removed_runtime_layers.empty() && extensions.empty() && removed_extensions.empty();
   }
 };
 

@@ -24,6 +24,16 @@ namespace weft::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
+// A filter of a chain whose configuration comes under a name of its own (config_discovery). The chain is built with what is known
+// of it by then, and built anew when it comes.
+struct ExtensionRef {
+  std::string name;
+  std::string path, watched_directory;  // a file; empty: over ADS
+  std::vector<std::string> types;       // full names of the messages that it may be; empty: any
+  Milliseconds fetch_timeout{15'000};
+  bool awaited = true;  // the listener warms until it is there
+};
+
 // envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. A zero duration means: off.
 struct HttpConnectionManager {
   enum class Codec : uint8_t { kAuto, kHttp1, kHttp2 };
@@ -39,6 +49,7 @@ struct HttpConnectionManager {
   std::string rds_name;
   Milliseconds rds_fetch_timeout{15'000};  // initial_fetch_timeout of its config source; 0: wait for ever
   filters::ChainPlan chain;
+  std::vector<ExtensionRef> extensions;
   std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;
 
   std::string server_name = "envoy";
@@ -89,7 +100,8 @@ struct Listener {
   uint32_t backlog = 4096;
   bool inbound = false;  // traffic_direction INBOUND
   FilterChain chain;
-  uint64_t hash = 0;  // of the resource's bytes: an equal one changes nothing
+  uint64_t hash = 0;                                    // of the resource's bytes: an equal one changes nothing
+  std::shared_ptr<const std::string> source = nullptr;  // those bytes, if it is to be built anew for an extension's sake
 };
 
 }  // namespace weft::config

@@ -17,7 +17,7 @@
 namespace weft::xds {
 
 using config::ResourceType;
-inline constexpr size_t kTypes = 4;
+inline constexpr size_t kTypes = config::kResourceTypes;
 
 struct Response {
   config::Changes changes;  // `removed`: delta's removed_resources

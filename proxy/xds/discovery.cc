@@ -6,6 +6,7 @@
 #include "common/observe/shapes.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/xds/discovery_impl.h"
+#include "proxy/xds/runtime_sources.h"
 
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
@@ -18,7 +19,8 @@ namespace weft::xds {
 namespace {
 
 config::BuildContext context_of(const config::Bootstrap& bootstrap, observe::Registry& metrics, telemetry::LogWriter& logs) {
-  config::BuildContext context{bootstrap.runtime, &metrics, &logs, bootstrap.node->cluster(), bootstrap.node->id(), net::machine_address()};
+  config::BuildContext context{*bootstrap.runtime,    &metrics, &logs, bootstrap.node->cluster(), bootstrap.node->id(),
+                               net::machine_address()};
   context.locality = config::locality_name(bootstrap.node->locality());
   context.static_cluster = [&bootstrap](std::string_view name) {
     return std::any_of(bootstrap.statics.clusters.begin(), bootstrap.statics.clusters.end(),
@@ -34,12 +36,13 @@ config::BuildContext context_of(const config::Bootstrap& bootstrap, observe::Reg
 }  // namespace
 
 Discovery::Impl::Impl(net::Loop& control, upstream::ClusterTable& clusters, const config::Bootstrap& bootstrap, observe::Registry& metrics,
-                      telemetry::LogWriter& logs, Target& target)
+                      telemetry::LogWriter& logs, Target& target, RuntimeSources* runtime)
     : loop_(control),
       clusters_(clusters),
       bootstrap_(bootstrap),
       metrics_(metrics),
       target_(target),
+      runtime_(runtime),
       context_(context_of(bootstrap, metrics, logs)),
       stats_(metrics),
       cluster_manager_(observe::cluster_manager_scope(metrics)),
@@ -59,12 +62,15 @@ void Discovery::Impl::start(std::function<void()> on_first_complete) {
   builder_thread_ = std::thread([this] { builder_.run(); });
   if (bootstrap_.ads)
     ads_ = std::make_unique<AdsClient>(loop_, clusters_, *bootstrap_.ads, bootstrap_.node, metrics_, static_cast<AdsEvents&>(*this));
+  begin_runtime();
   begin_source(ResourceType::kCluster, bootstrap_.cds, clusters_first_);
   begin_source(ResourceType::kListener, bootstrap_.lds, listeners_first_);
   for (const auto& cluster : bootstrap_.statics.clusters) note_eds(*cluster);
   for (const auto& listener : bootstrap_.statics.listeners) note_rds(*listener);
+  for (const auto& listener : bootstrap_.statics.listeners) note_extensions(listener);
   subscribe_endpoints();
   subscribe_routes();
+  subscribe_extensions();
   if (ads_) ads_->start();
   loop_.post([this, alive = std::weak_ptr<char>(alive_)] {
     if (!alive.expired()) complete_if_first();
@@ -84,10 +90,20 @@ std::vector<ResourceState> Discovery::Impl::resources() const {
   return all;
 }
 
+std::vector<std::shared_ptr<const config::Listener>> Discovery::Impl::static_listeners() const {
+  std::vector<std::shared_ptr<const config::Listener>> all;
+  for (const auto& listener : bootstrap_.statics.listeners) {
+    auto at = values_.static_listeners.find(listener->name);
+    all.push_back(at == values_.static_listeners.end() ? listener : at->second);
+  }
+  return all;
+}
+
 std::vector<std::string> Discovery::Impl::unready() const {
   std::vector<std::string> all;
   for (const auto& [name, cluster] : warming_clusters_) all.push_back("cluster " + name + " waits for its endpoints");
-  for (const auto& [name, listener] : warming_listeners_) all.push_back("listener " + name + " waits for its routes");
+  for (const auto& [name, listener] : warming_listeners_)
+    all.push_back("listener " + name + " waits for its routes or its filters' configuration");
   return all;
 }
 
@@ -156,6 +172,7 @@ void Discovery::Impl::on_file_failed(ResourceType type) {
   stats_.failed(type);
   if (type == ResourceType::kCluster) clusters_first_.answered = true;
   if (type == ResourceType::kListener) listeners_first_.answered = true;
+  if (type == ResourceType::kRuntime) std::erase_if(static_waits_, [](const std::string& what) { return what.starts_with("runtime "); });
   complete_if_first();
 }
 
@@ -166,15 +183,18 @@ void Discovery::Impl::on_ads_disconnected(const std::string&) {
   if (bootstrap_.lds.kind == config::ConfigSource::Kind::kAds) stats_.failed(ResourceType::kListener);
   stats_.failed(ResourceType::kEndpoints);
   stats_.failed(ResourceType::kRoute);
+  stats_.failed(ResourceType::kRuntime);
+  stats_.failed(ResourceType::kExtension);
 }
 
 // --- what others see ---
 
 Discovery::Discovery(net::Loop& control, upstream::ClusterTable& clusters, const config::Bootstrap& bootstrap, observe::Registry& metrics,
-                     telemetry::LogWriter& logs, Target& target)
-    : impl_(std::make_unique<Impl>(control, clusters, bootstrap, metrics, logs, target)) {}
+                     telemetry::LogWriter& logs, Target& target, RuntimeSources* runtime)
+    : impl_(std::make_unique<Impl>(control, clusters, bootstrap, metrics, logs, target, runtime)) {}
 Discovery::~Discovery() = default;
 void Discovery::start(std::function<void()> on_first_complete) { impl_->start(std::move(on_first_complete)); }
+std::vector<std::shared_ptr<const config::Listener>> Discovery::static_listeners() const { return impl_->static_listeners(); }
 void Discovery::stop() { impl_->stop(); }
 std::vector<ResourceState> Discovery::resources() const { return impl_->resources(); }
 std::vector<std::string> Discovery::unready() const { return impl_->unready(); }

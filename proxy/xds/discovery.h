@@ -17,6 +17,8 @@
 
 namespace weft::xds {
 
+class RuntimeSources;
+
 // Who takes what has become active: the server.
 class Target {
  public:
@@ -46,11 +48,13 @@ struct ResourceState {
 class Discovery {
  public:
   Discovery(net::Loop& control, upstream::ClusterTable& clusters, const config::Bootstrap& bootstrap, observe::Registry& metrics,
-            telemetry::LogWriter& logs, Target& target);
+            telemetry::LogWriter& logs, Target& target, RuntimeSources* runtime = nullptr);
   ~Discovery();
   // `on_first_complete` is called once: clusters and listeners have had their first answer and are warm, or have waited for
   // initial_fetch_timeout. At once (but not from inside start) when nothing is dynamic.
   void start(std::function<void()> on_first_complete);
+  // The bootstrap's listeners, with what ECDS has brought for them.
+  std::vector<std::shared_ptr<const config::Listener>> static_listeners() const;
   // Ends streams and watches; nothing is applied any more.
   void stop();
 

@@ -111,7 +111,8 @@ void Discovery::Impl::take(const Arrived& arrived, config::Built& built, std::ch
         stats_.rejected(type, name);
       else
         stats_.accepted(type, name, response.version, took,
-                        std::find(built.accepted.begin(), built.accepted.end(), name) != built.accepted.end());
+                        std::find(built.accepted.begin(), built.accepted.end(), name) != built.accepted.end() &&
+                            std::find(built.unchanged.begin(), built.unchanged.end(), name) == built.unchanged.end());
     }
   }
   if (arrived.path.empty() && ads_) detail.empty() ? ads_->ack(response) : ads_->nack(response, detail, rejected);

@@ -21,11 +21,12 @@ namespace weft::xds {
 class Discovery::Impl final : public AdsEvents {
  public:
   Impl(net::Loop& control, upstream::ClusterTable& clusters, const config::Bootstrap& bootstrap, observe::Registry& metrics,
-       telemetry::LogWriter& logs, Target& target);
+       telemetry::LogWriter& logs, Target& target, RuntimeSources* runtime);
   ~Impl();
   void start(std::function<void()> on_first_complete);
   void stop();
   std::vector<ResourceState> resources() const;
+  std::vector<std::shared_ptr<const config::Listener>> static_listeners() const;
   std::vector<std::string> unready() const;
 
  private:
@@ -66,12 +67,17 @@ class Discovery::Impl final : public AdsEvents {
   void mark_warming();
   void note_eds(const upstream::ClusterConfig& cluster);
   void note_rds(const config::Listener& listener);
+  void note_extensions(const std::shared_ptr<const config::Listener>& listener);
+  bool lacks_routes(const config::Listener& listener) const;
+  bool lacks_extension(const config::Listener& listener) const;
+  void begin_runtime();
   void give_up_static(const std::string& what);
   void wait_for(const std::string& what, std::chrono::milliseconds patience, std::function<void()> passed);
   void wait_no_more(const std::string& what);
   // Subscriptions.
   void subscribe_endpoints();
   void subscribe_routes();
+  void subscribe_extensions();
   template <class Held>
   void drop_unnamed(Held& held, const std::set<std::string>& names, ResourceType type);
   bool from_path(const std::string& eds_name) const;
@@ -81,6 +87,7 @@ class Discovery::Impl final : public AdsEvents {
   const config::Bootstrap& bootstrap_;
   observe::Registry& metrics_;
   Target& target_;
+  RuntimeSources* runtime_;  // null: nobody takes layers
   config::BuildContext context_;
   SubscriptionStats stats_;
   std::shared_ptr<observe::Scope> cluster_manager_, listener_manager_;

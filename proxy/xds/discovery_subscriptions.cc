@@ -34,6 +34,49 @@ void Discovery::Impl::subscribe_routes() {
   if (ads_) ads_->subscribe(ResourceType::kRoute, std::move(names));
 }
 
+void Discovery::Impl::subscribe_extensions() {
+  std::set<std::string> names, of_files;
+  SubscriptionStats::Subscribers subscribers;
+  auto collect = [&](const config::Listener& listener) {
+    for (const config::ExtensionRef& ref : config::extensions_of(listener)) {
+      subscribers.emplace(ref.name, "");
+      if (!ref.path.empty()) add_path(ResourceType::kExtension, ref.path, ref.watched_directory, false);
+      (ref.path.empty() ? names : of_files).insert(ref.name);
+    }
+  };
+  for (const auto& [name, listener] : values_.static_listeners) collect(*listener);
+  for (const auto& [name, listener] : values_.listeners) collect(*listener);
+  stats_.set(ResourceType::kExtension, subscribers);
+  std::erase_if(values_.extensions, [&](const auto& entry) {
+    if (names.contains(entry.first) || of_files.contains(entry.first)) return false;
+    states_.erase({ResourceType::kExtension, entry.first});
+    if (ads_) ads_->forget(ResourceType::kExtension, entry.first);
+    return true;
+  });
+  if (ads_) ads_->subscribe(ResourceType::kExtension, std::move(names));
+}
+
+// The layers that the bootstrap wants from RTDS, for as long as the process runs.
+void Discovery::Impl::begin_runtime() {
+  std::set<std::string> names;
+  SubscriptionStats::Subscribers subscribers;
+  for (const config::RuntimeSource& source : bootstrap_.runtime_sources) {
+    if (source.kind != config::RuntimeSource::Kind::kRtds) continue;
+    subscribers.emplace(source.name, "");
+    if (source.source.kind == config::ConfigSource::Kind::kAds)
+      names.insert(source.name);
+    else
+      add_path(ResourceType::kRuntime, source.source.path, source.source.watched_directory, false);
+    static_waits_.insert("runtime " + source.name);
+    wait_for("runtime " + source.name, source.source.initial_fetch_timeout, [this, name = source.name] {
+      stats_.timed_out(ResourceType::kRuntime, name);
+      give_up_static("runtime " + name);
+    });
+  }
+  stats_.set(ResourceType::kRuntime, subscribers);
+  if (ads_ && !names.empty()) ads_->subscribe(ResourceType::kRuntime, std::move(names));
+}
+
 // A resource dies when nothing names it any more: named again, it is asked for and awaited anew.
 template <class Held>
 void Discovery::Impl::drop_unnamed(Held& held, const std::set<std::string>& names, ResourceType type) {

@@ -1,6 +1,7 @@
 // What is accepted becomes active once what it refers to is there: a cluster waits for its endpoints, routes for the clusters that
 // they name, a listener for its routes. Each wait has a deadline; what it takes the place of serves until then.
 #include "proxy/xds/discovery_impl.h"
+#include "proxy/xds/runtime_sources.h"
 
 #include "common/base/log.h"
 #include "common/observe/shapes.h"
@@ -16,7 +17,8 @@ using config::Update;
 using std::chrono::milliseconds;
 
 milliseconds rds_patience(const config::Listener& listener) {
-  return std::get<std::shared_ptr<const config::HttpConnectionManager>>(listener.chain.terminal)->rds_fetch_timeout;
+  const auto* manager = std::get_if<std::shared_ptr<const config::HttpConnectionManager>>(&listener.chain.terminal);
+  return manager && *manager ? (*manager)->rds_fetch_timeout : milliseconds(0);
 }
 
 }  // namespace
@@ -67,19 +69,38 @@ void Discovery::Impl::warm(const Update& built) {
   for (const std::string& name : built.removed_routes) warming_routes_.erase(name);
   release_routes(ready);
   ready.removed_routes = built.removed_routes;
+  for (const auto& [name, extension] : built.extensions) {
+    static_waits_.erase("extension " + name);
+    wait_no_more("extension " + name);
+  }
   for (const auto& listener : built.listeners) {
-    const std::string rds(config::rds_name(*listener));
-    if (rds.empty() || (values_.routes.contains(rds) && !warming_routes_.contains(rds))) {
+    const bool is_static = values_.static_listeners.contains(listener->name);
+    const bool routes = lacks_routes(*listener), extension = lacks_extension(*listener);
+    if (is_static || (!routes && !extension)) {
       warming_listeners_.erase(listener->name);
       wait_no_more("listener " + listener->name);
-      ready.listeners.push_back(listener);
+      // Before the ports open, the bootstrap's own are asked for (static_listeners).
+      if (!is_static || first_complete_) ready.listeners.push_back(listener);
       continue;
     }
     warming_listeners_[listener->name] = listener;
-    wait_for("listener " + listener->name, rds_patience(*listener), [this, name = listener->name] {
-      log::get(log::Logger::kConfig).warn("listener {}: no routes in time, going on without", name);
-      if (auto found = warming_listeners_.find(name); found != warming_listeners_.end())
-        stats_.timed_out(ResourceType::kRoute, config::rds_name(*found->second));
+    milliseconds patience(0);
+    bool without_end = false;
+    auto at_most = [&](milliseconds one) {
+      without_end = without_end || one.count() <= 0;
+      patience = std::max(patience, one);
+    };
+    if (routes) at_most(rds_patience(*listener));
+    for (const config::ExtensionRef& ref : config::extensions_of(*listener))
+      if (ref.awaited && !values_.extensions.contains(ref.name)) at_most(ref.fetch_timeout);
+    wait_for("listener " + listener->name, without_end ? milliseconds(0) : patience, [this, name = listener->name] {
+      log::get(log::Logger::kConfig)
+          .warn("listener {}: its routes or its filters' configuration did not come in time, going on without", name);
+      if (auto found = warming_listeners_.find(name); found != warming_listeners_.end()) {
+        if (lacks_routes(*found->second)) stats_.timed_out(ResourceType::kRoute, config::rds_name(*found->second));
+        for (const config::ExtensionRef& ref : config::extensions_of(*found->second))
+          if (!values_.extensions.contains(ref.name)) stats_.timed_out(ResourceType::kExtension, ref.name);
+      }
       activate_listener(name);
     });
   }
@@ -89,8 +110,16 @@ void Discovery::Impl::warm(const Update& built) {
     if (ads_) ads_->forget(ResourceType::kListener, name);
     ready.removed_listeners.push_back(name);
   }
+  for (const auto& [name, layer] : built.runtime_layers) {
+    if (runtime_) runtime_->set_resource(name, layer.get());
+    wait_no_more("runtime " + name);
+    static_waits_.erase("runtime " + name);
+  }
+  if (runtime_)
+    for (const std::string& name : built.removed_runtime_layers) runtime_->set_resource(name, nullptr);
   subscribe_endpoints();
   subscribe_routes();
+  subscribe_extensions();
   deliver(std::move(ready));
   mark_warming();
 }
@@ -110,7 +139,7 @@ void Discovery::Impl::release_routes(Update& ready) {
     static_waits_.erase("routes " + name);
     wait_no_more("routes " + name);
     for (auto listener = warming_listeners_.begin(); listener != warming_listeners_.end();) {
-      if (config::rds_name(*listener->second) != name) {
+      if (config::rds_name(*listener->second) != name || lacks_extension(*listener->second)) {
         ++listener;
         continue;
       }
@@ -205,6 +234,29 @@ void Discovery::Impl::note_rds(const config::Listener& listener) {
     stats_.timed_out(ResourceType::kRoute, name);
     give_up_static("routes " + name);
   });
+}
+
+void Discovery::Impl::note_extensions(const std::shared_ptr<const config::Listener>& listener) {
+  if (config::extensions_of(*listener).empty()) return;
+  values_.static_listeners.emplace(listener->name, listener);
+  for (const config::ExtensionRef& ref : config::extensions_of(*listener)) {
+    if (ref.awaited) static_waits_.insert("extension " + ref.name);
+    wait_for("extension " + ref.name, ref.fetch_timeout, [this, name = ref.name] {
+      stats_.timed_out(ResourceType::kExtension, name);
+      give_up_static("extension " + name);
+    });
+  }
+}
+
+bool Discovery::Impl::lacks_routes(const config::Listener& listener) const {
+  const std::string_view rds = config::rds_name(listener);
+  return !rds.empty() && (values_.routes.find(rds) == values_.routes.end() || warming_routes_.contains(std::string(rds)));
+}
+
+bool Discovery::Impl::lacks_extension(const config::Listener& listener) const {
+  const auto& refs = config::extensions_of(listener);
+  return std::any_of(refs.begin(), refs.end(),
+                     [this](const config::ExtensionRef& ref) { return ref.awaited && !values_.extensions.contains(ref.name); });
 }
 
 void Discovery::Impl::give_up_static(const std::string& what) {

@@ -23,6 +23,11 @@ SubscriptionStats::Subscription SubscriptionStats::make(ResourceType type, const
     case ResourceType::kRoute:
       made = {observe::rds_scope(metrics_, subscriber, name), observe::rds_reload_scope(metrics_, subscriber, name)};
       break;
+    case ResourceType::kExtension:
+      made = {observe::ecds_scope(metrics_, name), nullptr};
+      made.extension = observe::extension_scope(metrics_, name);
+      break;
+    case ResourceType::kRuntime: made = {observe::rtds_scope(metrics_), nullptr}; break;
   }
   made.scope->cells(0).add(SubscriptionStat::kUpdateAttempt);
   return made;
@@ -60,6 +65,7 @@ void SubscriptionStats::accepted(ResourceType type, std::string_view name, const
     stats.record(SubscriptionStat::kUpdateDuration, static_cast<uint64_t>(took.count()));
     stats.set(SubscriptionStat::kVersion, observe::version_hash(version));
     subscription.scope->set_text(SubscriptionStat::kVersionText, version);
+    if (changed && subscription.extension) subscription.extension->cells(0).add(observe::ExtensionStat::kConfigReload);
     if (!changed || !subscription.reload) return;
     subscription.reload->cells(0).add(RdsStat::kConfigReload);
     subscription.reload->cells(0).set(RdsStat::kConfigReloadTimeMs, now);
@@ -68,13 +74,17 @@ void SubscriptionStats::accepted(ResourceType type, std::string_view name, const
 
 void SubscriptionStats::rejected(ResourceType type, std::string_view name) {
   each(type, name, [](Subscription& subscription) {
+    if (subscription.extension) subscription.extension->cells(0).add(observe::ExtensionStat::kConfigFail);
     subscription.scope->cells(0).add(SubscriptionStat::kUpdateRejected);
     subscription.scope->cells(0).add(SubscriptionStat::kUpdateAttempt);
   });
 }
 
 void SubscriptionStats::timed_out(ResourceType type, std::string_view name) {
-  each(type, name, [](Subscription& subscription) { subscription.scope->cells(0).add(SubscriptionStat::kInitFetchTimeout); });
+  each(type, name, [](Subscription& subscription) {
+    if (subscription.extension) subscription.extension->cells(0).add(observe::ExtensionStat::kConfigFail);
+    subscription.scope->cells(0).add(SubscriptionStat::kInitFetchTimeout);
+  });
 }
 
 void SubscriptionStats::failed(ResourceType type) {

@@ -39,6 +39,7 @@ class SubscriptionStats {
  private:
   struct Subscription {
     std::shared_ptr<observe::Scope> scope, reload;
+    std::shared_ptr<observe::Scope> extension = nullptr;  // of ECDS
   };
   using ByName = std::map<std::string, std::map<std::string, Subscription>, std::less<>>;
   Subscription make(ResourceType type, const std::string& name, const std::string& subscriber);
@@ -47,7 +48,7 @@ class SubscriptionStats {
   void each(ResourceType type, std::string_view name, F visit);
 
   observe::Registry& metrics_;
-  std::array<ByName, 4> subscriptions_;
+  std::array<ByName, config::kResourceTypes> subscriptions_;
 };
 
 }  // namespace weft::xds

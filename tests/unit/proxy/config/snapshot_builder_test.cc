@@ -1,9 +1,11 @@
 #include "proxy/config/snapshot_builder.h"
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/extension.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/values.h"
 
@@ -360,6 +362,75 @@ TEST_F(SnapshotBuilderTest, AccessLogsAreCheckedThoughNothingIsOpened) {
   const std::string detail = push(ResourceType::kListener, {listener(text)}).nack_detail();
   EXPECT_NE(detail.find("access_log[0].filter.response_flag_filter.flags[1]: \"XX\" is no response flag"), std::string::npos) << detail;
   EXPECT_NE(detail.find("access_log[0].typed_config.(FileAccessLog).log_format.text_format_source: "), std::string::npos) << detail;
+}
+
+RawResource extension(const std::string& text) {
+  return resource<envoy::config::core::v3::TypedExtensionConfig>(ResourceType::kExtension, text);
+}
+std::string fault_of(const std::string& name, int status) {
+  return "{name: " + name +
+         ", typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault, abort: {http_status: " +
+         std::to_string(status) + ", percentage: {numerator: 100}}}}";
+}
+std::string discovering(const std::string& name, const std::string& more = "") {
+  return "{name: " + name +
+         ", address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: [{filters: [{name: hcm, typed_config: "
+         "{\"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, stat_prefix: "
+         "p, "
+         "route_config: {name: r}, http_filters: [{name: chaos, config_discovery: {config_source: {ads: {}}, "
+         "type_urls: [type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault]" +
+         more + "}}, {name: router, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}]}]}";
+}
+
+TEST_F(SnapshotBuilderTest, AnExtensionRebuildsTheListenersThatNameIt) {
+  push(ResourceType::kListener, {listener(discovering("a"))});
+  ASSERT_EQ(extensions_of(*values_.listeners.at("a")).size(), 1u);
+  EXPECT_TRUE(extensions_of(*values_.listeners.at("a"))[0].awaited);
+  const auto before = values_.listeners.at("a");
+  Built built = push(ResourceType::kExtension, {extension(fault_of("chaos", 418)), extension(fault_of("unnamed", 418))});
+  EXPECT_TRUE(built.rejected.empty()) << built.nack_detail();
+  ASSERT_EQ(built.update.listeners.size(), 1u);
+  EXPECT_NE(values_.listeners.at("a"), before);
+  EXPECT_EQ(values_.listeners.at("a")->hash, before->hash) << "the resource is the same";
+  built = push(ResourceType::kExtension, {extension(fault_of("chaos", 418))});
+  EXPECT_TRUE(built.update.listeners.empty());
+  EXPECT_EQ(built.unchanged, (std::vector<std::string>{"chaos"}));
+  built = push(ResourceType::kExtension, {}, {"chaos"});
+  EXPECT_EQ(built.update.listeners.size(), 1u);
+  EXPECT_FALSE(values_.extensions.contains("chaos"));
+}
+
+TEST_F(SnapshotBuilderTest, ExtensionsThatAreRefused) {
+  push(ResourceType::kListener, {listener(discovering("a"))});
+  Built built = push(ResourceType::kExtension, {extension(fault_of("chaos", 1000))});
+  EXPECT_EQ(built.nack_detail(), "chaos: typed_config.(HTTPFault).abort.http_status: must be at most 599, found 1000");
+  built = push(ResourceType::kExtension, {extension("{name: chaos, typed_config: {\"@type\": "
+                                                    "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}}")});
+  EXPECT_NE(built.nack_detail().find("has type envoy.extensions.filters.http.cors.v3.Cors, but listener \"a\" expects "
+                                     "envoy.extensions.filters.http.fault.v3.HTTPFault"),
+            std::string::npos)
+      << built.nack_detail();
+  EXPECT_TRUE(built.update.empty());
+}
+
+TEST_F(SnapshotBuilderTest, DiscoveredFiltersThatCannotBe) {
+  Built built = push(ResourceType::kListener, {listener(discovering("a", ", apply_default_config_without_warming: true"))});
+  EXPECT_NE(built.nack_detail().find("apply_default_config_without_warming: is set, but default_config is not"), std::string::npos)
+      << built.nack_detail();
+  built =
+      push(ResourceType::kListener,
+           {listener(discovering("a", ", default_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}"))});
+  EXPECT_NE(built.nack_detail().find("which is none of type_urls"), std::string::npos) << built.nack_detail();
+}
+
+TEST_F(SnapshotBuilderTest, ALayerOfTheRuntime) {
+  const Built built = push(ResourceType::kRuntime,
+                           {resource<envoy::service::runtime::v3::Runtime>(
+                               ResourceType::kRuntime, "{name: live, layer: {a: {b: 5}, c: {numerator: 1, denominator: MILLION}}}")});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  ASSERT_EQ(built.update.runtime_layers.size(), 1u);
+  EXPECT_EQ(built.update.runtime_layers[0].second->at("a.b").number, 5u);
+  EXPECT_EQ(built.update.runtime_layers[0].second->at("c").share, (runtime::Share{1, 1'000'000}));
 }
 
 }  // namespace
