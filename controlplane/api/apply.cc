@@ -2,6 +2,7 @@
 // whole or not at all, so a refused request has changed nothing.
 #include "controlplane/api/api.h"
 #include "controlplane/api/json.h"
+#include "controlplane/validation/kinds.h"
 #include "controlplane/validation/validation.h"
 
 #include <boost/json/parse.hpp>
@@ -229,8 +230,11 @@ Reply Api::remove_many(const Request& request) {
         errors.push_back(document.at(document.root.mark, "WEFT0404", "found no kind and metadata.name, which name the object to delete"));
         continue;
       }
-      const bool cluster_wide = kind->text == "Namespace";
-      model::Key key{kind->text,
+      const yaml::Node* api = document.root.find("apiVersion");
+      const std::string version = api != nullptr && api->is_scalar() ? api->text : "";
+      const validation::Kind* known = validation::kind_named(kind->text, version.substr(0, version.find('/')));
+      const bool cluster_wide = known != nullptr && !known->namespaced;
+      model::Key key{known != nullptr ? std::string(known->key()) : kind->text,
                      cluster_wide                                            ? ""
                      : ns != nullptr && ns->is_scalar() && !ns->text.empty() ? ns->text
                                                                              : "default",

@@ -102,6 +102,17 @@ Snapshots::ByNamespace& Snapshots::endpoints_of(const std::string& ns) {
   return held;
 }
 
+Snapshots::ByNamespace& Snapshots::proxyless_of(const std::string& ns) {
+  ByNamespace& held = namespaces_[ns];
+  if (held.proxyless_epoch != clusters_epoch_) {
+    const auto name = [](const auto& message) { return message.name(); };
+    held.proxyless_clusters = make(ResourceType::kCluster, translate::proxyless_clusters(*view_, ns), name, held.proxyless_clusters);
+    held.proxyless_listeners = make(ResourceType::kListener, translate::proxyless_listeners(*view_, ns), name, held.proxyless_listeners);
+    held.proxyless_epoch = clusters_epoch_;
+  }
+  return held;
+}
+
 const ResourceMapPtr& Snapshots::routes_of(const translate::Client& client) {
   Routes& held = routes_[client];
   if (held.epoch != routes_epoch_) {
@@ -110,6 +121,18 @@ const ResourceMapPtr& Snapshots::routes_of(const translate::Client& client) {
     held.epoch = routes_epoch_;
   }
   return held.map;
+}
+
+// Its namespace's listeners, and those of the ports that it serves itself.
+void Snapshots::refresh_proxyless(Held& proxy) {
+  if (proxy.listeners_epoch == listeners_epoch_) return;
+  proxy.listeners_epoch = listeners_epoch_;
+  proxy.client = translate::client_of(*view_, *proxy.node, {});
+  std::vector<ResourcePtr> own;
+  for (const auto& listener : translate::proxyless_server_listeners(*view_, *proxy.node))
+    own.push_back(maker_.make(ResourceType::kListener, listener.name(), translate::serialise(listener), proxy.listeners.get()));
+  const ResourceMapPtr& shared = proxyless_of(proxy.node->ns).proxyless_listeners;
+  proxy.listeners = own.empty() ? shared : shared->with(own);
 }
 
 // Listeners and inbound clusters: a proxy's own, though replicas of one workload behind one address scheme have equal ones.
@@ -144,8 +167,12 @@ void Snapshots::refresh_own(Held& proxy) {
 }
 
 xds::SnapshotPtr Snapshots::snapshot_of(Held& proxy) {
-  refresh_own(proxy);
-  const ResourceMapPtr& outbound = clusters_of(proxy.node->ns).clusters;
+  const bool proxyless = translate::is_proxyless(*proxy.node);
+  if (proxyless)
+    refresh_proxyless(proxy);
+  else
+    refresh_own(proxy);
+  const ResourceMapPtr& outbound = proxyless ? proxyless_of(proxy.node->ns).proxyless_clusters : clusters_of(proxy.node->ns).clusters;
   std::pair<const ResourceMap*, std::vector<const xds::Resource*>> key{outbound.get(), {}};
   for (const ResourcePtr& own : proxy.inbound) key.second.push_back(own.get());
   ResourceMapPtr& clusters = cluster_sets_[key];

@@ -33,8 +33,9 @@ class Snapshots {
 
  private:
   struct ByNamespace {
-    uint64_t clusters_epoch = 0, endpoints_epoch = 0;
+    uint64_t clusters_epoch = 0, endpoints_epoch = 0, proxyless_epoch = 0;
     xds::ResourceMapPtr clusters, endpoints;
+    xds::ResourceMapPtr proxyless_clusters, proxyless_listeners;  // for gRPC's own clients
   };
   struct Routes {
     uint64_t epoch = 0;
@@ -45,8 +46,10 @@ class Snapshots {
   xds::ResourceMapPtr same_or(std::vector<xds::ResourcePtr> resources, const xds::ResourceMapPtr& previous) const;
   ByNamespace& clusters_of(const std::string& ns);
   ByNamespace& endpoints_of(const std::string& ns);
+  ByNamespace& proxyless_of(const std::string& ns);
   const xds::ResourceMapPtr& routes_of(const translate::Client& client);
   void refresh_own(Held& proxy);
+  void refresh_proxyless(Held& proxy);
 
   xds::ResourceMaker maker_;
   std::shared_ptr<const model::View> view_;

@@ -257,6 +257,7 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   Client client;
   client.ns = node.ns;
   client.router = node.type == model::Node::Type::kRouter;
+  client.proxyless = is_proxyless(node);
   if (client.router) {
     client.labels = view.labels(node);
     for (const Binding& binding : plan.bindings) client.gateway_ports.emplace_back(binding.service_port, binding.port);
@@ -275,6 +276,7 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
 }
 
 std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client, RouteOrigins* origins) {
+  if (client.proxyless) return proxyless_routes(view, client);
   std::vector<RouteConfiguration> all;
   if (client.router) {
     for (const auto& [port, bound] : client.gateway_ports) all.push_back(gateway_routes(view, client, port, bound, origins));

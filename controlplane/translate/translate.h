@@ -57,6 +57,7 @@ struct Client {
   std::string ns;
   model::Labels labels;  // of the workload; left empty when no VirtualService asks for source labels
   bool router = false;
+  bool proxyless = false;                                    // gRPC's own client
   std::vector<std::pair<uint32_t, uint32_t>> gateway_ports;  // router: (server port, bound port), from listener_plan
   auto operator<=>(const Client&) const = default;
 };
@@ -85,6 +86,15 @@ std::vector<RouteConfiguration> route_configurations(const model::View& view, co
 
 // LDS.
 std::vector<Listener> listeners(const ListenerPlan& plan);
+
+// gRPC's own clients and servers, which have no proxy beside them: metadata GENERATOR is grpc. Their endpoints are those of all.
+bool is_proxyless(const model::Node& node);
+// LDS "HOST:PORT" for each name that a client in `ns` may dial; of servers, for each address that they may listen on.
+std::vector<Listener> proxyless_listeners(const model::View& view, const std::string& ns);
+std::vector<Listener> proxyless_server_listeners(const model::View& view, const model::Node& node);
+std::vector<Cluster> proxyless_clusters(const model::View& view, const std::string& ns);
+// RDS "outbound|8080||HOST", each for one service port; what route_configurations gives for a proxyless client.
+std::vector<RouteConfiguration> proxyless_routes(const model::View& view, const Client& client);
 
 // The address of the application behind an inbound port: metadata APP_ADDRESS and APP_PORTS.
 std::pair<std::string, uint32_t> application_address(const model::Node& node, uint32_t target_port);

@@ -254,6 +254,23 @@ TEST_F(ApiTest, DeleteRemovesOneOrManyOrNothing) {
   EXPECT_EQ(ask("POST", "/v1/delete", "a: 1", kYaml).status, 422);
 }
 
+TEST_F(ApiTest, TheGatewayApisGatewayIsNotIstiosAndHasAStatus) {
+  const std::string theirs =
+      "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: web}\nspec:\n  gatewayClassName: istio\n"
+      "  listeners: [{name: http, port: 80, protocol: HTTP}]\n";
+  const std::string istios =
+      "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: web}\nspec:\n"
+      "  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]\n";
+  EXPECT_EQ(apply(theirs + "---\n" + istios).status, 200);
+  const Answered one = ask("GET", "/v1/resources/gateway.gateway.networking.k8s.io/default/web");
+  ASSERT_EQ(one.status, 200) << one.body;
+  EXPECT_NE(one.body.find(R"("type":"Programmed","status":"True")"), std::string::npos) << one.body;
+  EXPECT_NE(one.body.find(R"("attachedRoutes":0)"), std::string::npos) << one.body;
+  EXPECT_EQ(ask("POST", "/v1/delete", theirs, kYaml).status, 200);
+  EXPECT_EQ(ask("GET", "/v1/resources/gateway.gateway.networking.k8s.io/default/web").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/resources/gateway/default/web").status, 200);
+}
+
 TEST_F(ApiTest, ValidateReportsAndChangesNothing) {
   Answered bad = ask("POST", "/v1/validate?name=x.yaml", virtual_service("a", -5), kYaml);
   EXPECT_EQ(bad.status, 200);
