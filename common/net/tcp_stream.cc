@@ -4,6 +4,7 @@
 // together: TCP_INQ tells what is left after each read; and when they arrive with a reset, the edge's own events tell.
 #include "common/net/stream.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -12,8 +13,10 @@
 #include <boost/asio/detail/reactor.hpp>
 #include <boost/asio/detail/reactor_op.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 namespace weft::net {
 namespace {
@@ -27,9 +30,42 @@ struct EdgeEvents : detail::operation {
   }
 };
 
+// Asio allocates a small record per descriptor when it needs one more than ever before, and keeps it until the loop ends. Between the
+// objects of connections, each would hold a page of theirs back from the system after they have gone; so records are made in runs.
+class DescriptorRecords final : public asio::execution_context::service {
+ public:
+  using key_type = DescriptorRecords;
+  static asio::execution_context::id id;
+
+  explicit DescriptorRecords(asio::execution_context& context) : service(context), reactor_(asio::use_service<detail::reactor>(context)) {}
+
+  void taken() {
+    if (++used_ < made_) return;
+    std::vector<detail::reactor::per_descriptor_data> run(std::clamp<size_t>(used_ / 2, 64, 2048));
+    made_ = used_ + run.size();
+    // A file that epoll refuses is registered without a system call's consequence.
+    const int file = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    for (auto& record : run) reactor_.register_descriptor(file, record);
+    for (auto& record : run) {
+      reactor_.deregister_descriptor(file, record, false);
+      reactor_.cleanup_descriptor_data(record);
+    }
+    ::close(file);
+  }
+  void given_back() { --used_; }
+  detail::reactor& reactor() { return reactor_; }
+
+ private:
+  void shutdown() override {}
+  detail::reactor& reactor_;
+  size_t used_ = 0, made_ = 0;
+};
+asio::execution_context::id DescriptorRecords::id;
+
 class TcpStream final : public Stream {
  public:
-  explicit TcpStream(Socket socket) : reactor_(asio::use_service<detail::reactor>(socket.get_executor().context())) {
+  explicit TcpStream(Socket socket) : records_(asio::use_service<DescriptorRecords>(socket.get_executor().context())) {
     boost::system::error_code ignored;
     local_ = socket.local_endpoint(ignored);
     peer_ = socket.remote_endpoint(ignored);
@@ -38,7 +74,8 @@ class TcpStream final : public Stream {
     fd_ = socket.release(ignored);
     const int on = 1;
     inq_ = ::setsockopt(fd_, IPPROTO_TCP, TCP_INQ, &on, sizeof on) == 0;
-    reactor_.register_descriptor(fd_, data_);
+    records_.reactor().register_descriptor(fd_, data_);
+    records_.taken();
   }
   ~TcpStream() override { close(false); }
 
@@ -99,8 +136,9 @@ class TcpStream final : public Stream {
     // What is pending is delivered as aborted after this object is gone: it then belongs to itself.
     read_.release()->abandon();
     write_.release()->abandon();
-    reactor_.deregister_descriptor(fd_, data_, false);
-    reactor_.cleanup_descriptor_data(data_);
+    records_.reactor().deregister_descriptor(fd_, data_, false);
+    records_.reactor().cleanup_descriptor_data(data_);
+    records_.given_back();
     ::close(fd_);
     fd_ = -1;
   }
@@ -144,10 +182,10 @@ class TcpStream final : public Stream {
     operation.descriptor = data_;
     operation.ec_ = {};
     operation.pending = true;
-    reactor_.start_op(kind, fd_, data_, &operation, false, true);
+    records_.reactor().start_op(kind, fd_, data_, &operation, false, true);
   }
 
-  detail::reactor& reactor_;
+  DescriptorRecords& records_;
   detail::reactor::per_descriptor_data data_{};
   std::unique_ptr<Operation> read_ = std::make_unique<Operation>(false), write_ = std::make_unique<Operation>(true);
   Endpoint local_, peer_;

@@ -105,8 +105,10 @@ void Exchange::arm_idle() {
 void Exchange::on_stream_idle() {
   service_->http.add(HttpStat::kDownstreamRqIdleTimeout);
   info_.flags.set(ResponseFlag::kStreamIdleTimeout);
-  if (tunnel_ == Tunnel::kOpen) info_.response_code_details = "stream_idle_timeout";
-  if (response_head_sent_) return abandon();
+  if (response_head_sent_) {
+    info_.response_code_details = "stream_idle_timeout";
+    return abandon();
+  }
   if (phase_ == Phase::kHead) phase_ = Phase::kFiltering;
   // Envoy: a client that is slow to send gets 408, one that waits for us 504.
   fail(request_ended_ ? 504 : 408, "stream timeout", "stream_idle_timeout", ResponseFlag::kStreamIdleTimeout);

@@ -122,9 +122,12 @@ void strip_host_port(http::Head& request, ForwardedOptions::HostPort how, uint16
   if (start == std::string_view::npos) return;
   std::string_view digits = authority.substr(start + 1);
   uint32_t port = 0;
-  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc() || end != digits.data() + digits.size()) return;
-  if (how == ForwardedOptions::HostPort::kStripMatching && port != local_port) return;
+  // "host:" means the same as "host" and would pass by a rule for it.
+  if (!digits.empty()) {
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (error != std::errc() || end != digits.data() + digits.size()) return;
+    if (how == ForwardedOptions::HostPort::kStripMatching && port != local_port) return;
+  }
   request.set_authority(std::string(authority.substr(0, start)));
 }
 

@@ -1,7 +1,9 @@
 #include "proxy/server/worker.h"
 
+#include <malloc.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <csignal>
 
 namespace weft::server {
@@ -103,6 +105,7 @@ void Worker::accept(const std::string& name, net::Socket socket) {
     downstream::HttpConnection* http = kept.http = connection.get();
     kept.connection = std::move(connection);
     connections_.emplace(http, std::move(kept));
+    high_water_ = std::max(high_water_, connections_.size());
     http->begin();
     if (listening.draining) http->drain_with_next_request();
   } else {
@@ -110,6 +113,7 @@ void Worker::accept(const std::string& name, net::Socket socket) {
     downstream::TcpSession* tcp = kept.tcp = session.get();
     kept.connection = std::move(session);
     connections_.emplace(tcp, std::move(kept));
+    high_water_ = std::max(high_water_, connections_.size());
     tcp->begin();
   }
 }
@@ -119,6 +123,15 @@ void Worker::on_connection_over(net::Connection& connection) {
   if (found == connections_.end()) return;
   loop_.retire(std::move(found->second.connection));
   connections_.erase(found);
+  constexpr size_t kTide = 512;  // below that it is not worth the walk through the heap
+  if (high_water_ >= kTide && connections_.size() <= high_water_ / 2 && !ebb_.armed()) loop_.wheel().arm(ebb_, std::chrono::seconds(1));
+}
+
+// Half of many connections have gone. The allocator keeps what lies between objects that live on until it is asked.
+void Worker::on_ebb() {
+  high_water_ = connections_.size();
+  connections_.rehash(0);
+  ::malloc_trim(0);
 }
 
 void Worker::rename_listener(const std::string& from, const std::string& to) {

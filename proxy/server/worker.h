@@ -68,6 +68,7 @@ class Worker final : public downstream::ConnectionOwner {
   void on_connection_over(net::Connection& connection) override;
   void accept(const std::string& listener, net::Socket socket);
   std::shared_ptr<downstream::RouteSlot> slot(const std::string& name);
+  void on_ebb();
 
   net::Loop loop_;
   LocalClusters clusters_;
@@ -77,6 +78,8 @@ class Worker final : public downstream::ConnectionOwner {
   std::map<std::string, std::shared_ptr<downstream::RouteSlot>> routes_;
   std::map<std::string, Listening> listeners_;
   std::unordered_map<net::Connection*, Kept> connections_;
+  size_t high_water_ = 0;  // the most connections since memory was last given back
+  Timeout<Worker, &Worker::on_ebb> ebb_{*this};
   struct Farewell;
   std::vector<std::unique_ptr<Farewell>> farewells_;
   std::thread thread_;

@@ -10,7 +10,7 @@ import unittest
 
 from meshtest.bootstrap import bootstrap, cluster, hcm, listener, route, routes, socket_address
 from meshtest.data_plane import DataPlane, ROOT, data_plane_program, free_port, validate, weft_only
-from meshtest.h2peer import FrameClient
+from meshtest.frames import ACK, DATA, GOAWAY, HEADERS, PING, RawHttp2, frame, get
 from meshtest.process import Program, run
 from meshtest.raw_http import Closed, Connection, fetch, is_refused, message
 from meshtest.upstream import Reply, Upstream
@@ -164,18 +164,22 @@ static_resources:
         self.upstream.on("/h2-held", Reply(hold=release, body=b"whole"))
         proxy = self.start()
         address = proxy.address()
-        with FrameClient(address) as client:
-            client.get(1, "/h2-held")
+        with RawHttp2(address) as client:
+            client.send(get(1, path="/h2-held"))
             wait_for(lambda: self.upstream.count("/h2-held"), "the request at the upstream")
             proxy.program.signal(signal.SIGTERM)
-            self.assertEqual(0x7fffffff, int.from_bytes(client.next(client.GOAWAY)[3][:4], "big"))
-            client.get(3, "/late")
-            self.assertEqual(3, client.next(client.HEADERS)[2])
-            client.send(client.PING, 1, 0, client.pings[0])
-            self.assertEqual(3, int.from_bytes(client.next(client.GOAWAY)[3][:4], "big"))
+
+            def next_of(wanted):
+                return client.until(lambda kind, *_: kind == wanted)
+            self.assertEqual(0x7fffffff, int.from_bytes(next_of(GOAWAY)[3][:4], "big"))
+            client.send(get(3, path="/late"))
+            self.assertEqual(3, next_of(HEADERS)[2])
+            ping = next(payload for kind, flags, _, payload in client.seen if kind == PING and not flags & ACK)
+            client.send(frame(PING, ACK, 0, ping))
+            self.assertEqual(3, int.from_bytes(next_of(GOAWAY)[3][:4], "big"))
             release.set()
-            self.assertEqual(1, client.next(client.HEADERS)[2])
-            self.assertEqual(b"whole", client.next(client.DATA)[3])
+            self.assertEqual(1, next_of(HEADERS)[2])
+            self.assertEqual(b"whole", next_of(DATA)[3])
         self.assertEqual(0, proxy.program.wait())
 
     @weft_only("Envoy ends at once")

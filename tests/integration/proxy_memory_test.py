@@ -9,7 +9,7 @@ import h2.config
 import h2.connection
 
 from meshtest.bootstrap import bootstrap, cluster, hcm, http2, listener, route, routes
-from meshtest.data_plane import DataPlane, data_plane_kind
+from meshtest.data_plane import DataPlane, data_plane_kind, weft_only
 from meshtest.h2peer import Http2Client, Http2Upstream, begin
 from meshtest.process import resident
 from meshtest.raw_http import Closed, Connection, message
@@ -160,6 +160,30 @@ class Memory(unittest.TestCase):
             seen = steady(lambda: proxy.stat("http.main.downstream_rq_total"), "the requests stop")
             self.assertLess(seen, requests // 2)
             self.assertLess(resident(proxy.program.pid) - before, MOST)
+
+    @weft_only("Envoy takes 16 KiB for each and keeps most of it")
+    def test_idle_connections_are_small_and_give_back_what_they_took(self):
+        count = 2000
+        with Upstream("a") as upstream:
+            proxy = self.start(cluster("a", upstream.address))
+
+            def crowd(size):
+                held = [self.keep(Connection(proxy.address())) for _ in range(size)]
+                for connection in held:
+                    self.assertEqual(200, connection.request("GET", "/a").status)
+                return held
+
+            def leave(held):
+                for connection in held:
+                    connection.close()
+                wait_for(lambda: proxy.stat("http.main.downstream_cx_active") == 0, "all have left")
+            leave(crowd(300))
+            empty = resident(proxy.program.pid)
+            held = crowd(count)
+            grown = resident(proxy.program.pid) - empty
+            self.assertLess(grown / count, 2048)
+            leave(held)
+            wait_for(lambda: resident(proxy.program.pid) - empty < grown * 0.35, "the memory is given back")
 
     def test_an_answer_that_nobody_reads_is_given_up(self):
         """The upstream's part is over: only the client is awaited, and not for longer than stream_idle_timeout."""

@@ -136,7 +136,7 @@ void Http2Codec::on_flushed() {
   count(Http2Stat::kOutboundControlFramesActive, int64_t{outbound_.control()} - control);
   if (dead_) return;
   bound_output();
-  if (!dirty_ && output_.size() >= kOutputMark / 2) return;
+  if (!dirty_ && output_.size() >= output_mark_ / 2) return;
   Entry entry(*this);
   dirty_ = true;
 }
@@ -160,7 +160,7 @@ void Http2Codec::settle() {
 
 void Http2Codec::pump() {
   const size_t before = output_.size();
-  while (output_.size() < kOutputMark) {
+  while (output_.size() < output_mark_) {
     const uint8_t* data = nullptr;
     const ssize_t n = nghttp2_session_mem_send(session_, &data);
     if (n <= 0) {

@@ -13,6 +13,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +22,7 @@
 
 namespace weft::http::http2 {
 
-// Bytes that may wait for the socket before streams are asked for more.
+// Bytes that may wait for the socket before streams are asked for more: at most this, and what a buffer may hold.
 constexpr size_t kOutputMark = 256 << 10;
 // Marks our own PING: its answer says that the client has seen the GOAWAY before it.
 constexpr uint8_t kDrainPing[8] = {'w', 'e', 'f', 't', 'b', 'y', 'e', '.'};
@@ -170,6 +171,7 @@ class Http2Codec final : public ClientCodec {
 
   CodecEvents& events_;
   Http2Options options_;
+  const size_t output_mark_ = std::clamp(options_.buffer.high, kOutputMark / 16, kOutputMark);
   nghttp2_session* session_ = nullptr;
   HeadBuilder builder_;
   FloodGuard guard_;

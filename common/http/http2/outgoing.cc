@@ -156,7 +156,7 @@ int Http2Codec::send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t*
                           void* self) {
   auto& codec = *static_cast<Http2Codec*>(self);
   auto& stream = *static_cast<Http2Stream*>(source->ptr);
-  if (codec.output_.size() >= kOutputMark) return NGHTTP2_ERR_WOULDBLOCK;
+  if (codec.output_.size() >= codec.output_mark_) return NGHTTP2_ERR_WOULDBLOCK;
   if (stream.pending < size) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // was given up meanwhile
   codec.output_.append(std::string_view(reinterpret_cast<const char*>(head), 9));
   codec.guard_.data_sent();

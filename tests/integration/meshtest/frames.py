@@ -70,7 +70,7 @@ def post(stream, *extra, **pseudo):
     return frame(HEADERS, END_HEADERS, stream, request(*extra, **{"method": "POST", **pseudo}))
 
 
-class _Frames:
+class Frames:
     """Reads frames from a socket and notes them: `heads` by stream as dicts, the codes of `resets` and `goaway`."""
 
     def __init__(self, sock):
@@ -108,7 +108,7 @@ class _Frames:
         return piece
 
 
-class RawHttp2(_Frames):
+class RawHttp2(Frames):
     """A client whose every frame the test writes."""
 
     def __init__(self, address, first=settings(), timeout=TIMEOUT):
@@ -181,7 +181,7 @@ class RawHttp2Server:
                 while rest:
                     rest -= len(peer.recv(rest))
                 peer.sendall(settings())
-                frames = _Frames(peer)
+                frames = Frames(peer)
                 while (found := frames.next()) is not None:
                     kind, flags, stream, _ = found
                     if kind == SETTINGS and not flags & ACK:

@@ -1,4 +1,5 @@
-"""HTTP/2 with prior knowledge from both sides, on Debian's python3-h2: a client for one connection and an echoing upstream."""
+"""HTTP/2 with prior knowledge from both sides, on Debian's python3-h2: a client for one connection and an echoing upstream.
+For what that library would not send, or takes for the end of a connection (the first GOAWAY of two), there is frames.py."""
 import json
 import socket
 import threading
@@ -109,57 +110,6 @@ class Http2Client:
             self.resets[event.stream_id] = event.error_code
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.goaway = (event.error_code, event.last_stream_id)
-
-    def close(self):
-        self._socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-class FrameClient:
-    """HTTP/2 frame by frame, for what python3-h2 takes for the end of a connection, such as the first GOAWAY of two."""
-    DATA, HEADERS, SETTINGS, PING, GOAWAY = 0, 1, 4, 6, 7
-
-    def __init__(self, address, timeout=TIMEOUT):
-        self._socket = socket.create_connection(address, timeout)
-        self._buffer, self.pings = b"", []
-        self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        self.send(self.SETTINGS, 0, 0)
-
-    def send(self, kind, flags, stream, payload=b""):
-        self._socket.sendall(len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload)
-
-    def get(self, stream, path, authority="main.test"):
-        """A GET whose head is one frame: literal fields, no Huffman."""
-        fields = ((":method", "GET"), (":scheme", "http"), (":path", path), (":authority", authority))
-        block = b"".join(bytes((0, len(name))) + name.encode() + bytes((len(value),)) + value.encode() for name, value in fields)
-        self.send(self.HEADERS, 5, stream, block)
-
-    def next(self, *kinds):
-        """The next frame of one of these kinds: (kind, flags, stream, payload); SETTINGS are acknowledged on the way."""
-        while True:
-            head = self._exactly(9)
-            kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
-            payload = self._exactly(int.from_bytes(head[:3], "big"))
-            if kind == self.SETTINGS and not flags & 1:
-                self.send(self.SETTINGS, 1, 0)
-            if kind == self.PING and not flags & 1:
-                self.pings.append(payload)
-            if kind in kinds:
-                return kind, flags, stream, payload
-
-    def _exactly(self, count):
-        while len(self._buffer) < count:
-            piece = self._socket.recv(65536)
-            if not piece:
-                raise ConnectionResetError("the peer closed the HTTP/2 connection")
-            self._buffer += piece
-        piece, self._buffer = self._buffer[:count], self._buffer[count:]
-        return piece
 
     def close(self):
         self._socket.close()

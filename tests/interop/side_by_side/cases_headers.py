@@ -82,6 +82,7 @@ case("header-set-cookie-twice", get("/cookies"), script={"/cookies": [Reply(head
 case("header-case-of-answer", get("/case"), script={"/case": [Reply(headers=(("X-MiXeD", "MiXeD"),))]})
 case("header-user-agent", get("/echo", ("User-Agent", "a-rather-long-agent")))
 case("host-port-stripped", get("/echo", host="inner.test:7777"), listener="inner")
+case("host-port-empty", get("/echo", host="inner.test:"), listener="inner")
 case("host-uppercase-passed", get("/echo", host="Inner.TEST"), listener="inner")
 
 # -- paths normalised at the edge

@@ -220,10 +220,9 @@ TEST(Host, LosesPortAndDot) {
     const char* host;
     ForwardedOptions::HostPort how;
     const char* after;
-  } cases[] = {
-      {"a:8080", kStripMatching, "a"},    {"a:80", kStripMatching, "a:80"},      {"a:80", kStripAny, "a"},  {"a", kStripAny, "a"},
-      {"[::1]:8080", kStripAny, "[::1]"}, {"[::1]", kStripAny, "[::1]"},         {"a:x", kStripAny, "a:x"}, {"a:", kStripAny, "a:"},
-      {"a:8080", kKeep, "a:8080"},        {"a:8080x", kStripMatching, "a:8080x"}};
+  } cases[] = {{"a:8080", kStripMatching, "a"},    {"a:80", kStripMatching, "a:80"},      {"a:80", kStripAny, "a"},  {"a", kStripAny, "a"},
+               {"[::1]:8080", kStripAny, "[::1]"}, {"[::1]", kStripAny, "[::1]"},         {"a:x", kStripAny, "a:x"}, {"a:", kStripAny, "a"},
+               {"a:8080", kKeep, "a:8080"},        {"a:8080x", kStripMatching, "a:8080x"}};
   for (const Case& c : cases) {
     TestHead request("/", {{"host", c.host}});
     strip_host_port(request, c.how, 8080);
