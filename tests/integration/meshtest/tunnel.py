@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 
-from .frames import (ACK, CANCEL, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE, _Frames, fields,
+from .frames import (ACK, CANCEL, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE, Frames, fields,
                      frame, number)
 from .raw_http import parse_fields
 
@@ -108,7 +108,7 @@ class TunnelUpstream2(_Server):
         while rest:
             rest -= len(peer.recv(rest))
         peer.sendall(self.settings)
-        frames, tunnels = _Frames(peer), set()
+        frames, tunnels = Frames(peer), set()
         while (found := frames.next()) is not None:
             kind, flags, stream, payload = found
             if kind == SETTINGS and not flags & ACK:
