@@ -98,7 +98,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
 
   // --- upstream::AttemptEvents ---
   http::Head& response_head() override { return response_; }
-  http::Head& response_trailers() override { return response_trailers_; }
+  http::Head& answer_trailers() override { return response_trailers_; }
   void on_attempt_ready() override;
   void on_attempt_informational() override;
   void on_attempt_head(bool end) override;

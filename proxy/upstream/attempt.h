@@ -25,7 +25,7 @@ enum class AttemptEnd : uint8_t {
 class AttemptEvents {
  public:
   virtual http::Head& response_head() = 0;
-  virtual http::Head& response_trailers() = 0;
+  virtual http::Head& answer_trailers() = 0;
   virtual void on_attempt_ready() = 0;          // stream() is there: send
   virtual void on_attempt_informational() = 0;  // a 1xx stands in response_head()
   virtual void on_attempt_head(bool end) = 0;
@@ -68,7 +68,7 @@ class Attempt final : public http::StreamReceiver, private PoolWaiter {
  private:
   // http::StreamReceiver
   http::Head& incoming_head() override { return events_.response_head(); }
-  http::Head& incoming_trailers() override { return events_.response_trailers(); }
+  http::Head& incoming_trailers() override { return events_.answer_trailers(); }
   void on_head(bool end) override;
   void on_informational() override { events_.on_attempt_informational(); }
   void on_body(Slice slice, bool end) override;

@@ -35,7 +35,7 @@ class PoolCall final : public Call, private AttemptEvents {
   }
 
   http::Head& response_head() override { return answer_; }
-  http::Head& response_trailers() override { return trailers_; }
+  http::Head& answer_trailers() override { return trailers_; }
   void on_attempt_ready() override {
     attempt_.mark_sent();
     attempt_.stream()->send_head(head_, request_.body.empty());

@@ -42,7 +42,7 @@ class GrpcStream final : private upstream::AttemptEvents {
 
  private:
   http::Head& response_head() override { return answer_; }
-  http::Head& response_trailers() override { return trailers_; }
+  http::Head& answer_trailers() override { return trailers_; }
   void on_attempt_ready() override;
   void on_attempt_informational() override {}
   void on_attempt_head(bool end) override;
