@@ -19,7 +19,8 @@ constexpr Short kShorts[] = {{"vs", "VirtualService"},
                              {"po", "Pod"},
                              {"ns", "Namespace"},
                              {"gc", "GatewayClass"},
-                             {"refgrant", "ReferenceGrant"}};
+                             {"refgrant", "ReferenceGrant"},
+                             {"rl", "RateLimit"}};
 
 std::string plural(std::string name) {
   if (name.ends_with("class")) return name + "es";

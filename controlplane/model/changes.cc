@@ -54,8 +54,12 @@ Changes difference(const View& before, const View& after) {
     if (key.kind == "Gateway" || key.kind == kKubeGateway || key.kind == "GatewayClass") changes.gateways.insert(key);
     // A Gateway may let in the routes of namespaces by their labels.
     if (key.kind == "Namespace" && !(old && now && old->labels == now->labels)) changes.gateways.insert(key);
+    if (key.kind == "RateLimit") changes.rate_limits.insert(key);
     for (const Resource* r : {old, now})
-      if (const DestinationRule* rule = r ? r->as<DestinationRule>() : nullptr) changes.rule_hosts.insert(rule->host);
+      if (const DestinationRule* rule = r ? r->as<DestinationRule>() : nullptr) {
+        changes.rule_hosts.insert(rule->host);
+        changes.hash_rules = changes.hash_rules || hashes(*rule);
+      }
     const bool workload = key.kind == "Pod" || key.kind == "WorkloadEntry";
     if (workload && !(old && now && same_workload(*old, *now))) changes.workloads.insert(key);
   });

@@ -6,11 +6,29 @@ namespace weft::model {
 
 enum class LoadBalancer : unsigned char { kLeastRequest, kRoundRobin, kRandom };
 
+// Requests that are alike in something go to one endpoint. Stands in place of a LoadBalancer.
+struct ConsistentHash {
+  enum class By : unsigned char { kHeader, kCookie, kSourceIp, kQueryParam };
+  By by = By::kHeader;
+  std::string name;                    // of the header, cookie or parameter
+  std::string cookie_path;             // kCookie
+  std::optional<Duration> cookie_ttl;  // kCookie: made where there is none; 0: for the session
+  bool maglev = false;
+  uint64_t ring_size = 1024;           // at least; not maglev
+  std::optional<uint64_t> table_size;  // maglev
+};
+
+struct Http2KeepAlive {
+  std::optional<Duration> interval, timeout;
+};
 struct ConnectionPool {
   std::optional<uint32_t> max_connections;
   std::optional<Duration> connect_timeout;
   std::optional<uint32_t> http1_max_pending_requests, http2_max_requests, max_retries, max_requests_per_connection;
   std::optional<Duration> idle_timeout;
+  bool h2_upgrade = false, use_client_protocol = false;
+  std::optional<uint32_t> max_concurrent_streams;
+  std::optional<Http2KeepAlive> http2_keep_alive;
 };
 
 struct OutlierDetection {
@@ -25,6 +43,7 @@ enum class TlsMode : unsigned char { kDisable };
 // The blocks that can stand at rule, subset and port level. An absent block is not the same as an empty one.
 struct PolicyBlocks {
   std::optional<LoadBalancer> load_balancer;
+  std::optional<ConsistentHash> consistent_hash;  // of the same block: one of the two
   std::optional<ConnectionPool> connection_pool;
   std::optional<OutlierDetection> outlier_detection;
   std::optional<TlsMode> tls;
@@ -48,6 +67,8 @@ struct DestinationRule {
   std::vector<Subset> subsets;
 };
 
+// Whether any level hashes.
+bool hashes(const DestinationRule& rule);
 // What stands for (rule policy, subset policy, port): the subset's blocks over the rule's, then the port entry instead of both.
 PolicyBlocks effective_policy(const TrafficPolicy* rule, const TrafficPolicy* subset, uint32_t port);
 

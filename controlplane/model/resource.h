@@ -5,6 +5,7 @@
 #include "controlplane/model/gateway.h"
 #include "controlplane/model/gateway_api.h"
 #include "controlplane/model/kubernetes.h"
+#include "controlplane/model/rate_limit.h"
 #include "controlplane/model/service_entry.h"
 #include "controlplane/model/virtual_service.h"
 
@@ -23,7 +24,7 @@ struct KeyHash {
 };
 
 using Spec = std::variant<VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, KubeRoute, KubeGateway, GatewayClass,
-                          ReferenceGrant, Service, Endpoints, EndpointSlice, Pod, Namespace>;
+                          ReferenceGrant, Service, Endpoints, EndpointSlice, Pod, Namespace, RateLimit>;
 
 // The very text of one object, so that a finding can be shown at its line years later.
 struct Origin {
@@ -73,7 +74,8 @@ struct Change {
 
 struct Batch {
   std::vector<Change> changes;
-  std::string cause;  // "file mesh/canary.yaml changed", "apply by weftctl"
+  std::string cause;   // "file mesh/canary.yaml changed", "apply by weftctl"
+  std::string author;  // "ada@laptop"; empty: nobody said
 };
 
 }  // namespace weft::model

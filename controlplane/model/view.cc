@@ -83,6 +83,7 @@ struct View::Index {
   Attached attached;
   std::unordered_map<std::string, std::unordered_set<std::string>> consumer_hosts;  // by client namespace
   std::unordered_set<const VirtualService*> producers;
+  std::vector<Typed<RateLimit>> rate_limits;
 
   void index_services(const std::shared_ptr<const View>& previous) {
     static const std::unordered_map<std::string, HeldServicePtr> kNone;
@@ -145,13 +146,14 @@ struct View::Index {
   }
 
   void index_config() {
-    Rules rules, virtuals, gateway_resources;
+    Rules rules, virtuals, gateway_resources, limits;
     for (const ResourcePtr& resource : resources) {
       if (resource->as<DestinationRule>()) rules.push_back(resource.get());
       if (resource->as<VirtualService>()) virtuals.push_back(resource.get());
       if (resource->as<Gateway>()) gateway_resources.push_back(resource.get());
+      if (resource->as<RateLimit>()) limits.push_back(resource.get());
     }
-    for (Rules* list : {&rules, &virtuals, &gateway_resources})
+    for (Rules* list : {&rules, &virtuals, &gateway_resources, &limits})
       std::sort(list->begin(), list->end(), [](const Resource* a, const Resource* b) { return older(*a, *b); });
     index_rules(std::move(rules));
     for (const Resource* resource : virtuals) {
@@ -160,6 +162,7 @@ struct View::Index {
       for (const std::string& gateway : spec->gateways) virtual_services[gateway].push_back({resource, spec});
     }
     for (const Resource* resource : gateway_resources) gateways.push_back({resource, resource->as<Gateway>()});
+    for (const Resource* resource : limits) rate_limits.push_back({resource, resource->as<RateLimit>()});
   }
 
   // What the Gateway API's objects come to stands beside what people wrote.
@@ -282,6 +285,13 @@ std::vector<Typed<Gateway>> View::gateways(const Labels& labels, std::string_vie
 const ObjectStatus* View::status(const Key& key) const {
   auto found = index_->attached.statuses.find(key);
   return found == index_->attached.statuses.end() ? nullptr : &found->second;
+}
+
+std::vector<Typed<RateLimit>> View::rate_limits(std::string_view ns) const {
+  std::vector<Typed<RateLimit>> own;
+  for (const Typed<RateLimit>& limit : index_->rate_limits)
+    if (limit.resource->key.ns == ns || limit.resource->key.ns == kRootNamespace) own.push_back(limit);
+  return own;
 }
 
 const Resource* View::workload(const Node& node) const {

@@ -102,6 +102,9 @@ class View {
   // What was derived for an object of the Gateway API; null for others. Their rules stand among virtual_services() and gateways().
   const ObjectStatus* status(const Key& key) const;
 
+  // Of the namespace and of the root namespace, oldest first.
+  std::vector<Typed<RateLimit>> rate_limits(std::string_view ns) const;
+
   // The pod (or workload entry) behind a proxy: by namespace and name, else by ip.
   const Resource* workload(const Node& node) const;
   // The node's own labels, else those of its pod or workload entry.

@@ -56,8 +56,9 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
   const bool workloads = any || !changes->workloads.empty();
   if (services || rules) ++clusters_epoch_, cluster_sets_.clear();
   if (services || rules) ++endpoints_epoch_;
-  if (services || virtual_services || gateways) ++routes_epoch_;
-  if (services || rules || virtual_services || gateways || workloads) ++listeners_epoch_;
+  if (services || virtual_services || gateways || (rules && (any || changes->hash_rules))) ++routes_epoch_;
+  const bool limits = any || !changes->rate_limits.empty();
+  if (services || rules || virtual_services || gateways || workloads || limits) ++listeners_epoch_;
   if (services || rules || changes->endpoints.empty()) return std::nullopt;
 
   std::vector<xds::NameId> names;
@@ -76,7 +77,7 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
     ++translations_;
     if (!changed.empty()) held.endpoints = held.endpoints->with(changed);
   }
-  if (virtual_services || gateways || workloads) return std::nullopt;
+  if (virtual_services || gateways || workloads || limits) return std::nullopt;
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;

@@ -29,17 +29,30 @@ void add_circuit_breakers(Cluster& out, const model::ConnectionPool& pool) {
   threshold->set_track_remaining(true);
 }
 
-// Only when something differs from the defaults: a plain HTTP/1.1 cluster needs none.
-void add_http_options(Cluster& out, const model::ConnectionPool& pool, model::Protocol protocol) {
-  const bool http2 = is_http2(protocol);
-  if (!is_http(protocol) || (!http2 && !pool.idle_timeout && !pool.max_requests_per_connection)) return;
+void set_http2(envoy::config::core::v3::Http2ProtocolOptions& out, const model::ConnectionPool& pool) {
+  if (pool.max_concurrent_streams) out.mutable_max_concurrent_streams()->set_value(*pool.max_concurrent_streams);
+  if (!pool.http2_keep_alive) return;
+  if (pool.http2_keep_alive->interval)
+    set_duration(*out.mutable_connection_keepalive()->mutable_interval(), *pool.http2_keep_alive->interval);
+  if (pool.http2_keep_alive->timeout) set_duration(*out.mutable_connection_keepalive()->mutable_timeout(), *pool.http2_keep_alive->timeout);
+}
+
+// Only when something differs from the defaults: a plain HTTP/1.1 cluster needs none. `outbound`: to another proxy or service, whose
+// protocol the client's rule may choose.
+void add_http_options(Cluster& out, const model::ConnectionPool& pool, model::Protocol protocol, bool outbound) {
+  const bool as_client = outbound && pool.use_client_protocol;
+  const bool http2 = is_http2(protocol) || (outbound && pool.h2_upgrade);
+  if (!is_http(protocol) || (!http2 && !as_client && !pool.idle_timeout && !pool.max_requests_per_connection)) return;
   envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
   if (pool.idle_timeout) set_duration(*options.mutable_common_http_protocol_options()->mutable_idle_timeout(), *pool.idle_timeout);
   if (pool.max_requests_per_connection) {
     options.mutable_common_http_protocol_options()->mutable_max_requests_per_connection()->set_value(*pool.max_requests_per_connection);
   }
-  if (http2) {
-    options.mutable_explicit_http_config()->mutable_http2_protocol_options();
+  if (as_client) {
+    options.mutable_use_downstream_protocol_config()->mutable_http_protocol_options();
+    set_http2(*options.mutable_use_downstream_protocol_config()->mutable_http2_protocol_options(), pool);
+  } else if (http2) {
+    set_http2(*options.mutable_explicit_http_config()->mutable_http2_protocol_options(), pool);
   } else {
     options.mutable_explicit_http_config()->mutable_http_protocol_options();
   }
@@ -94,6 +107,19 @@ cluster::Cluster::LbPolicy lb_policy(const std::optional<model::LoadBalancer>& c
   return Cluster::LEAST_REQUEST;
 }
 
+void set_balancing(Cluster& out, const model::PolicyBlocks& policy) {
+  if (!policy.consistent_hash) {
+    out.set_lb_policy(lb_policy(policy.load_balancer));
+  } else if (policy.consistent_hash->maglev) {
+    out.set_lb_policy(Cluster::MAGLEV);
+    if (policy.consistent_hash->table_size)
+      out.mutable_maglev_lb_config()->mutable_table_size()->set_value(*policy.consistent_hash->table_size);
+  } else {
+    out.set_lb_policy(Cluster::RING_HASH);
+    out.mutable_ring_hash_lb_config()->mutable_minimum_ring_size()->set_value(policy.consistent_hash->ring_size);
+  }
+}
+
 Cluster outbound(const model::ServiceInfo& service, const model::ServicePort& port, const model::MergedRule* rule,
                  const model::Subset* subset) {
   const auto* subset_policy = subset != nullptr && subset->traffic_policy ? &*subset->traffic_policy : nullptr;
@@ -107,10 +133,10 @@ Cluster outbound(const model::ServiceInfo& service, const model::ServicePort& po
   set_ads(*out.mutable_eds_cluster_config()->mutable_eds_config());
   out.mutable_eds_cluster_config()->set_service_name(out.name());
   set_duration(*out.mutable_connect_timeout(), pool.connect_timeout.value_or(kConnectTimeout));
-  out.set_lb_policy(lb_policy(policy.load_balancer));
+  set_balancing(out, policy);
   out.mutable_common_lb_config();
   add_circuit_breakers(out, pool);
-  add_http_options(out, pool, served_protocol(port));
+  add_http_options(out, pool, served_protocol(port), true);
   if (policy.outlier_detection) add_outlier_detection(out, *policy.outlier_detection);
   add_metadata(out, service, rule, subset_name);
   return out;
@@ -159,7 +185,7 @@ std::vector<Cluster> inbound_clusters(const model::View& view, const model::Node
     assignment->set_cluster_name(out.name());
     set_address(*assignment->add_endpoints()->add_lb_endpoints()->mutable_endpoint()->mutable_address(), address, port);
     add_circuit_breakers(out, pool);
-    add_http_options(out, pool, served_protocol(*binding.inbound.port));
+    add_http_options(out, pool, served_protocol(*binding.inbound.port), false);
     add_metadata(out, service, rule, {});
   }
   std::sort(all.begin(), all.end(), [](const Cluster& a, const Cluster& b) { return a.name() < b.name(); });

@@ -49,40 +49,6 @@ void add_header(route::RouteMatch& out, const std::string& name, const model::St
   set_string(*header->mutable_string_match(), match);
 }
 
-void set_match(route::RouteMatch& out, const model::HttpMatch& match) {
-  out.set_prefix("/");
-  if (match.uri) {
-    switch (match.uri->kind) {
-      case model::StringMatch::Kind::kExact: out.set_path(match.uri->value); break;
-      case model::StringMatch::Kind::kPrefix:
-        if (match.path_separated)
-          out.set_path_separated_prefix(match.uri->value);
-        else
-          out.set_prefix(match.uri->value);
-        break;
-      case model::StringMatch::Kind::kRegex: out.mutable_safe_regex()->set_regex(match.uri->value); break;
-      case model::StringMatch::Kind::kPresent: break;
-    }
-  }
-  if (!out.has_safe_regex()) out.mutable_case_sensitive()->set_value(!match.ignore_uri_case);
-  for (const auto& [name, value] : match.headers) add_header(out, name, value);
-  for (const auto& [name, value] : match.without_headers) add_header(out, name, value, true);
-  std::stable_sort(out.mutable_headers()->begin(), out.mutable_headers()->end(),
-                   [](const route::HeaderMatcher& a, const route::HeaderMatcher& b) { return a.name() < b.name(); });
-  if (match.method) add_header(out, ":method", *match.method);
-  if (match.authority) add_header(out, ":authority", *match.authority);
-  if (match.scheme) add_header(out, ":scheme", *match.scheme);
-  for (const auto& [name, value] : match.query_params) {
-    auto* parameter = out.add_query_parameters();
-    parameter->set_name(name);
-    if (only_presence(value)) {
-      parameter->set_present_match(true);
-    } else {
-      set_string(*parameter->mutable_string_match(), value);
-    }
-  }
-}
-
 // What is known before any request: port, gateway and who the client is.
 bool applies(const model::HttpMatch& match, const RouteScope& scope) {
   if (match.port && *match.port != scope.port) return false;
@@ -130,7 +96,8 @@ std::optional<std::string> authority_of(const model::HeaderOperations& operation
   return std::nullopt;
 }
 
-void set_retries(route::RouteAction& out, const std::optional<model::Retries>& asked) {
+// Without `spread` a retry may go to the host that failed: a hash has chosen it.
+void set_retries(route::RouteAction& out, const std::optional<model::Retries>& asked, bool spread) {
   const model::Retries retries = asked.value_or(model::Retries{.attempts = kDefaultRetries});
   if (retries.attempts == 0) return;
   auto* policy = out.mutable_retry_policy();
@@ -163,7 +130,7 @@ void set_retries(route::RouteAction& out, const std::optional<model::Retries>& a
   }
   if (retries.per_try_timeout) set_duration(*policy->mutable_per_try_timeout(), *retries.per_try_timeout);
   if (retries.backoff) set_duration(*policy->mutable_retry_back_off()->mutable_base_interval(), *retries.backoff);
-  if (!retries.ignore_previous_hosts.value_or(true)) return;
+  if (!spread || !retries.ignore_previous_hosts.value_or(true)) return;
   auto* predicate = policy->add_retry_host_predicate();
   predicate->set_name("envoy.retry_host_predicates.previous_hosts");
   pack(*predicate->mutable_typed_config(), envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate());
@@ -179,15 +146,39 @@ void set_timeouts(route::RouteAction& out, model::Duration timeout) {
 #pragma GCC diagnostic pop
 }
 
+uint32_t port_of(const model::Destination& destination, const RouteScope& scope) {
+  if (destination.port) return *destination.port;
+  const auto* service = scope.view.find_service(destination.host, scope.client.ns);
+  return service && service->ports.size() == 1 ? service->ports.front().number : scope.port;
+}
+
 std::string cluster_of(const model::Destination& destination, const RouteScope& scope) {
   if (destination.host.empty()) return "UnknownService";
-  uint32_t port = scope.port;
-  if (destination.port) {
-    port = *destination.port;
-  } else if (const auto* service = scope.view.find_service(destination.host, scope.client.ns); service && service->ports.size() == 1) {
-    port = service->ports.front().number;
+  return outbound_cluster(port_of(destination, scope), destination.subset, destination.host);
+}
+
+// By what the destination's rule hashes requests, if it does. Whether it does.
+bool add_hash(route::RouteAction& out, const std::string& host, const std::string& subset_name, uint32_t port, const RouteScope& scope) {
+  const model::ServiceInfo* service = scope.view.find_service(host, scope.client.ns);
+  const model::MergedRule* rule = scope.view.destination_rule(host, service ? service->ns : scope.client.ns, scope.client.ns);
+  if (rule == nullptr) return false;
+  const model::Subset* subset = subset_name.empty() ? nullptr : rule->subset(subset_name);
+  const model::TrafficPolicy* own = subset && subset->traffic_policy ? &*subset->traffic_policy : nullptr;
+  const model::PolicyBlocks policy = effective_policy(rule->policy(), own, port);
+  if (!policy.consistent_hash) return false;
+  const model::ConsistentHash& hash = *policy.consistent_hash;
+  auto* specifier = out.add_hash_policy();
+  switch (hash.by) {
+    case model::ConsistentHash::By::kHeader: specifier->mutable_header()->set_header_name(hash.name); break;
+    case model::ConsistentHash::By::kQueryParam: specifier->mutable_query_parameter()->set_name(hash.name); break;
+    case model::ConsistentHash::By::kSourceIp: specifier->mutable_connection_properties()->set_source_ip(true); break;
+    case model::ConsistentHash::By::kCookie:
+      specifier->mutable_cookie()->set_name(hash.name);
+      specifier->mutable_cookie()->set_path(hash.cookie_path);
+      if (hash.cookie_ttl) set_duration(*specifier->mutable_cookie()->mutable_ttl(), *hash.cookie_ttl);
+      break;
   }
-  return outbound_cluster(port, destination.subset, destination.host);
+  return true;
 }
 
 void set_whole(envoy::type::v3::FractionalPercent& out) { out.set_numerator(100); }
@@ -223,7 +214,6 @@ void set_destinations(Route& out, const model::HttpRoute& rule, const RouteScope
   route::RouteAction& action = *out.mutable_route();
   if (rule.missing_is_500) action.set_cluster_not_found_response_code(route::RouteAction::INTERNAL_SERVER_ERROR);
   set_timeouts(action, rule.timeout.value_or(model::Duration{}));
-  set_retries(action, rule.retries);
   if (rule.rewrite) set_rewrite(action, *rule.rewrite);
   add_mirrors(action, rule.mirrors, scope);
   std::optional<std::string> authority = rule.rewrite ? rule.rewrite->authority : std::nullopt;
@@ -233,6 +223,10 @@ void set_destinations(Route& out, const model::HttpRoute& rule, const RouteScope
   for (const model::RouteDestination& destination : rule.routes) {
     if (rule.routes.size() == 1 || destination.weight.value_or(0) > 0) used.push_back(&destination);
   }
+  bool hashed = false;
+  for (const model::RouteDestination* to : used)
+    hashed = add_hash(action, to->destination.host, to->destination.subset, port_of(to->destination, scope), scope) || hashed;
+  set_retries(action, rule.retries, !hashed || used.size() > 1);
   if (used.size() == 1) {
     action.set_cluster(cluster_of(used[0]->destination, scope));
     add_headers(out, used[0]->headers);
@@ -341,6 +335,40 @@ Route translate(const model::HttpRoute& rule, const model::HttpMatch* match, con
 
 }  // namespace
 
+void set_match(route::RouteMatch& out, const model::HttpMatch& match) {
+  out.set_prefix("/");
+  if (match.uri) {
+    switch (match.uri->kind) {
+      case model::StringMatch::Kind::kExact: out.set_path(match.uri->value); break;
+      case model::StringMatch::Kind::kPrefix:
+        if (match.path_separated)
+          out.set_path_separated_prefix(match.uri->value);
+        else
+          out.set_prefix(match.uri->value);
+        break;
+      case model::StringMatch::Kind::kRegex: out.mutable_safe_regex()->set_regex(match.uri->value); break;
+      case model::StringMatch::Kind::kPresent: break;
+    }
+  }
+  if (!out.has_safe_regex()) out.mutable_case_sensitive()->set_value(!match.ignore_uri_case);
+  for (const auto& [name, value] : match.headers) add_header(out, name, value);
+  for (const auto& [name, value] : match.without_headers) add_header(out, name, value, true);
+  std::stable_sort(out.mutable_headers()->begin(), out.mutable_headers()->end(),
+                   [](const route::HeaderMatcher& a, const route::HeaderMatcher& b) { return a.name() < b.name(); });
+  if (match.method) add_header(out, ":method", *match.method);
+  if (match.authority) add_header(out, ":authority", *match.authority);
+  if (match.scheme) add_header(out, ":scheme", *match.scheme);
+  for (const auto& [name, value] : match.query_params) {
+    auto* parameter = out.add_query_parameters();
+    parameter->set_name(name);
+    if (only_presence(value)) {
+      parameter->set_present_match(true);
+    } else {
+      set_string(*parameter->mutable_string_match(), value);
+    }
+  }
+}
+
 bool matches_everything(const Route& out) {
   const route::RouteMatch& match = out.match();
   const bool any_path = match.path_specifier_case() == route::RouteMatch::kPrefix      ? match.prefix() == "/"
@@ -368,13 +396,13 @@ std::vector<BuiltRoute> http_routes(const model::Typed<model::VirtualService>& s
   return all;
 }
 
-Route default_route(const std::string& cluster) {
+Route default_route(const std::string& host, const RouteScope& scope) {
   Route out;
   out.set_name("default");
   out.mutable_match()->set_prefix("/");
-  out.mutable_route()->set_cluster(cluster);
+  out.mutable_route()->set_cluster(outbound_cluster(scope.port, {}, host));
   set_timeouts(*out.mutable_route(), model::Duration{});
-  set_retries(*out.mutable_route(), std::nullopt);
+  set_retries(*out.mutable_route(), std::nullopt, !add_hash(*out.mutable_route(), host, {}, scope.port, scope));
   return out;
 }
 

@@ -24,10 +24,12 @@ struct BuiltRoute {
   const model::HttpMatch* match = nullptr;
 };
 
+// The conditions that are asked of each request.
+void set_match(envoy::config::route::v3::RouteMatch& out, const model::HttpMatch& match);
 // In order; building stops after the first route that matches everything.
 std::vector<BuiltRoute> http_routes(const model::Typed<model::VirtualService>& rule, const RouteScope& scope);
 // Where nobody said anything: everything to the service, with the mesh's retries.
-Route default_route(const std::string& cluster);
+Route default_route(const std::string& host, const RouteScope& scope);
 bool matches_everything(const Route& route);
 
 }  // namespace weft::translate

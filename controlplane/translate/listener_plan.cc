@@ -122,7 +122,10 @@ void plan_gateways(const model::View& view, const model::Node& node, ListenerPla
       }
       auto [at, first] = bound_ports.emplace(bound, server.port);
       if (!first) {
-        if (at->second != server.port) {
+        if (at->second == server.port) {
+          for (Binding& binding : plan.bindings)
+            if (binding.port == bound) binding.gateways.push_back(gateway.resource->key);
+        } else {
           plan.conflicts.push_back(
               {Conflict::Kind::kGateway, where + ": port " + std::to_string(bound) + " serves " + std::to_string(at->second)});
         }
@@ -133,7 +136,33 @@ void plan_gateways(const model::View& view, const model::Node& node, ListenerPla
       binding.address = server.bind.empty() ? address : server.bind;
       binding.port = bound;
       binding.service_port = server.port;
+      binding.gateways.push_back(gateway.resource->key);
     }
+  }
+}
+
+bool limits(const model::Typed<model::RateLimit>& limit, const Binding& binding, const model::Node& node, const model::Labels& labels) {
+  const std::string& ns = limit.resource->key.ns;
+  if (limit->targets.empty()) return (ns == node.ns || ns == model::kRootNamespace) && model::selects(limit->selector, labels);
+  return std::any_of(limit->targets.begin(), limit->targets.end(), [&](const model::RateLimit::Target& target) {
+    if (binding.kind == Binding::Kind::kInbound) {
+      const model::ServiceInfo& service = *binding.inbound.service;
+      return target.kind == "Service" && service.kubernetes && service.name == target.name && service.ns == ns;
+    }
+    return target.kind == "Gateway" && std::any_of(binding.gateways.begin(), binding.gateways.end(),
+                                                   [&](const model::Key& key) { return key.ns == ns && key.name == target.name; });
+  });
+}
+
+// Services are asked what they take, not clients what they send: limits stand where requests come in.
+void plan_limits(const model::View& view, const model::Node& node, ListenerPlan& plan) {
+  const auto all = view.rate_limits(node.ns);
+  if (all.empty()) return;
+  const model::Labels& labels = view.labels(node);
+  for (Binding& binding : plan.bindings) {
+    if (binding.kind != Binding::Kind::kInbound && binding.kind != Binding::Kind::kGateway) continue;
+    for (const auto& limit : all)
+      if (limits(limit, binding, node, labels)) binding.limits.push_back(limit);
   }
 }
 
@@ -156,6 +185,7 @@ ListenerPlan listener_plan(const model::View& view, const model::Node& node) {
     plan_inbound(view, node, plan, taken);
     plan_outbound(view, node, plan, taken);
   }
+  plan_limits(view, node, plan);
   std::sort(plan.bindings.begin(), plan.bindings.end(),
             [](const Binding& a, const Binding& b) { return std::tie(a.address, a.port) < std::tie(b.address, b.port); });
   return plan;

@@ -3,6 +3,7 @@
 
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
+#include "controlplane/translate/rate_limits.h"
 
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
@@ -19,7 +20,7 @@ using hcm::HttpConnectionManager;
 
 constexpr const char* kServerName = "istio-envoy";
 
-HttpConnectionManager connection_manager(std::string stat_prefix) {
+HttpConnectionManager connection_manager(std::string stat_prefix, const Binding& binding) {
   HttpConnectionManager out;
   out.set_stat_prefix(std::move(stat_prefix));
   out.mutable_stream_idle_timeout();  // 0s: routes have their timeouts
@@ -32,6 +33,7 @@ HttpConnectionManager connection_manager(std::string stat_prefix) {
   auto* cors = out.add_http_filters();
   cors->set_name("envoy.filters.http.cors");
   pack(*cors->mutable_typed_config(), envoy::extensions::filters::http::cors::v3::Cors());
+  add_rate_limits(out, binding.limits);
   auto* router = out.add_http_filters();
   router->set_name("envoy.filters.http.router");
   pack(*router->mutable_typed_config(), envoy::extensions::filters::http::router::v3::Router());
@@ -81,7 +83,7 @@ Listener inbound(const Binding& binding) {
     add_tcp(out, inbound_cluster(binding.port));
     return out;
   }
-  HttpConnectionManager manager = connection_manager("inbound_" + out.name() + ";");
+  HttpConnectionManager manager = connection_manager("inbound_" + out.name() + ";", binding);
   manager.set_server_name(kServerName);
   set_inbound_routes(manager, binding);
   add_http(out, manager);
@@ -96,7 +98,7 @@ Listener outbound(const Binding& binding) {
     add_tcp(out, outbound_cluster(binding.service_port, {}, binding.tcp_service->hostname));
     return out;
   }
-  HttpConnectionManager manager = connection_manager("outbound_" + out.name() + ";");
+  HttpConnectionManager manager = connection_manager("outbound_" + out.name() + ";", binding);
   if (binding.kind == Binding::Kind::kGateway) {
     manager.set_server_name(kServerName);
     manager.mutable_use_remote_address()->set_value(true);  // the edge: what the client says about itself is not believed

@@ -89,14 +89,15 @@ RouteOrigin origin_of(const BuiltRoute& built) {
     origin.object.name = built.rule->origin->name;
     route = built.rule->origin->route;
   }
-  origin.field = "spec.http[" + std::to_string(route) + "]";
+  const bool kube = origin.object.kind == "HTTPRoute" || origin.object.kind == "GRPCRoute";
+  origin.field = (kube ? "spec.rules[" : "spec.http[") + std::to_string(route) + "]";
   if (!built.rule->source.empty()) {  // of the Gateway API
     origin.object.kind = built.rule->source.find("/grpcroutes/") != std::string::npos ? "GRPCRoute" : "HTTPRoute";
     origin.field = "spec.rules[" + std::to_string(route) + "].matches[" + std::to_string(built.match->index) + "]";
     return origin;
   }
   if (built.match != nullptr && built.match->index != model::HttpMatch::kInherited) {
-    origin.field += ".match[" + std::to_string(built.match->index) + "]";
+    origin.field += (kube ? ".matches[" : ".match[") + std::to_string(built.match->index) + "]";
   }
   return origin;
 }
@@ -179,7 +180,7 @@ RouteConfiguration sidecar_routes(const model::View& view, const Client& client,
   for (const model::ServiceInfo* service : services) {
     if (ruled.contains(service)) continue;
     hosts.add(virtual_host_name(service->hostname, port), domains_of(*service, client.ns),
-              {{.route = default_route(outbound_cluster(port, {}, service->hostname))}});
+              {{.route = default_route(service->hostname, scope)}});
   }
   RouteConfiguration out = hosts.finish();
   // Without capture nobody knows where a request to an unknown host wanted to go.

@@ -36,10 +36,12 @@ struct Binding {
   enum class Kind : unsigned char { kInbound, kOutboundHttp, kOutboundTcp, kGateway };
   Kind kind = Kind::kInbound;
   std::string address;
-  uint32_t port = 0;                                // bound
-  uint32_t service_port = 0;                        // whose traffic it is: a service's or gateway server's port
-  model::InboundPort inbound;                       // kInbound
-  const model::ServiceInfo* tcp_service = nullptr;  // kOutboundTcp
+  uint32_t port = 0;                                   // bound
+  uint32_t service_port = 0;                           // whose traffic it is: a service's or gateway server's port
+  model::InboundPort inbound;                          // kInbound
+  const model::ServiceInfo* tcp_service = nullptr;     // kOutboundTcp
+  std::vector<model::Key> gateways;                    // kGateway: those with a server here
+  std::vector<model::Typed<model::RateLimit>> limits;  // kInbound, kGateway
 };
 struct Conflict {
   enum class Kind : unsigned char { kInbound, kHttpOverTcp, kTcpUnderHttp, kTcpOverTcp, kGateway, kNoPort };

@@ -19,7 +19,7 @@ inline constexpr Code kName{"WEFT0107", "IST0106", "name that is not a DNS label
 inline constexpr Code kValue{"WEFT0108", "IST0106", "value out of range"};
 inline constexpr Code kChoice{"WEFT0109", "IST0106", "not one of the values that may stand here"};
 inline constexpr Code kConflict{"WEFT0110", "IST0106", "fields that exclude each other"};
-inline constexpr Code kRegex{"WEFT0111", "IST0106", "not a regular expression of RE2"};
+inline constexpr Code kRegex{"WEFT0111", "IST0122", "not a regular expression of RE2"};
 inline constexpr Code kHost{"WEFT0112", "IST0106", "not a host name"};
 inline constexpr Code kDuplicate{"WEFT0113", "IST0106", "said twice"};
 inline constexpr Code kTooLarge{"WEFT0114", "IST0106", "larger than the limit"};
@@ -40,6 +40,12 @@ inline constexpr Code kRuleHostUnknown{"WEFT0209", "IST0174", "DestinationRule f
 inline constexpr Code kPortName{"WEFT0210", "IST0118", "port whose protocol nothing tells"};
 inline constexpr Code kDelegateUnknown{"WEFT0211", "IST0101", "referenced delegate not found"};
 inline constexpr Code kDelegateConflict{"WEFT0212", "", "delegate's route outside of what its root hands over"};
+inline constexpr Code kPortNeeded{"WEFT0214", "IST0112", "destination with several ports, and none chosen"};
+inline constexpr Code kGatewayPort{"WEFT0215", "IST0162", "gateway port that the gateway's Service does not have"};
+inline constexpr Code kGatewayConflict{"WEFT0216", "IST0145", "several Gateways for one port and host"};
+inline constexpr Code kEntryProtocol{"WEFT0217", "IST0177", "ServiceEntries that disagree on a port's protocol"};
+inline constexpr Code kEntryAddresses{"WEFT0218", "IST0134", "TCP port of a ServiceEntry without addresses"};
+inline constexpr Code kTargetUnknown{"WEFT0219", "IST0101", "referenced target not found"};
 inline constexpr Code kDelegateUnused{"WEFT0213", "", "VirtualService without hosts that nobody delegates to"};
 
 inline constexpr Code kParent{"WEFT0221", "", "parent that a route of the Gateway API cannot attach to"};

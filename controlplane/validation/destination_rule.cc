@@ -10,10 +10,27 @@ constexpr std::string_view kIdentity = "TLS between proxies comes with identity,
 
 constexpr Field kPortFields[] = {{"number", Type::kInteger}};
 constexpr Table kPort{kPortFields};
+constexpr Field kCookieFields[] = {{"name", Type::kString},
+                                   {"path", Type::kString},
+                                   {"ttl", Type::kDuration, Use::kWorks, "0s: for the session; absent: only cookies that are there count"},
+                                   {"attributes", Type::kAny, Use::kRefused}};
+constexpr Table kCookie{kCookieFields};
+constexpr Field kRingFields[] = {{"minimumRingSize", Type::kInteger, Use::kWorks, "1024 when absent"}};
+constexpr Table kRing{kRingFields};
+constexpr Field kMaglevFields[] = {{"tableSize", Type::kInteger, Use::kWorks, "a prime up to 5000011; 65537 when absent"}};
+constexpr Table kMaglev{kMaglevFields};
+constexpr Field kHashFields[] = {{"httpHeaderName", Type::kString},
+                                 {"httpCookie", Type::kObject, Use::kWorks, "", &kCookie},
+                                 {"useSourceIp", Type::kBool},
+                                 {"httpQueryParameterName", Type::kString},
+                                 {"ringHash", Type::kObject, Use::kWorks, "what is used when neither is named", &kRing},
+                                 {"maglev", Type::kObject, Use::kWorks, "", &kMaglev},
+                                 {"minimumRingSize", Type::kInteger, Use::kOld, "write ringHash: {minimumRingSize: ...}"}};
+constexpr Table kHash{kHashFields};
 constexpr Field kLoadBalancerFields[] = {
     {"simple", Type::kChoice, Use::kWorks, "UNSPECIFIED is LEAST_REQUEST; LEAST_CONN warns and is LEAST_REQUEST", nullptr,
      "UNSPECIFIED LEAST_REQUEST ROUND_ROBIN RANDOM LEAST_CONN !PASSTHROUGH"},
-    {"consistentHash", Type::kObject, Use::kRefused},
+    {"consistentHash", Type::kObject, Use::kWorks, "in place of simple; by one of the first four", &kHash},
     {"localityLbSetting", Type::kObject, Use::kRefused},
     {"zoneAwareLbSetting", Type::kObject, Use::kRefused},
     {"warmup", Type::kObject, Use::kRefused},
@@ -25,15 +42,18 @@ constexpr Field kTcpFields[] = {{"maxConnections", Type::kInteger},
                                 {"maxConnectionDuration", Type::kDuration, Use::kRefused},
                                 {"idleTimeout", Type::kDuration, Use::kRefused, "for HTTP use connectionPool.http.idleTimeout"}};
 constexpr Table kTcp{kTcpFields};
+constexpr Field kKeepAliveFields[] = {{"interval", Type::kDuration}, {"timeout", Type::kDuration}};
+constexpr Table kKeepAlive{kKeepAliveFields};
 constexpr Field kHttpFields[] = {{"http1MaxPendingRequests", Type::kInteger},
                                  {"http2MaxRequests", Type::kInteger},
                                  {"maxRequestsPerConnection", Type::kInteger},
                                  {"maxRetries", Type::kInteger},
                                  {"idleTimeout", Type::kDuration},
-                                 {"h2UpgradePolicy", Type::kString, Use::kRefused, "name the Service's port http2 or grpc"},
-                                 {"useClientProtocol", Type::kBool, Use::kRefused},
-                                 {"maxConcurrentStreams", Type::kInteger, Use::kRefused},
-                                 {"http2KeepAlive", Type::kObject, Use::kRefused}};
+                                 {"h2UpgradePolicy", Type::kChoice, Use::kWorks, "UPGRADE: HTTP/2 to ports named http; DEFAULT is not to",
+                                  nullptr, "DEFAULT DO_NOT_UPGRADE UPGRADE"},
+                                 {"useClientProtocol", Type::kBool},
+                                 {"maxConcurrentStreams", Type::kInteger, Use::kWorks, "of an HTTP/2 connection"},
+                                 {"http2KeepAlive", Type::kObject, Use::kWorks, "", &kKeepAlive}};
 constexpr Table kHttp{kHttpFields};
 constexpr Field kPoolFields[] = {{"tcp", Type::kObject, Use::kWorks, "", &kTcp}, {"http", Type::kObject, Use::kWorks, "", &kHttp}};
 constexpr Table kPool{kPoolFields};
@@ -122,11 +142,74 @@ model::ConnectionPool pool(const Reader& from) {
   pool.max_retries = http["maxRetries"].integer(0, INT32_MAX);
   pool.max_requests_per_connection = http["maxRequestsPerConnection"].integer(0, INT32_MAX);
   pool.idle_timeout = http["idleTimeout"].duration();
+  pool.h2_upgrade = http["h2UpgradePolicy"].text() == "UPGRADE";
+  pool.use_client_protocol = http["useClientProtocol"].flag();
+  if (pool.h2_upgrade && pool.use_client_protocol)
+    http["useClientProtocol"].error(codes::kConflict, "found useClientProtocol beside h2UpgradePolicy: UPGRADE, expected one of them");
+  pool.max_concurrent_streams = http["maxConcurrentStreams"].integer(0, INT32_MAX);
+  if (pool.max_concurrent_streams == 0u) pool.max_concurrent_streams.reset();
+  if (Reader alive = http["http2KeepAlive"]) {
+    pool.http2_keep_alive = model::Http2KeepAlive{alive["interval"].duration(), alive["timeout"].duration()};
+    if (!alive["interval"]) alive.missing("interval", "a duration");
+    if (!alive["timeout"]) alive.missing("timeout", "a duration");
+  }
   return pool;
+}
+
+bool is_prime(uint64_t number) {
+  for (uint64_t factor = 2; factor * factor <= number; ++factor)
+    if (number % factor == 0) return false;
+  return number > 1;
+}
+
+model::ConsistentHash hash(const Reader& from) {
+  using By = model::ConsistentHash::By;
+  model::ConsistentHash hash;
+  int said = 0;
+  if (Reader header = from["httpHeaderName"]) {
+    ++said;
+    hash.name = header.text();
+    if (!is_header_name(hash.name)) header.error(codes::kName, "found \"" + hash.name + "\", expected the name of a header");
+  }
+  if (Reader cookie = from["httpCookie"]) {
+    ++said;
+    hash.by = By::kCookie;
+    hash.name = cookie["name"].text();
+    if (hash.name.empty()) cookie.missing("name", "the name of a cookie");
+    hash.cookie_path = cookie["path"].text();
+    hash.cookie_ttl = cookie["ttl"].duration(model::Duration(0));
+  }
+  if (from["useSourceIp"].flag()) {
+    ++said;
+    hash.by = By::kSourceIp;
+  }
+  if (Reader query = from["httpQueryParameterName"]) {
+    ++said;
+    hash.by = By::kQueryParam;
+    hash.name = query.text();
+    if (hash.name.empty()) query.error(codes::kName, "found an empty name, expected that of a query parameter");
+  }
+  if (said != 1)
+    from.error(codes::kConflict, "found " + std::string(said == 0 ? "none" : "several") +
+                                     " of httpHeaderName, httpCookie, useSourceIp and httpQueryParameterName, expected one");
+  if (from["ringHash"] && from["maglev"]) from.error(codes::kConflict, "found ringHash and maglev, expected one of them");
+  hash.maglev = bool(from["maglev"]);
+  for (const Reader& size : {from["minimumRingSize"], from["ringHash"]["minimumRingSize"]})
+    if (auto value = size.integer(0, 8'388'608); value && *value > 0) hash.ring_size = *value;
+  if (auto value = from["maglev"]["tableSize"].integer(0, 5'000'011); value && *value > 0) {
+    if (!is_prime(*value))
+      from["maglev"]["tableSize"].error(codes::kValue, "found " + std::to_string(*value) + ", expected a prime number");
+    hash.table_size = *value;
+  }
+  return hash;
 }
 
 model::PolicyBlocks blocks(const Reader& from) {
   model::PolicyBlocks blocks;
+  if (Reader consistent = from["loadBalancer"]["consistentHash"]) {
+    if (from["loadBalancer"]["simple"]) consistent.error(codes::kConflict, "found consistentHash beside simple, expected one of them");
+    blocks.consistent_hash = hash(consistent);
+  }
   if (Reader simple = from["loadBalancer"]["simple"]) {
     const std::string name = simple.text();
     if (name == "LEAST_CONN") simple.warn(codes::kOldSpelling, "LEAST_CONN is an old spelling; it works", "write LEAST_REQUEST");

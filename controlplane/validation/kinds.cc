@@ -39,6 +39,7 @@ constexpr Kind kKinds[] = {
     {"EndpointSlice", "discovery.k8s.io", "v1 v1beta1", &kubernetes::kEndpointSliceTable, kubernetes::build_endpoint_slice},
     {"Pod", "", "v1", &kubernetes::kPodTable, kubernetes::build_pod},
     {"Namespace", "", "v1", &kubernetes::kNamespaceTable, kubernetes::build_namespace, false},
+    {"RateLimit", "weft.dev", "v1", &rate_limit::kTable, rate_limit::build},
 };
 
 constexpr std::string_view kLater = "remove it; identity and policy come with a later version";

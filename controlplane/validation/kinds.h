@@ -67,6 +67,11 @@ model::Spec build_pod(const Reader& root);
 model::Spec build_namespace(const Reader& root);
 }  // namespace kubernetes
 
+namespace rate_limit {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace rate_limit
+
 // Rows that every object begins with.
 #define WEFT_OBJECT_FIELDS \
   {"apiVersion", Type::kString}, {"kind", Type::kString}, { "metadata", Type::kObject, Use::kWorks, "", &kMetadataTable }

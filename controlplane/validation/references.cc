@@ -1,6 +1,6 @@
 // What objects say about each other. Nothing here refuses: a dangling reference may be filled in a minute, and Istio takes it too.
 #include "controlplane/model/delegates.h"
-#include "controlplane/validation/codes.h"
+#include "controlplane/validation/analysis.h"
 #include "controlplane/validation/validation.h"
 
 #include <algorithm>
@@ -80,15 +80,15 @@ class References {
       if (const model::Service* spec = resource->as<model::Service>()) service(*resource, *spec);
       if (const model::ObjectStatus* status = view_.status(resource->key)) gateway_api(*resource, *status);
     }
+    analyze_gateways(view_, findings_);
+    analyze_service_entries(view_, findings_);
+    analyze_rate_limits(view_, findings_);
     return std::move(findings_);
   }
 
  private:
   void report(const Resource& resource, const Code& code, Severity severity, std::string message, std::string field, std::string fix) {
-    Diagnostic finding = resource.finding(severity, std::string(code.code), std::move(message), std::move(field));
-    finding.alias = code.alias;
-    finding.fix = std::move(fix);
-    findings_.push_back(std::move(finding));
+    findings_.push_back(finding_at(resource, code, severity, std::move(message), std::move(field), std::move(fix)));
   }
   void warn(const Resource& resource, const Code& code, std::string message, std::string field, std::string fix) {
     report(resource, code, Severity::kWarning, std::move(message), std::move(field), std::move(fix));
@@ -114,7 +114,7 @@ class References {
     for (size_t i = 0; i < spec.http.size(); ++i) {
       const std::string route = element("spec.http", i);
       for (size_t j = 0; j < spec.http[i].routes.size(); ++j)
-        destination(resource, spec.http[i].routes[j].destination, route + element(".route", j) + ".destination");
+        destination(resource, spec.http[i].routes[j].destination, route + element(".route", j) + ".destination", &spec);
       for (size_t j = 0; j < spec.http[i].mirrors.size(); ++j) mirror(resource, spec.http[i].mirrors[j], route, j);
       if (spec.http[i].delegate) delegate(resource, spec.http[i], route);
       reachability(resource, spec, i);
@@ -175,7 +175,8 @@ class References {
     }
   }
 
-  void destination(const Resource& resource, const model::Destination& to, const std::string& field) {
+  // `spec`: the rule whose requests go there; its own hosts keep the port that they came for.
+  void destination(const Resource& resource, const model::Destination& to, const std::string& field, const VirtualService* spec = nullptr) {
     const model::ServiceInfo* service = known(to.host, resource.key.ns);
     if (!service) {
       warn(resource, codes::kHostUnknown, "Referenced host not found: \"" + to.written_host + "\"", field + ".host",
@@ -183,6 +184,15 @@ class References {
     } else if (to.port && !service->port(*to.port)) {
       warn(resource, codes::kHostUnknown, "Referenced host:port not found: \"" + to.written_host + ":" + std::to_string(*to.port) + "\"",
            field + ".port.number", "the ports of " + to.written_host + " are" + ports_of(*service));
+    }
+    if (service && spec && !to.port && service->ports.size() > 1) {
+      const bool mesh = spec->gateways == std::vector<std::string>{std::string(model::kMesh)};
+      const bool own = std::find(spec->hosts.begin(), spec->hosts.end(), to.host) != spec->hosts.end();
+      if (!mesh || !own)
+        warn(resource, codes::kPortNeeded,
+             "This VirtualService routes to a service \"" + to.written_host + "\" that exposes multiple ports:" + ports_of(*service) +
+                 ". Specifying a port in the destination is required to disambiguate",
+             field, "add port: {number: ...} to the destination");
     }
     if (to.subset.empty()) return;
     const model::MergedRule* rule = view_.destination_rule(to.host, service ? service->ns : resource.key.ns, resource.key.ns);

@@ -1,4 +1,6 @@
 // VirtualService: the HTTP part.
+#include "controlplane/validation/virtual_service.h"
+
 #include "controlplane/validation/http_policies.h"
 
 #include <algorithm>
@@ -77,6 +79,23 @@ constexpr Field kRootFields[] = {
     WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
 
 constexpr size_t kMaxBody = 1 << 20;
+std::map<std::string, StringMatch> header_matches(const Reader& from) {
+  std::map<std::string, StringMatch> matches;
+  for (const auto& [name, value] : from.entries()) {
+    if (name.starts_with("@request.auth")) {
+      value.error(codes::kUnsupportedField, "matching JWT claims by " + name + " is not supported by this version of Weft");
+    } else if (!is_header_name(name) && !(name.starts_with(':') && is_header_name(std::string_view(name).substr(1)))) {
+      value.error(codes::kName, "found \"" + name + "\", expected the name of a header");
+    } else if (auto match = value.match(true)) {
+      std::string key = name;
+      std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
+      if (!matches.emplace(key, *match).second)
+        value.error(codes::kDuplicate, "found the header " + key + " twice; case makes no difference");
+    }
+  }
+  return matches;
+}
+
 class Builder {
  public:
   explicit Builder(const Reader& root) : spec_(root["spec"]) {}
@@ -126,7 +145,7 @@ class Builder {
     const Reader delegate = http["delegate"];
     const bool redirect = bool(http["redirect"]), direct = bool(http["directResponse"]);
     for (const Reader& item : http["match"].items()) {
-      route.matches.push_back(match(item));
+      route.matches.push_back(read_match(item));
       route.matches.back().index = route.matches.size() - 1;
       if (delegate || delegate_) no_regex(item);
     }
@@ -216,46 +235,6 @@ class Builder {
       for (const auto& [name, value] : http["headers"]["request"][operation].entries())
         if (is_authority(name) && ++said > 1)
           value.error(codes::kConflict, "found another value for the authority, expected one", "write it once, as rewrite.authority");
-  }
-
-  model::HttpMatch match(const Reader& from) {
-    model::HttpMatch match;
-    match.name = from["name"].text();
-    match.uri = from["uri"].match(false);
-    match.method = from["method"].match(false);
-    match.scheme = from["scheme"].match(false);
-    match.authority = from["authority"].match(false);
-    match.ignore_uri_case = from["ignoreUriCase"].flag();
-    match.headers = header_matches(from["headers"]);
-    match.without_headers = header_matches(from["withoutHeaders"]);
-    for (const auto& [name, value] : from["queryParams"].entries())
-      if (auto parsed = value.match(true)) match.query_params[name] = *parsed;
-    match.port = from["port"].integer(1, 65535);
-    check_labels(from["sourceLabels"]);
-    match.source_labels = from["sourceLabels"].text_map();
-    match.source_namespace = from["sourceNamespace"].optional_text();
-    if (match.source_namespace && !match.source_namespace->empty() && !is_dns_label(*match.source_namespace))
-      from["sourceNamespace"].error(codes::kName, "found \"" + *match.source_namespace + "\", expected the name of a namespace");
-    for (const Reader& gateway : from["gateways"].items()) match.gateways.push_back(gateway_name(gateway, gateway.text()));
-    match.stat_prefix = from["statPrefix"].text();
-    return match;
-  }
-
-  std::map<std::string, StringMatch> header_matches(const Reader& from) {
-    std::map<std::string, StringMatch> matches;
-    for (const auto& [name, value] : from.entries()) {
-      if (name.starts_with("@request.auth")) {
-        value.error(codes::kUnsupportedField, "matching JWT claims by " + name + " is not supported by this version of Weft");
-      } else if (!is_header_name(name) && !(name.starts_with(':') && is_header_name(std::string_view(name).substr(1)))) {
-        value.error(codes::kName, "found \"" + name + "\", expected the name of a header");
-      } else if (auto match = value.match(true)) {
-        std::string key = name;
-        std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
-        if (!matches.emplace(key, *match).second)
-          value.error(codes::kDuplicate, "found the header " + key + " twice; case makes no difference");
-      }
-    }
-    return matches;
   }
 
   model::Destination destination(const Reader& from) {
@@ -381,6 +360,29 @@ class Builder {
 };
 
 }  // namespace
+
+model::HttpMatch read_match(const Reader& from) {
+  model::HttpMatch match;
+  match.name = from["name"].text();
+  match.uri = from["uri"].match(false);
+  match.method = from["method"].match(false);
+  match.scheme = from["scheme"].match(false);
+  match.authority = from["authority"].match(false);
+  match.ignore_uri_case = from["ignoreUriCase"].flag();
+  match.headers = header_matches(from["headers"]);
+  match.without_headers = header_matches(from["withoutHeaders"]);
+  for (const auto& [name, value] : from["queryParams"].entries())
+    if (auto parsed = value.match(true)) match.query_params[name] = *parsed;
+  match.port = from["port"].integer(1, 65535);
+  check_labels(from["sourceLabels"]);
+  match.source_labels = from["sourceLabels"].text_map();
+  match.source_namespace = from["sourceNamespace"].optional_text();
+  if (match.source_namespace && !match.source_namespace->empty() && !is_dns_label(*match.source_namespace))
+    from["sourceNamespace"].error(codes::kName, "found \"" + *match.source_namespace + "\", expected the name of a namespace");
+  for (const Reader& gateway : from["gateways"].items()) match.gateways.push_back(gateway_name(gateway, gateway.text()));
+  match.stat_prefix = from["statPrefix"].text();
+  return match;
+}
 
 constexpr Table kTable{kRootFields};
 

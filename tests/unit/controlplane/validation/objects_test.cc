@@ -509,7 +509,7 @@ TEST(DestinationRule, TheRulesHold) {
       {"  trafficPolicy: {loadBalancer: {simple: ROUND_ROBBIN}}\n",
        "expected UNSPECIFIED, LEAST_REQUEST, ROUND_ROBIN, RANDOM or LEAST_CONN"},
       {"  trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}\n", "PASSTHROUGH is not supported"},
-      {"  trafficPolicy: {loadBalancer: {consistentHash: {}}}\n", "spec.trafficPolicy.loadBalancer.consistentHash is not supported"},
+      {"  trafficPolicy: {loadBalancer: {warmup: {}}}\n", "spec.trafficPolicy.loadBalancer.warmup is not supported"},
       {"  trafficPolicy: {outlierDetection: {maxEjectionPercent: 101}}\n", "found 101, expected a number from 0 to 100"},
       {"  trafficPolicy: {connectionPool: {}}\n", "found an empty connectionPool"},
       {"  trafficPolicy: {portLevelSettings: [{loadBalancer: {simple: RANDOM}}]}\n", "found no port.number"},

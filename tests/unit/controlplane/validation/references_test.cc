@@ -167,6 +167,66 @@ TEST(References, MirrorsAreDestinationsToo) {
             Lines{"IST0101 Referenced host:port not found: \"a:9\""});
 }
 
+TEST(References, APortIsChosenWhereSeveralAre) {
+  const std::string two =
+      "---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\nspec: {ports: [{name: http, port: 80}, {name: http-x, port: 81}]}\n";
+  EXPECT_EQ(
+      findings(service("a") + two + route("r", "a", "  - route: [{destination: {host: b}}]\n")),
+      Lines{
+          "IST0112 This VirtualService routes to a service \"b\" that exposes multiple ports: 80 81. Specifying a port in the destination "
+          "is required to disambiguate"});
+  EXPECT_EQ(findings(service("a") + two + route("r", "a", "  - route: [{destination: {host: b, port: {number: 81}}}]\n")), Lines{});
+  EXPECT_EQ(findings(two + route("r", "b", "  - route: [{destination: {host: b}}]\n")), Lines{}) << "its own port stays";
+}
+
+TEST(References, GatewaysAndTheirServices) {
+  auto gateway = [](const std::string& name, int port, const std::string& host) {
+    return "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: " + name +
+           "}\nspec:\n  selector: {app: edge}\n  servers: [{port: {number: " + std::to_string(port) +
+           ", name: http, protocol: HTTP}, hosts: ['" + host + "']}]\n";
+  };
+  EXPECT_EQ(findings(gateway("g", 99, "*")), Lines{}) << "proxies may come without pods";
+  const std::string world = service("edge") + pod("edge-1", "edge", "v1", "10.0.0.1");
+  EXPECT_EQ(findings(world + gateway("g", 8080, "*")), Lines{});
+  EXPECT_EQ(
+      findings(world + gateway("g", 99, "*")),
+      Lines{
+          "IST0162 the gateway listens on port 99, which the Service of its workload (default/edge; pod selector app=edge) does not have"});
+  EXPECT_EQ(findings(gateway("a", 80, "x.com") + gateway("b", 80, "x.com") + gateway("c", 81, "x.com") + gateway("d", 80, "y.com")),
+            Lines{"IST0145 Conflict with gateways default/a (workload selector app=edge, port 80, hosts x.com)"});
+}
+
+TEST(References, ServiceEntriesAndLimits) {
+  auto entry = [](const std::string& name, const std::string& protocol, const std::string& more = "") {
+    return "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: " + name +
+           "}\nspec:\n  hosts: [x.com]\n  resolution: STATIC\n" + more + "  ports: [{number: 80, name: p, protocol: " + protocol +
+           "}]\n  endpoints: [{address: 10.0.0.1}]\n";
+  };
+  EXPECT_EQ(findings(entry("a", "HTTP") + entry("b", "HTTP")), Lines{});
+  EXPECT_EQ(findings(entry("a", "HTTP") + entry("b", "GRPC")),
+            Lines{"IST0177 port 80 of x.com is GRPC here and HTTP in ServiceEntry default/a"});
+  EXPECT_EQ(findings(entry("a", "TCP")),
+            Lines{"IST0134 port 80 serves TCP and the ServiceEntry has no addresses, so nothing but the port tells "
+                  "its traffic from others'"});
+  EXPECT_EQ(findings(entry("a", "TCP", "  addresses: [10.1.0.1]\n")), Lines{});
+  const std::string limit =
+      "---\napiVersion: weft.dev/v1\nkind: RateLimit\nmetadata: {name: l}\nspec: {targetRefs: [{kind: Service, name: shpo}], rules: "
+      "[{requests: 1, unit: SECOND}]}\n";
+  EXPECT_EQ(findings(service("shop") + limit), Lines{"IST0101 Referenced Service not found: \"default/shpo\""});
+}
+
+TEST(References, TheExamplesAreGood) {
+  for (const char* name : {"delegate.yaml", "rate-limit.yaml"}) {
+    std::ifstream in(std::string(WEFT_SOURCE_DIR) + "/config/rules/" + name);
+    std::ostringstream text;
+    text << in.rdbuf();
+    const Verdicts verdicts = validate_text(text.str(), name);
+    EXPECT_TRUE(verdicts.ok()) << render(verdicts.findings);
+    EXPECT_TRUE(verdicts.findings.empty()) << render(verdicts.findings);
+    EXPECT_FALSE(verdicts.resources.empty()) << name;
+  }
+}
+
 TEST(References, PortsWhoseProtocolNothingTells) {
   EXPECT_EQ(findings("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{name: web, port: 80}]}\n"),
             Lines{"IST0118 port name \"web\" (port 80) does not follow the naming convention of Istio, so the protocol is unknown"});

@@ -1,0 +1,51 @@
+#include "controlplane/translate/translation.h"
+
+#include "controlplane/translate/messages.h"
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+
+namespace weft::translate {
+namespace {
+
+const std::string& name_of(const LoadAssignment& message) { return message.cluster_name(); }
+template <class Message>
+const std::string& name_of(const Message& message) {
+  return message.name();
+}
+
+template <class Message>
+Translation::Resources resources_of(const std::vector<Message>& messages) {
+  Translation::Resources out;
+  for (const Message& message : messages) out[name_of(message)] = serialise(message);
+  return out;
+}
+
+template <class Key, class Make>
+std::shared_ptr<const Translation::Resources> once(std::map<Key, std::shared_ptr<const Translation::Resources>>& held, const Key& key,
+                                                   Make make) {
+  auto& place = held[key];
+  if (!place) place = std::make_shared<const Translation::Resources>(resources_of(make()));
+  return place;
+}
+
+}  // namespace
+
+Translation::Set Translation::of(const model::Node& node) {
+  const ListenerPlan plan = listener_plan(*view_, node);
+  Set set;
+  set[kClusters] = once(clusters_, node.ns, [&] { return outbound_clusters(*view_, node.ns); });
+  if (const auto inbound = inbound_clusters(*view_, node, plan); !inbound.empty()) {
+    Resources all = *set[kClusters];
+    all.merge(resources_of(inbound));
+    set[kClusters] = std::make_shared<const Resources>(std::move(all));
+  }
+  set[kEndpoints] = once(endpoints_, node.ns, [&] { return load_assignments(*view_, node.ns); });
+  set[kListeners] = std::make_shared<const Resources>(resources_of(listeners(plan)));
+  set[kRoutes] = once(routes_, client_of(*view_, node, plan), [&] { return route_configurations(*view_, client_of(*view_, node, plan)); });
+  return set;
+}
+
+}  // namespace weft::translate
