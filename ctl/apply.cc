@@ -13,12 +13,6 @@
 namespace weft::ctl {
 namespace {
 
-std::string body_of(const NamedTexts& files) {
-  json::array list;
-  for (const auto& [name, text] : files) list.push_back(json::object{{"name", name}, {"text", text}});
-  return json::serialize(json::object{{"files", std::move(list)}});
-}
-
 std::string short_name(const json::value& object) { return lower_case(text_at(object, "kind")) + "/" + text_at(object, "name"); }
 
 // "virtualservice/canary created", as kubectl says it.
@@ -35,6 +29,14 @@ void print_changes(const json::value& answer, const Options& options, const Cons
   };
   for (const json::value& object : list_at(answer, "changed")) print(object, text_at(object, "change"));
   for (const json::value& object : list_at(answer, "unchanged")) print(object, "unchanged");
+}
+
+}  // namespace
+
+std::string body_of(const NamedTexts& files) {
+  json::array list;
+  for (const auto& [name, text] : files) list.push_back(json::object{{"name", name}, {"text", text}});
+  return json::serialize(json::object{{"files", std::move(list)}});
 }
 
 int wait_for_proxies(uint64_t revision, const Options& options, Server& server, const Console& console) {
@@ -72,8 +74,6 @@ int refused(const Answer& answer, const Options& options, Server& server, const 
   console.findings(findings);
   return server.complain(answer);
 }
-
-}  // namespace
 
 int apply(const Options& options, Server& server, const Console& console) {
   auto files = read_files(options.files, options.recursive, console.input());

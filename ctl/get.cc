@@ -153,7 +153,7 @@ int history(const Options& options, Server& server, const Console& console) {
   if (!answer) return server.exit_code();
   if (print_whole(*answer, options.output, console.data())) return kOk;
   const size_t shown = options.output == "wide" ? SIZE_MAX : 3;
-  Table table({"REVISION", "TIME", "CAUSE", "CHANGES"});
+  Table table({"REVISION", "TIME", "WHO", "CAUSE", "CHANGES"});
   for (const json::value& revision : list_at(*answer, "revisions")) {
     const json::array& changes = list_at(revision, "changes");
     std::string text;
@@ -161,7 +161,8 @@ int history(const Options& options, Server& server, const Console& console) {
       text += (i ? ", " : "") + lower_case(text_at(changes[i], "kind")) + "/" + text_at(changes[i], "name") + " " +
               text_at(changes[i], "change");
     if (changes.size() > shown) text += " and " + std::to_string(changes.size() - shown) + " more";
-    table.add({whole_at(revision, "revision"), text_at(revision, "time"), text_at(revision, "cause"), text});
+    table.add({whole_at(revision, "revision"), text_at(revision, "time"),
+               text_at(revision, "author").empty() ? "-" : text_at(revision, "author"), text_at(revision, "cause"), text});
   }
   if (table.empty())
     console.say("no revision yet");

@@ -119,11 +119,40 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
   history->add_option("--limit", options.limit, "how many, newest first (default 20)")->check(CLI::Range(1, 1000));
   output(history, {"json", "yaml", "wide"});
 
+  CLI::App* diff =
+      command(app, "diff", "what applying files would change: in objects, and in what proxies are sent; exit code 1 if anything");
+  files(diff)->required();
+  output(diff, {"json", "yaml", "wide"});
+
+  CLI::App* rollback = command(app, "rollback", "back to an earlier revision's objects, all or none, as a new revision");
+  rollback->add_option("REVISION", options.revision, "as history lists them")->required();
+  rollback->add_flag("--dry-run", options.dry_run, "say what would change, and change nothing");
+  rollback->add_flag("--wait", options.wait, "wait until every affected proxy has accepted");
+  rollback->add_option("--timeout", timeout, "of --wait (default 30s)")->type_name("DURATION");
+  output(rollback, {"json", "yaml", "wide"});
+
+  CLI::App* analyze = command(app, "analyze", "what objects say about each other that will not work as meant, with Istio's codes");
+  files(analyze);
+  analyze->add_flag("--offline", options.offline, "without a server: the files are all there is");
+  analyze->add_option("--fail-on", options.fail_on, "exit 79 for findings from this severity on (default error)")
+      ->check(CLI::IsMember({"error", "warning", "info"}));
+  output(analyze, {"json", "yaml"});
+
+  CLI::App* route = command(app, "route", "look at routes");
+  route->require_subcommand(1);
+  CLI::App* route_test = command(*route, "test", "which rule takes a request, and why those before it do not");
+  route_test->add_option("METHOD", options.method, "GET, POST, ...")->required();
+  route_test->add_option("URL", options.url, "such as http://reviews:9080/path")->required();
+  route_test->add_option("-H,--header", options.headers, "NAME: VALUE; may be repeated")->expected(1)->take_all()->allow_extra_args(false);
+  route_test->add_option("--from", options.from, "the proxy that sends it: node id, pod, or pod.namespace")->required();
+  output(route_test, {"json", "yaml"});
+
   CLI::App* version = command(app, "version", "versions of this program, the server and the proxies");
   output(version, {"json", "yaml"});
 
   // The first word that is neither an option nor an option's value should be a command.
-  std::vector<std::string_view> words = {"apply", "get", "delete", "validate", "status", "proxy", "history", "version"};
+  std::vector<std::string_view> words = {"apply",   "get",  "delete",   "validate", "status", "proxy",
+                                         "history", "diff", "rollback", "analyze",  "route",  "version"};
   for (size_t i = 0; i < args.size(); ++i) {
     const std::string& word = args[i];
     if (word == "--server" || word == "--color") ++i;
@@ -162,13 +191,15 @@ ParsedOptions parse_options(const std::vector<std::string>& args) {
   using Pair = std::pair<CLI::App*, Command>;
   for (const auto& [sub, which] : {Pair{apply, Command::kApply}, Pair{get, Command::kGet}, Pair{remove, Command::kDelete},
                                    Pair{validate, Command::kValidate}, Pair{status, Command::kStatus}, Pair{proxy, Command::kProxyConfig},
-                                   Pair{history, Command::kHistory}, Pair{version, Command::kVersion}}) {
+                                   Pair{history, Command::kHistory}, Pair{diff, Command::kDiff}, Pair{rollback, Command::kRollback},
+                                   Pair{analyze, Command::kAnalyze}, Pair{route, Command::kRouteTest}, Pair{version, Command::kVersion}}) {
     if (sub->parsed()) options.command = which;
   }
   if (!timeout.empty()) {
     if (const std::string why = read_timeout(timeout, options.timeout); !why.empty()) return usage("--timeout: " + why);
   }
   if (options.dry_run && options.wait) return usage("--dry-run and --wait exclude each other");
+  if (options.command == Command::kAnalyze && options.offline && options.files.empty()) return usage("analyze --offline: expected -f FILE");
   if (options.command == Command::kDelete && target.empty() == options.files.empty())
     return usage("delete: expected either KIND NAME or -f FILE");
   if (!target.empty()) {

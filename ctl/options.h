@@ -9,7 +9,20 @@ namespace weft::ctl {
 inline constexpr const char* kVersion = "0.1.0";
 inline constexpr const char* kDefaultServer = "http://127.0.0.1:15014";
 
-enum class Command : unsigned char { kApply, kGet, kDelete, kValidate, kStatus, kProxyConfig, kHistory, kVersion };
+enum class Command : unsigned char {
+  kApply,
+  kGet,
+  kDelete,
+  kValidate,
+  kStatus,
+  kProxyConfig,
+  kHistory,
+  kDiff,
+  kRollback,
+  kAnalyze,
+  kRouteTest,
+  kVersion
+};
 
 struct Options {
   Command command = Command::kStatus;
@@ -27,6 +40,10 @@ struct Options {
   bool all_namespaces = false;
   std::string config_type;  // clusters, listeners, routes, endpoints
   size_t limit = 20;
+  uint64_t revision = 0;  // of rollback
+
+  std::string method = "GET", url, from;  // of route test
+  std::vector<std::string> headers;
 };
 
 struct ParsedOptions {

@@ -29,6 +29,10 @@ int run(const std::vector<std::string>& args, const Environment& environment) {
     case Command::kStatus: return status(options, server, console);
     case Command::kProxyConfig: return proxy_config(options, server, console);
     case Command::kHistory: return history(options, server, console);
+    case Command::kDiff: return diff(options, server, console);
+    case Command::kRollback: return rollback(options, server, console);
+    case Command::kAnalyze: return analyze(options, server, console);
+    case Command::kRouteTest: return route_test(options, server, console);
     case Command::kVersion: return version(options, server, console);
   }
   return kUsage;

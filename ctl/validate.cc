@@ -54,7 +54,32 @@ json::array json_of(const Diagnostics& findings) {
 
 std::string counted(size_t count, const char* word) { return std::to_string(count) + " " + word + (count == 1 ? "" : "s"); }
 
+int tell(const Checked& checked, const Options& options, const Console& console) {
+  const auto count = [&](Severity severity) {
+    return static_cast<size_t>(
+        std::count_if(checked.findings.begin(), checked.findings.end(), [&](const Diagnostic& f) { return f.severity == severity; }));
+  };
+  const size_t errors = count(Severity::kError), warnings = count(Severity::kWarning), infos = count(Severity::kInfo);
+  const json::object whole{{"valid", errors == 0}, {"objects", checked.objects}, {"findings", json_of(checked.findings)}};
+  if (!print_whole(whole, options.output, console.data())) console.print(checked.findings);
+  console.data().flush();
+  console.say(counted(checked.objects, "good object") + ", " + counted(errors, "error") + ", " + counted(warnings, "warning"));
+  if (errors > 0) return kBadInput;
+  if (options.fail_on == "warning" && warnings > 0) return kFindings;
+  if (options.fail_on == "info" && warnings + infos > 0) return kFindings;
+  return kOk;
+}
+
 }  // namespace
+
+int analyze(const Options& options, Server& server, const Console& console) {
+  if (!options.files.empty()) return validate(options, server, console);
+  const std::optional<json::value> answer = server.get("/v1/analyze");
+  if (!answer) return server.exit_code();
+  Checked checked{static_cast<size_t>(number_at(*answer, "objects")), findings_at(*answer, "errors")};
+  for (Diagnostic& finding : findings_at(*answer, "warnings")) checked.findings.push_back(std::move(finding));
+  return tell(checked, options, console);
+}
 
 int validate(const Options& options, Server& server, const Console& console) {
   auto files = read_files(options.files, options.recursive, console.input());
@@ -79,20 +104,7 @@ int validate(const Options& options, Server& server, const Console& console) {
     checked.findings = findings_at(answer->body, "errors");
     for (Diagnostic& finding : findings_at(answer->body, "warnings")) checked.findings.push_back(std::move(finding));
   }
-
-  const auto count = [&](Severity severity) {
-    return static_cast<size_t>(
-        std::count_if(checked.findings.begin(), checked.findings.end(), [&](const Diagnostic& f) { return f.severity == severity; }));
-  };
-  const size_t errors = count(Severity::kError), warnings = count(Severity::kWarning), infos = count(Severity::kInfo);
-  const json::object whole{{"valid", errors == 0}, {"objects", checked.objects}, {"findings", json_of(checked.findings)}};
-  if (!print_whole(whole, options.output, console.data())) console.print(checked.findings);
-  console.data().flush();
-  console.say(counted(checked.objects, "good object") + ", " + counted(errors, "error") + ", " + counted(warnings, "warning"));
-  if (errors > 0) return kBadInput;
-  if (options.fail_on == "warning" && warnings > 0) return kFindings;
-  if (options.fail_on == "info" && warnings + infos > 0) return kFindings;
-  return kOk;
+  return tell(checked, options, console);
 }
 
 }  // namespace weft::ctl

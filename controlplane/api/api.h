@@ -47,6 +47,10 @@ class Api {
   Reply remove(const Request& request);
   Reply status(const Request& request);
   Reply history(const Request& request);
+  Reply diff(const Request& request);
+  Reply roll_back(const Request& request);
+  Reply route_test(const Request& request);
+  Reply analyze(const Request& request);
   Reply proxy_config(const Request& request);
   Reply syncz(const Request& request);
   Reply metrics(const Request& request);

@@ -1,6 +1,7 @@
 // Changing the world: apply, validate and delete. A text is validated whole before the store sees any of it, and the store takes a batch
 // whole or not at all, so a refused request has changed nothing.
 #include "controlplane/api/api.h"
+#include "controlplane/api/diff.h"
 #include "controlplane/api/json.h"
 #include "controlplane/validation/kinds.h"
 #include "controlplane/validation/validation.h"
@@ -79,9 +80,11 @@ Diagnostics new_references(const model::View& before, const model::View& after, 
 }
 
 // The view as it would be, under the same number.
-std::shared_ptr<const model::View> with(const std::shared_ptr<const model::View>& view, const std::vector<model::Resource>& resources) {
+std::shared_ptr<const model::View> with(const std::shared_ptr<const model::View>& view, const std::vector<model::Resource>& resources,
+                                        const std::set<model::Key>& gone = {}) {
   std::map<model::Key, model::ResourcePtr> objects;
-  for (const model::ResourcePtr& resource : view->resources()) objects[resource->key] = resource;
+  for (const model::ResourcePtr& resource : view->resources())
+    if (!gone.contains(resource->key)) objects[resource->key] = resource;
   for (const model::Resource& resource : resources) {
     auto copy = std::make_shared<model::Resource>(resource);
     auto held = objects.find(resource.key);
@@ -164,6 +167,7 @@ Reply Api::apply(const Request& request) {
   } else {
     model::Batch batch;
     batch.cause = cause_of(request, files, "apply");
+    batch.author = request.user;
     for (model::Resource& resource : verdicts.resources) batch.changes.push_back(model::Change::upsert(std::move(resource)));
     auto applied = services_.store.apply(batch, store::kOwnerApi);
     if (!applied) return store_error(applied.error(), findings.warnings);
@@ -183,6 +187,79 @@ Reply Api::apply(const Request& request) {
   answer["warnings"] = to_json(findings.warnings);
   answer["errors"] = json::array();
   return json_reply(answer);
+}
+
+// What stands and what would stand after the text, compared.
+Reply Api::diff(const Request& request) {
+  auto body = files_of(request);
+  if (auto* reply = std::get_if<Reply>(&body)) return std::move(*reply);
+  validation::Verdicts verdicts = validation::validate_texts(std::get<Files>(body));
+  Split findings = split(std::move(verdicts.findings));
+  if (!findings.errors.empty())
+    return refused(422, "invalid", counted(findings.errors.size(), "error", "errors"), findings.errors, findings.warnings);
+  if (verdicts.resources.empty()) return error_reply(422, "invalid", "found no object in the text");
+  const std::shared_ptr<const model::View> before = services_.store.view();
+  std::set<model::Key> keys;
+  for (const model::Resource& resource : verdicts.resources) keys.insert(resource.key);
+  const auto after = with(before, verdicts.resources);
+  for (Diagnostic& finding : new_references(*before, *after, keys)) findings.warnings.push_back(std::move(finding));
+  json::object answer = difference_json(before, after, services_.acks, request.parameter("detail") == "true");
+  answer["revision"] = before->revision();
+  answer["warnings"] = to_json(findings.warnings);
+  return json_reply(answer);
+}
+
+Reply Api::roll_back(const Request& request) {
+  const std::string text = request.parameter("to"), dry = request.parameter("dry_run");
+  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
+    return error_reply(400, "bad_request", "to: found \"" + text.substr(0, 100) + "\", expected the number of a revision");
+  if (!dry.empty() && dry != "true" && dry != "false")
+    return error_reply(400, "bad_request", "dry_run: found \"" + dry + "\", expected true or false");
+  const uint64_t to = std::stoull(text);
+  const std::shared_ptr<const model::View> before = services_.store.view();
+  auto batch = services_.store.way_back(to);
+  if (!batch) return store_error(batch.error());
+  std::vector<model::Resource> put;
+  std::set<model::Key> keys, gone;
+  for (const model::Change& change : batch->changes) {
+    keys.insert(change.key);
+    if (change.resource) {
+      put.push_back(*change.resource);
+    } else {
+      gone.insert(change.key);
+    }
+  }
+  std::shared_ptr<const model::View> after = with(before, put, gone);
+  json::object answer;
+  if (dry == "true") {
+    answer = difference_json(before, after, services_.acks, request.parameter("detail") == "true");
+    answer["revision"] = before->revision();
+  } else {
+    auto applied = services_.store.roll_back(to, "rollback to revision " + text + cause_of(request, {}, ""), request.user);
+    if (!applied) return store_error(applied.error());
+    after = services_.store.view();
+    answer["revision"] = applied->revision;
+    json::array& changed = answer["changed"].emplace_array();
+    for (const model::Key& key : applied->changed) {
+      json::object change = to_json(key);
+      change["change"] = after->find(key) == nullptr ? "removed" : before->find(key) == nullptr ? "created" : "changed";
+      changed.push_back(std::move(change));
+    }
+  }
+  answer["dry_run"] = dry == "true";
+  answer["warnings"] = to_json(new_references(*before, *after, keys));
+  return json_reply(answer);
+}
+
+Reply Api::analyze(const Request&) {
+  const std::shared_ptr<const model::View> view = services_.store.view();
+  Diagnostics findings = services_.store.refused();
+  for (Diagnostic& finding : validation::check_references(*view)) findings.push_back(std::move(finding));
+  Split halves = split(std::move(findings));
+  return json_reply(json::object{{"revision", view->revision()},
+                                 {"objects", view->resources().size()},
+                                 {"errors", to_json(halves.errors)},
+                                 {"warnings", to_json(halves.warnings)}});
 }
 
 Reply Api::validate(const Request& request) {
@@ -212,6 +289,7 @@ Reply Api::remove_many(const Request& request) {
   const Files& files = std::get<Files>(body);
   model::Batch batch;
   batch.cause = cause_of(request, files, "delete");
+  batch.author = request.user;
   Diagnostics errors;
   // Only the names count: what is to go need not be valid any more.
   for (const auto& [file, text] : files) {
@@ -264,6 +342,7 @@ Reply Api::remove(const Request& request) {
   if (!key) return error_reply(404, "not_found", "expected /v1/resources/KIND/NAMESPACE/NAME (NAMESPACE - for kinds without one)");
   model::Batch batch;
   batch.cause = cause_of(request, {}, "delete");
+  batch.author = request.user;
   batch.changes.push_back(model::Change::remove(*key));
   auto applied = services_.store.apply(batch, store::kOwnerApi);
   if (!applied) return store_error(applied.error());

@@ -27,6 +27,13 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
+// A header that goes into the history: short, and nothing that would disturb a terminal.
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, 100));
+  std::erase_if(out, [](unsigned char c) { return c <= ' ' || c >= 0x7f; });
+  return out;
+}
+
 Request request_of(const http::request<http::string_body>& message) {
   Request request;
   request.method = std::string(message.method_string());
@@ -35,6 +42,7 @@ Request request_of(const http::request<http::string_body>& message) {
   while (type.ends_with(' ')) type.remove_suffix(1);
   request.content_type = lower_case(type);
   request.user_agent = std::string(message[http::field::user_agent]);
+  request.user = printable(message["X-Weft-User"]);
   request.host = lower_case(message[http::field::host]);
   request.origin = lower_case(message[http::field::origin]);
   request.fetch_site = lower_case(message["Sec-Fetch-Site"]);

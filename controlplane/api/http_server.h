@@ -21,6 +21,7 @@ struct Request {
   std::map<std::string, std::string> query;  // the last of a name stands
   std::string content_type;                  // lower case, without parameters
   std::string user_agent, host, origin, fetch_site, body;
+  std::string user;  // who asks, as their weftctl says; for the history, not for trust
 
   // The query parameter, or empty.
   std::string parameter(const std::string& name) const;

@@ -1,10 +1,8 @@
-// What a proxy was sent, as protobuf JSON. The types are looked up by name among those linked in, so no generated header is needed.
+// What a proxy was sent, as protobuf JSON.
 #include "controlplane/api/api.h"
 #include "controlplane/api/json.h"
-
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/message.h>
-#include <google/protobuf/util/json_util.h>
+#include "controlplane/api/message_text.h"
+#include "controlplane/api/proxies.h"
 
 #include <algorithm>
 
@@ -22,23 +20,8 @@ std::optional<ResourceType> type_named(std::string_view word) {
   return std::nullopt;
 }
 
-json::value message_json(ResourceType type, std::string_view bytes) {
-  std::string_view name = type_url(type);
-  name.remove_prefix(name.rfind('/') + 1);
-  const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(std::string(name));
-  if (descriptor == nullptr) return nullptr;
-  std::unique_ptr<google::protobuf::Message> message(
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
-  if (!message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return nullptr;
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  const auto status = google::protobuf::util::MessageToJsonString(*message, &text, options);
-  if (!status.ok()) return json::object{{"error", status.ToString()}};
-  return parsed(text);
-}
+}  // namespace
 
-// By node id, else by "name.namespace", else by name where only one proxy has it.
 std::variant<ProxyStatus, Reply> find_proxy(const xds::AckStatus& acks, const std::string& word) {
   if (auto exact = acks.find(word)) return std::move(*exact);
   std::vector<ProxyStatus> found;
@@ -57,8 +40,6 @@ std::variant<ProxyStatus, Reply> find_proxy(const xds::AckStatus& acks, const st
   for (const ProxyStatus& proxy : found) ids += (ids.empty() ? "" : ", ") + proxy.node->id;
   return error_reply(409, "ambiguous", word.substr(0, 200) + " is the name of several proxies: " + ids.substr(0, 1000));
 }
-
-}  // namespace
 
 Reply Api::proxy_config(const Request& request) {
   constexpr std::string_view kPrefix = "/v1/proxies/";
@@ -82,7 +63,7 @@ Reply Api::proxy_config(const Request& request) {
     for (const xds::ResourcePtr& resource : resources) {
       items.push_back(json::object{{"name", resource->name},
                                    {"version", xds::version_text(resource->version)},
-                                   {"resource", message_json(*type, resource->message())}});
+                                   {"resource", parsed(message_text(*type, resource->message(), false))}});
     }
   }
   answer["items"] = std::move(items);

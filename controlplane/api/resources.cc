@@ -150,8 +150,11 @@ Reply Api::history(const Request& request) {
       change["change"] = kChanges[static_cast<size_t>(item.kind)];
       items.push_back(std::move(change));
     }
-    list.push_back(json::object{
-        {"revision", revision.number}, {"time", to_json(revision.time)}, {"cause", revision.cause}, {"changes", std::move(items)}});
+    list.push_back(json::object{{"revision", revision.number},
+                                {"time", to_json(revision.time)},
+                                {"cause", revision.cause},
+                                {"author", revision.author},
+                                {"changes", std::move(items)}});
   }
   return json_reply(json::object{{"revisions", std::move(list)}});
 }

@@ -6,8 +6,8 @@ namespace weft::store {
 namespace {
 
 constexpr int kApplication = 0x57454654;  // "WEFT": tells our files from other programs' databases
-constexpr int kVersion = 1;
-constexpr uint64_t kKeptRevisions = 10'000;
+constexpr int kVersion = 2;
+constexpr uint64_t kKeptRevisions = 10'000, kForgetEvery = 100;
 
 constexpr const char* kSchema =
     "CREATE TABLE object(kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, owner TEXT NOT NULL, file TEXT NOT NULL, line INTEGER "
@@ -17,6 +17,16 @@ constexpr const char* kSchema =
     "CREATE TABLE revision_item(revision INTEGER NOT NULL, action INTEGER NOT NULL, kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT "
     "NULL);"
     "CREATE INDEX revision_item_by_revision ON revision_item(revision);";
+
+// Format 2 keeps what each object was at each of its changes (`there` is 0 for a removal), and who made a change.
+constexpr const char* kSecondFormat =
+    "ALTER TABLE revision ADD COLUMN author TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE state(kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL, there INTEGER NOT NULL, owner "
+    "TEXT NOT NULL, file TEXT NOT NULL, line INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY(kind, ns, name, revision)) WITHOUT ROWID;"
+    "CREATE INDEX state_by_revision ON state(revision);"
+    "CREATE TABLE oldest_state(revision INTEGER NOT NULL);"
+    "INSERT INTO state SELECT kind, ns, name, revision, 1, owner, file, line, text FROM object;"
+    "INSERT INTO oldest_state SELECT coalesce(max(number), 0) FROM revision;";
 
 // One prepared statement; values are bound and columns read in order.
 class Statement {
@@ -120,13 +130,22 @@ Status Database::prepare_schema() {
   for (const char* pragma : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL"})
     if (Status s = execute(pragma); !s) return s;
   if (fresh) {
-    const std::string sql = std::string("BEGIN IMMEDIATE;") + kSchema + "PRAGMA application_id=" + std::to_string(kApplication) +
-                            ";PRAGMA user_version=" + std::to_string(kVersion) + ";COMMIT;";
+    const std::string sql = std::string("BEGIN IMMEDIATE;") + kSchema + kSecondFormat +
+                            "PRAGMA application_id=" + std::to_string(kApplication) + ";PRAGMA user_version=" + std::to_string(kVersion) +
+                            ";COMMIT;";
     return execute(sql.c_str());
   }
   Statement check(connection_, "PRAGMA quick_check(1)");
   if (!check.row()) return failure(check.code() & 0xff, "read");
   if (check.text() != "ok") return failure(SQLITE_CORRUPT, "read");
+  if (version < 2) {
+    const std::string sql =
+        std::string("BEGIN IMMEDIATE;") + kSecondFormat + "PRAGMA user_version=" + std::to_string(kVersion) + ";COMMIT;";
+    if (Status s = execute(sql.c_str()); !s) {
+      sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
+      return s;
+    }
+  }
   // Takes the exclusive lock now, rather than at the first change.
   return execute("BEGIN EXCLUSIVE; COMMIT;");
 }
@@ -180,16 +199,25 @@ Status Database::commit(const Commit& commit) {
     if (!commit.revision) return {};
     const Revision& revision = *commit.revision;
     const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(revision.time.time_since_epoch()).count();
-    Statement number(connection_, "INSERT INTO revision(number, time, cause) VALUES(?,?,?)");
-    if (Status s = run(number.bind(revision.number).bind(static_cast<uint64_t>(time)).bind(revision.cause)); !s) return s;
+    Statement number(connection_, "INSERT INTO revision(number, time, cause, author) VALUES(?,?,?,?)");
+    number.bind(revision.number).bind(static_cast<uint64_t>(time)).bind(revision.cause).bind(revision.author);
+    if (Status s = run(number); !s) return s;
     Statement item(connection_, "INSERT INTO revision_item(revision, action, kind, ns, name) VALUES(?,?,?,?,?)");
     for (const Revision::Item& i : revision.items)
       if (Status s = run(item.bind(revision.number).bind(static_cast<uint64_t>(i.kind)).bind(i.key)); !s) return s;
-    if (revision.number <= kKeptRevisions) return {};
-    Statement old(connection_, "DELETE FROM revision WHERE number <= ?"),
-        old_items(connection_, "DELETE FROM revision_item WHERE revision <= ?");
-    if (Status s = run(old.bind(revision.number - kKeptRevisions)); !s) return s;
-    return run(old_items.bind(revision.number - kKeptRevisions));
+    Statement state(connection_,
+                    "INSERT OR REPLACE INTO state(kind, ns, name, revision, there, owner, file, line, text) VALUES(?,?,?,?,?,?,?,?,?)");
+    for (const Row& row : commit.rows) {
+      if (row.revision != revision.number) continue;  // only its origin changed
+      state.bind(row.key).bind(revision.number).bind(uint64_t{1}).bind(row.owner).bind(row.file).bind(static_cast<uint64_t>(row.line));
+      if (Status s = run(state.bind(row.text)); !s) return s;
+    }
+    for (const model::Key& key : commit.removed) {
+      state.bind(key).bind(revision.number).bind(uint64_t{0}).bind("").bind("").bind(uint64_t{0}).bind("");
+      if (Status s = run(state); !s) return s;
+    }
+    if (revision.number <= kKeptRevisions || revision.number % kForgetEvery != 0) return {};
+    return forget(revision.number - kKeptRevisions);
   };
   Status written = write();
   if (written) written = execute("COMMIT");
@@ -197,9 +225,54 @@ Status Database::commit(const Commit& commit) {
   return written;
 }
 
+Status Database::forget(uint64_t last) {
+  // The newest state up to `last` of each object stays: it is what the revisions after it begin with.
+  for (const char* sql : {"DELETE FROM revision WHERE number <= ?", "DELETE FROM revision_item WHERE revision <= ?",
+                          "DELETE FROM state WHERE revision < ?1 AND EXISTS(SELECT 1 FROM state AS later WHERE later.kind = state.kind AND "
+                          "later.ns = state.ns AND later.name = state.name AND later.revision > state.revision AND later.revision <= ?1)",
+                          "UPDATE oldest_state SET revision = ?"}) {
+    Statement statement(connection_, sql);
+    if (!statement.bind(last).done()) return failure(statement.code() & 0xff, "write");
+  }
+  return {};
+}
+
+Result<uint64_t> Database::oldest_state() {
+  Statement select(connection_, "SELECT revision FROM oldest_state");
+  if (!select.row()) return failure(select.code() & 0xff, "read");
+  return select.number();
+}
+
+Result<std::vector<Database::State>> Database::states_at(uint64_t revision) {
+  std::vector<State> states;
+  Statement keys(connection_, "SELECT DISTINCT kind, ns, name FROM state WHERE revision > ? ORDER BY kind, ns, name");
+  Statement then(connection_,
+                 "SELECT there, owner, file, line, text, revision FROM state WHERE kind=? AND ns=? AND name=? AND revision<=? ORDER BY "
+                 "revision DESC LIMIT 1");
+  keys.bind(revision);
+  while (keys.row()) {
+    State& state = states.emplace_back();
+    state.row.key = keys.key();
+    then.again();
+    then.bind(state.row.key).bind(revision);
+    if (then.row()) {
+      state.there = then.number() != 0;
+      state.row.owner = then.text();
+      state.row.file = then.text();
+      state.row.line = static_cast<int>(then.number());
+      state.row.text = then.text();
+      state.row.revision = then.number();
+    } else if (then.code() != SQLITE_DONE) {
+      return failure(then.code() & 0xff, "read");
+    }
+  }
+  if (keys.code() != SQLITE_DONE) return failure(keys.code() & 0xff, "read");
+  return states;
+}
+
 Result<std::vector<Revision>> Database::history(size_t limit) {
   std::vector<Revision> revisions;
-  Statement select(connection_, "SELECT number, time, cause FROM revision ORDER BY number DESC LIMIT ?");
+  Statement select(connection_, "SELECT number, time, cause, author FROM revision ORDER BY number DESC LIMIT ?");
   Statement items(connection_, "SELECT action, kind, ns, name FROM revision_item WHERE revision=? ORDER BY rowid");
   select.bind(limit);
   while (select.row()) {
@@ -207,6 +280,7 @@ Result<std::vector<Revision>> Database::history(size_t limit) {
     revision.number = select.number();
     revision.time = std::chrono::system_clock::time_point(std::chrono::milliseconds(select.number()));
     revision.cause = select.text();
+    revision.author = select.text();
     items.again();
     items.bind(revision.number);
     while (items.row()) {

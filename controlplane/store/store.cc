@@ -140,6 +140,59 @@ std::shared_ptr<const model::View> Store::publish(Plan& plan, uint64_t revision)
 
 Result<Applied> Store::apply(const model::Batch& batch, std::string_view owner) {
   std::lock_guard lock(writing_);
+  return apply_locked(batch, owner);
+}
+
+Result<model::Batch> Store::way_back(uint64_t revision) const {
+  std::lock_guard lock(writing_);
+  return way_back_locked(revision);
+}
+
+Result<Applied> Store::roll_back(uint64_t revision, std::string cause, std::string author) {
+  std::lock_guard lock(writing_);
+  auto batch = way_back_locked(revision);
+  if (!batch) return batch.error();
+  batch->cause = std::move(cause);
+  batch->author = std::move(author);
+  return apply_locked(*batch, kOwnerApi);
+}
+
+Result<model::Batch> Store::way_back_locked(uint64_t revision) const {
+  if (revision > view_->revision())
+    return not_found("there is no revision " + std::to_string(revision) + "; the newest is " + std::to_string(view_->revision()));
+  auto oldest = database_->oldest_state();
+  if (!oldest) return oldest.error();
+  if (revision < *oldest)
+    return not_found("the objects of revision " + std::to_string(revision) + " are not kept any more; the oldest that are, are those of " +
+                     std::to_string(*oldest));
+  auto states = database_->states_at(revision);
+  if (!states) return states.error();
+  model::Batch batch;
+  for (Database::State& state : *states) {
+    auto found = objects_.find(state.row.key);
+    const Held* held = found == objects_.end() ? nullptr : &found->second;
+    const std::string name = state.row.key.to_string();
+    std::optional<model::Resource> resource;
+    if (state.there) {
+      validation::Verdict verdict = revive(state.row);
+      if (!verdict.resource) {
+        std::string why = verdict.findings.empty() ? std::string() : ": " + verdict.findings.front().message;
+        return invalid(name + " as it was at revision " + std::to_string(revision) + " is refused by this version" + why);
+      }
+      if (held && held->resource->json == verdict.resource->json) continue;
+      resource = std::move(*verdict.resource);
+    } else if (!held) {
+      continue;
+    }
+    if (held && held->owner == kOwnerFile)
+      return Error{Error::Kind::kRefused,
+                   name + " comes from the file " + held->resource->origin.file + " that weft-control watches; change that file"};
+    batch.changes.push_back(resource ? model::Change::upsert(std::move(*resource)) : model::Change::remove(state.row.key));
+  }
+  return batch;
+}
+
+Result<Applied> Store::apply_locked(const model::Batch& batch, std::string_view owner) {
   auto planned = plan(batch, owner);
   if (!planned) return planned.error();
   const std::shared_ptr<const model::View> before = view_;
@@ -149,6 +202,7 @@ Result<Applied> Store::apply(const model::Batch& batch, std::string_view owner) 
   revision.number = before->revision() + 1;
   revision.time = std::chrono::system_clock::now();
   revision.cause = batch.cause;
+  revision.author = batch.author;
   revision.items = planned->items;
   Database::Commit commit;
   for (const auto& [key, held] : planned->put) commit.rows.push_back(row_of(*held.resource, held.owner));

@@ -31,7 +31,7 @@ struct Revision {
   };
   uint64_t number = 0;
   std::chrono::system_clock::time_point time;
-  std::string cause;
+  std::string cause, author;
   std::vector<Item> items;
 };
 
@@ -57,6 +57,12 @@ class Store {
   // Removing what is not there is an error for `api`, and nothing for `file`.
   Result<Applied> apply(const model::Batch& batch, std::string_view owner);
 
+  // What leads back to how the objects were after `revision`; empty where nothing differs. An object that a file owns, or that this
+  // version would refuse, stands in the way of all.
+  Result<model::Batch> way_back(uint64_t revision) const;
+  // Goes that way, as a new revision.
+  Result<Applied> roll_back(uint64_t revision, std::string cause, std::string author);
+
   std::shared_ptr<const model::View> view() const;
   std::vector<Owned> owned(std::string_view owner) const;
   std::string owner(const model::Key& key) const;  // empty: no such object
@@ -73,6 +79,8 @@ class Store {
   struct Plan;
   Store();
   Result<Plan> plan(const model::Batch& batch, std::string_view owner) const;
+  Result<Applied> apply_locked(const model::Batch& batch, std::string_view owner);
+  Result<model::Batch> way_back_locked(uint64_t revision) const;
   std::shared_ptr<const model::View> publish(Plan& plan, uint64_t revision);
 
   mutable std::mutex writing_;  // held for a whole apply()

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -329,12 +330,77 @@ TEST_F(CommandTest, ProxyConfigOfAnAdminPage) {
   EXPECT_EQ(run({"proxy", "config", "clusters", "https://127.0.0.1:1"}), kUsage);
 }
 
+TEST_F(CommandTest, DiffTellsObjectsAndProxies) {
+  const std::string path = file("a.yaml", kGood);
+  server_.answer(
+      "POST /v1/diff", 200,
+      R"({"revision":3,"connected":2,"warnings":[],"objects":[{"kind":"Service","namespace":"default","name":"a","change":"changed",
+                     "diff":"@@ -1,1 +1,1 @@\n-x\n+y\n"}],"proxies":[{"node":"n","name":"app-1","namespace":"default",
+                     "changes":{"routes":{"added":["90"],"changed":["80"],"removed":[]}}}]})");
+  EXPECT_EQ(ask({"diff", "-f", path}), kFailed) << "as kubectl: 1 is a difference";
+  EXPECT_EQ(out_,
+            "changed Service default/a\n@@ -1,1 +1,1 @@\n-x\n+y\n1 of 2 proxies are sent something: + added, ~ changed, - removed\n"
+            "  app-1.default\n    routes  +90 ~80\n");
+  EXPECT_EQ(ask({"diff", "-f", path, "-o", "json"}), kFailed);
+  EXPECT_EQ(server_.asked().back().line, "POST /v1/diff?detail=true");
+  server_.answer("POST /v1/diff", 200, R"({"revision":3,"connected":2,"warnings":[],"objects":[],"proxies":[]})");
+  EXPECT_EQ(ask({"diff", "-f", path}), kOk);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(ask({"diff", "-f", folder_ + "/none.yaml"}), kBadInput);
+}
+
+TEST_F(CommandTest, RollbackTellsWhatCameBack) {
+  server_.answer(
+      "POST /v1/rollback", 200,
+      R"({"revision":9,"dry_run":false,"warnings":[],"changed":[{"kind":"Service","namespace":"default","name":"a","change":"removed"}]})");
+  EXPECT_EQ(ask({"rollback", "7"}), kOk);
+  EXPECT_EQ(server_.asked().back().line, "POST /v1/rollback?to=7");
+  EXPECT_EQ(out_, "service/a removed\n");
+  EXPECT_NE(err_.find("revision 9 has the objects of 7"), std::string::npos);
+  server_.answer("POST /v1/rollback", 409, R"({"error":{"code":"conflict","message":"comes from the file x"},"errors":[],"warnings":[]})");
+  EXPECT_EQ(ask({"rollback", "7"}), kFailed);
+  EXPECT_NE(err_.find("comes from the file x"), std::string::npos);
+  EXPECT_EQ(ask({"rollback"}), kUsage);
+}
+
+TEST_F(CommandTest, RouteTestShowsWhatStandsInTheWay) {
+  server_.answer(
+      "POST /v1/route-test", 200,
+      R"({"node":"n1","revision":4,"configuration":"80","request":{"method":"GET","authority":"shop","path":"/a"},"virtual_host":"shop:80",
+                     "domain":"shop","notes":[],"routes":[{"name":"x","matches":false,"rule":{"kind":"VirtualService","namespace":"default",
+                     "name":"shop","field":"spec.http[0].match[0]","file":"shop.yaml","line":12},"conditions":[{"text":"path is /a","found":"/a",
+                     "holds":true,"certain":true},{"text":"header h is \"1\"","found":"absent","holds":false,"certain":true}]},{"name":"y",
+                     "matches":true,"rule":null,"conditions":[]}],"action":{"kind":"forward","path":"/b","authority":"shop","settings":["timeout 1s"],
+                     "mirrors":[],"destinations":[{"cluster":"outbound|80|v1|shop","percent":100,"host":"shop","port":"80","subset":"v1",
+                     "exists":true,"healthy_endpoints":2}]}})");
+  EXPECT_EQ(ask({"route", "test", "GET", "http://shop/a", "-H", "x: y: z", "-H", ":authority: b", "--from", "app-1"}), kOk);
+  const json::value body = json::parse(server_.asked().back().body);
+  EXPECT_EQ(json::serialize(body.at("headers")), R"([["x","y: z"],[":authority","b"]])");
+  EXPECT_EQ(out_,
+            "GET http://shop/a from n1, revision 4\nvirtual host shop:80 (by shop)\n"
+            "- x  shop.yaml:12  VirtualService default/shop  spec.http[0].match[0]\n    no   header h is \"1\"; it is absent\n+ y\n"
+            "  to shop:80 subset v1  100 %  2 healthy endpoints\n  path /b\n  timeout 1s\n");
+  EXPECT_EQ(ask({"route", "test", "GET", "http://shop/a", "-H", "nocolon", "--from", "app-1"}), kUsage);
+  EXPECT_EQ(ask({"route", "test", "GET", "http://shop/a"}), kUsage);
+}
+
+TEST_F(CommandTest, AnalyzeAsksForAllOrLooksAtFiles) {
+  server_.answer("GET /v1/analyze", 200, R"({"revision":4,"objects":3,"errors":[],"warnings":[)" + std::string(kFinding) + "]}");
+  EXPECT_EQ(ask({"analyze"}), kOk);
+  EXPECT_NE(out_.find("warning[WEFT0202]: no such subset (# IST0101)"), std::string::npos);
+  EXPECT_EQ(ask({"analyze", "--fail-on", "warning"}), kFindings);
+  EXPECT_EQ(run({"analyze", "--offline", "-f", file("v.yaml", kDangling)}), kOk);
+  EXPECT_NE(out_.find("IST0101"), std::string::npos);
+  EXPECT_EQ(run({"analyze", "--offline"}), kUsage);
+}
+
 TEST_F(CommandTest, HistoryTellsCauses) {
   server_.answer(
       "GET /v1/history?limit=2", 200,
       R"({"revisions":[{"revision":2,"time":"T","cause":"apply by weftctl: a.yaml","changes":[{"kind":"Service","name":"a","change":"created"}]}]})");
   EXPECT_EQ(ask({"history", "--limit", "2", "-v"}), kOk);
-  EXPECT_EQ(out_, "REVISION  TIME  CAUSE                     CHANGES\n2         T     apply by weftctl: a.yaml  service/a created\n");
+  EXPECT_EQ(out_,
+            "REVISION  TIME  WHO  CAUSE                     CHANGES\n2         T     -    apply by weftctl: a.yaml  service/a created\n");
   EXPECT_NE(err_.find("GET " + server_.url() + "/v1/history?limit=2 -> 200"), std::string::npos) << err_;
 }
 

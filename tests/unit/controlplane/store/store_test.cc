@@ -54,7 +54,7 @@ model::Batch batch(const std::string& text, std::string cause = "test", const st
   batch.cause = std::move(cause);
   return batch;
 }
-model::Batch removal(const std::string& name) { return {{model::Change::remove({"Service", "default", name})}, "remove " + name}; }
+model::Batch removal(const std::string& name) { return {{model::Change::remove({"Service", "default", name})}, "remove " + name, {}}; }
 std::string error_of(const Result<Applied>& result) { return result ? "applied" : result.error().detail; }
 
 }  // namespace
@@ -195,7 +195,7 @@ TEST_F(StoreTest, FilesThatAreNotOursAreNamedAndLeftAlone) {
   std::filesystem::remove(path_);
   { auto store = open(); }
   sql("PRAGMA user_version=9");
-  EXPECT_NE(open_error().find("found format 9, which a newer weft-control wrote; this one reads up to 1"), std::string::npos)
+  EXPECT_NE(open_error().find("found format 9, which a newer weft-control wrote; this one reads up to 2"), std::string::npos)
       << open_error();
   path_ = directory_ + "/no/such/store.db";
   EXPECT_NE(open_error().find("cannot open"), std::string::npos) << open_error();
