@@ -29,7 +29,7 @@ std::string text_of(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-std::string lower_case(std::string text) {
+std::string lowered(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   return text;
 }
@@ -74,7 +74,7 @@ std::variant<Question, Reply> read_question(const Request& request) {
     const json::array* pair = item.if_array();
     if (pair == nullptr || pair->size() != 2 || !(*pair)[0].is_string() || !(*pair)[1].is_string())
       return error_reply(400, "bad_request", "headers: expected a list of [name, value]");
-    std::string name = lower_case(std::string((*pair)[0].get_string())), value((*pair)[1].get_string());
+    std::string name = lowered(std::string((*pair)[0].get_string())), value((*pair)[1].get_string());
     if (name == "host" || name == ":authority") {
       out.request.authority = value;
     } else {

@@ -27,6 +27,7 @@ HttpConnectionManager connection_manager(std::string stat_prefix, const Binding&
   out.mutable_normalize_path()->set_value(true);
   out.set_path_with_escaped_slashes_action(HttpConnectionManager::KEEP_UNCHANGED);
   out.mutable_use_remote_address()->set_value(false);
+  out.add_upgrade_configs()->set_upgrade_type("websocket");
   auto* fault = out.add_http_filters();
   fault->set_name("envoy.filters.http.fault");
   pack(*fault->mutable_typed_config(), envoy::extensions::filters::http::fault::v3::HTTPFault());

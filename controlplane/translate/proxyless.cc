@@ -234,7 +234,7 @@ std::vector<RouteConfiguration> proxyless_routes(const model::View& view, const 
       host->add_domains("*");  // whatever name led here
       auto found = hosts.find(host->name());
       if (found == hosts.end()) {  // a port that sidecars pass on as TCP
-        *host->add_routes() = *fit(default_route(out.name()));
+        *host->add_routes() = *fit(default_route(service->hostname, {view, sidecar, std::string(model::kMesh), port.number}));
         continue;
       }
       for (const Route& written : found->second->routes())

@@ -34,17 +34,27 @@ std::shared_ptr<const Translation::Resources> once(std::map<Key, std::shared_ptr
 }  // namespace
 
 Translation::Set Translation::of(const model::Node& node) {
-  const ListenerPlan plan = listener_plan(*view_, node);
   Set set;
+  set[kEndpoints] = once(endpoints_, node.ns, [&] { return load_assignments(*view_, node.ns); });
+  if (is_proxyless(node)) {
+    set[kClusters] = once(proxyless_, node.ns, [&] { return proxyless_clusters(*view_, node.ns); });
+    Resources own = resources_of(proxyless_listeners(*view_, node.ns));
+    own.merge(resources_of(proxyless_server_listeners(*view_, node)));
+    set[kListeners] = std::make_shared<const Resources>(std::move(own));
+    const Client client = client_of(*view_, node, {});
+    set[kRoutes] = once(routes_, client, [&] { return route_configurations(*view_, client); });
+    return set;
+  }
+  const ListenerPlan plan = listener_plan(*view_, node);
   set[kClusters] = once(clusters_, node.ns, [&] { return outbound_clusters(*view_, node.ns); });
   if (const auto inbound = inbound_clusters(*view_, node, plan); !inbound.empty()) {
     Resources all = *set[kClusters];
     all.merge(resources_of(inbound));
     set[kClusters] = std::make_shared<const Resources>(std::move(all));
   }
-  set[kEndpoints] = once(endpoints_, node.ns, [&] { return load_assignments(*view_, node.ns); });
   set[kListeners] = std::make_shared<const Resources>(resources_of(listeners(plan)));
-  set[kRoutes] = once(routes_, client_of(*view_, node, plan), [&] { return route_configurations(*view_, client_of(*view_, node, plan)); });
+  const Client client = client_of(*view_, node, plan);
+  set[kRoutes] = once(routes_, client, [&] { return route_configurations(*view_, client); });
   return set;
 }
 

@@ -13,7 +13,7 @@ using model::RateLimit;
 using model::Resource;
 using model::ServiceEntry;
 
-std::string element(std::string_view list, size_t i) { return std::string(list) + "[" + std::to_string(i) + "]"; }
+std::string item_of(std::string_view list, size_t i) { return std::string(list) + "[" + std::to_string(i) + "]"; }
 
 std::string text_of(const model::Labels& labels) {
   std::string out;
@@ -48,7 +48,7 @@ void ports(const model::View& view, const Resource& resource, const Gateway& gat
     findings.push_back(finding_at(resource, codes::kGatewayPort, Severity::kWarning,
                                   "the gateway listens on port " + std::to_string(port) + ", which the Service of its workload (" + names +
                                       "; pod selector " + text_of(gateway.selector) + ") does not have",
-                                  element("spec.servers", i) + ".port.number",
+                                  item_of("spec.servers", i) + ".port.number",
                                   "add the port " + std::to_string(port) + " to the Service, or name one that it has"));
   }
 }
@@ -91,7 +91,7 @@ void analyze_gateways(const model::View& view, Diagnostics& findings) {
               finding_at(*resource, codes::kGatewayConflict, Severity::kWarning,
                          "Conflict with gateways " + other->key.ns + "/" + other->key.name + " (workload selector " +
                              text_of(gateway->selector) + ", port " + std::to_string(server.port) + ", hosts " + shared + ")",
-                         element("spec.servers", i), "bind VirtualServices to one of them, and remove the hosts from the other"));
+                         item_of("spec.servers", i), "bind VirtualServices to one of them, and remove the hosts from the other"));
         }
       }
     }
@@ -113,7 +113,7 @@ void analyze_service_entries(const model::View& view, Diagnostics& findings) {
                                       "port " + std::to_string(port.number) + " of " + host + " is " + std::string(name_of(port.protocol)) +
                                           " here and " + std::string(name_of(at->second.second)) + " in ServiceEntry " +
                                           at->second.first->key.ns + "/" + at->second.first->key.name,
-                                      element("spec.ports", i), "use one protocol for a host's port"));
+                                      item_of("spec.ports", i), "use one protocol for a host's port"));
       }
       const bool tcp = port.protocol == model::Protocol::kTcp || port.protocol == model::Protocol::kUnknown;
       if (tcp && entry->addresses.empty())
@@ -121,7 +121,7 @@ void analyze_service_entries(const model::View& view, Diagnostics& findings) {
             finding_at(*resource, codes::kEntryAddresses, Severity::kInfo,
                        "port " + std::to_string(port.number) +
                            " serves TCP and the ServiceEntry has no addresses, so nothing but the port tells its traffic from others'",
-                       element("spec.ports", i), "add addresses, or use the port for nothing else"));
+                       item_of("spec.ports", i), "add addresses, or use the port for nothing else"));
     }
   }
 }
@@ -142,7 +142,7 @@ void analyze_rate_limits(const model::View& view, Diagnostics& findings) {
       findings.push_back(finding_at(
           *resource, codes::kTargetUnknown, Severity::kWarning,
           "Referenced " + target.kind + " not found: \"" + resource->key.ns + "/" + target.name + "\"",
-          element("spec.targetRefs", i) + ".name",
+          item_of("spec.targetRefs", i) + ".name",
           meant.empty() ? "add the " + target.kind + " to the namespace " + resource->key.ns : "did you mean " + std::string(meant) + "?"));
     }
   }

@@ -5,7 +5,8 @@ The same bodies run with weft-proxy and with a real Envoy (WEFT_DATA_PLANE).
 import unittest
 
 from meshtest.mesh import PORT, Mesh
-from meshtest.raw_http import Connection, fetch
+from meshtest.raw_http import Connection, fetch, message
+from meshtest.upstream import Reply
 from meshtest.wait import wait_for
 
 
@@ -123,6 +124,28 @@ class Routing(unittest.TestCase):
                 ("query", "/?v=2", (), "GET"), ("rest", "/?v=3", (), "GET"), ("method", "/", (), "PUT"), ("me", "/source", (), "GET")):
             self.assertEqual(wanted, self.call(host, path, headers, method).text, path)
         self.assertEqual("authority", self.call("matched-svc").text)
+
+    def test_grpc_fault(self):
+        host = self.virtual("grpc-fault", [to("app", fault={"abort": {"grpcStatus": "UNAVAILABLE", "percentage": {"value": 100}}})])
+        wait_for(lambda: self.call(host, headers=[("content-type", "application/grpc")]).header("grpc-status") == "14", "the fault")
+
+    def test_websocket(self):
+        self.app.on("/ws", Reply(raw=b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello"))
+        with Connection((self.client.ip, PORT)) as connection:
+            connection.send(message("GET", "/ws", [("connection", "Upgrade"), ("upgrade", "websocket")], host="app"))
+            self.assertEqual(101, connection.read_response().status)
+            self.assertEqual(b"hello", connection.reader.exactly(5))
+
+    def test_hashing_by_header(self):
+        self.mesh.service("hashed", "a", "b", "c")
+        self.write("hashed.yaml", {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": "hashed"}, "spec": {
+            "host": "hashed", "trafficPolicy": {"loadBalancer": {"consistentHash": {"httpHeaderName": "x-user", "maglev": {}}}}}})
+        users = [f"user-{number}" for number in range(12)]
+
+        def settled():
+            placed = [set(self.mesh.counts(self.client, "hashed", 4, headers=[("x-user", user)])) for user in users]
+            return all(len(hosts) == 1 for hosts in placed) and len(set().union(*placed) - {502, 503}) > 1
+        wait_for(settled, "each user on one host, and not all on one")
 
     def test_the_oldest_rule_has_the_host_and_gives_it_up_when_it_goes(self):
         host = self.virtual("contested", [says("old")])
