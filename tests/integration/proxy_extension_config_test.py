@@ -148,7 +148,7 @@ class FromAFile(unittest.TestCase):
     def test_bad_sources_are_refused(self):
         def output(*filters):
             return validate(bootstrap([listener(hcm(routes(), filters))]))[1]
-        self.assertIn("apply_default_config_without_warming: is set, but default_config is not",
+        self.assertIn("is set, but default_config is not",
                       output(discovered(source={"path_config_source": {"path": "/dev/null"}}, apply_default_config_without_warming=True)))
         self.assertIn("which is none of type_urls",
                       output(discovered(source={"path_config_source": {"path": "/dev/null"}}, default_config={"@type": f"{HTTP}.cors.v3.Cors"})))

@@ -60,10 +60,12 @@ class BrotliDecompression final : public DecompressionStream {
     Unpacked result = Unpacked::kGood;
     {
       SlabOutput to(out, pool, size > SlabPool::kSmall);
+      growth_.in += size;
       for (const Slice& slice : body.slices) {
-        result = run(slice.view(), size, to);
+        result = run(slice.view(), to);
         if (result != Unpacked::kGood) break;
       }
+      growth_.out += to.total();
     }
     if (size > 0) begun_ = true;
     if (result == Unpacked::kGood && end && begun_ && !BrotliDecoderIsFinished(state_)) result = Unpacked::kCut;
@@ -72,7 +74,7 @@ class BrotliDecompression final : public DecompressionStream {
   }
 
  private:
-  Unpacked run(std::string_view in, size_t piece, SlabOutput& to) {
+  Unpacked run(std::string_view in, SlabOutput& to) {
     auto* next_in = reinterpret_cast<const uint8_t*>(in.data());
     size_t left = in.size();
     if (left > 0 && BrotliDecoderIsFinished(state_)) return Unpacked::kBroken;
@@ -82,7 +84,7 @@ class BrotliDecompression final : public DecompressionStream {
       const size_t before = room;
       const BrotliDecoderResult result = BrotliDecoderDecompressStream(state_, &left, &next_in, &room, &next_out, nullptr);
       to.wrote(before - room);
-      if (excessive(to.total(), piece, kMaxInflateRatio)) return Unpacked::kExcessive;
+      if (growth_.excessive(to, kMaxInflateRatio)) return Unpacked::kExcessive;
       switch (result) {
         case BROTLI_DECODER_RESULT_ERROR: return Unpacked::kBroken;
         case BROTLI_DECODER_RESULT_SUCCESS: return left > 0 ? Unpacked::kBroken : Unpacked::kGood;
@@ -92,6 +94,7 @@ class BrotliDecompression final : public DecompressionStream {
     }
   }
   BrotliDecoderState* state_;
+  Growth growth_;
   bool begun_ = false;
 };
 

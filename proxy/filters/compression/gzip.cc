@@ -58,10 +58,12 @@ class GzipDecompression final : public DecompressionStream {
     Unpacked result = Unpacked::kGood;
     {
       SlabOutput to(out, pool, size > SlabPool::kSmall);
+      growth_.in += size;
       for (const Slice& slice : body.slices) {
-        result = run(slice.view(), size, to);
+        result = run(slice.view(), to);
         if (result != Unpacked::kGood) break;
       }
+      growth_.out += to.total();
     }
     if (size > 0) begun_ = true;
     if (result == Unpacked::kGood && end && begun_ && !finished_) result = Unpacked::kCut;
@@ -70,7 +72,7 @@ class GzipDecompression final : public DecompressionStream {
   }
 
  private:
-  Unpacked run(std::string_view in, size_t piece, SlabOutput& to) {
+  Unpacked run(std::string_view in, SlabOutput& to) {
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
     stream_.avail_in = static_cast<uInt>(in.size());
     while (stream_.avail_in > 0) {
@@ -86,7 +88,7 @@ class GzipDecompression final : public DecompressionStream {
         stream_.avail_out = static_cast<uInt>(room);
         result = inflate(&stream_, Z_NO_FLUSH);
         to.wrote(room - stream_.avail_out);
-        if (excessive(to.total(), piece, max_ratio_)) return Unpacked::kExcessive;
+        if (growth_.excessive(to, max_ratio_)) return Unpacked::kExcessive;
       } while (result == Z_OK && stream_.avail_out == 0);
       if (result == Z_STREAM_END) {
         finished_ = true;
@@ -101,6 +103,7 @@ class GzipDecompression final : public DecompressionStream {
 
   z_stream stream_{};
   const uint32_t max_ratio_;
+  Growth growth_;
   bool begun_ = false, finished_ = false;
 };
 

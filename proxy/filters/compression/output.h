@@ -2,7 +2,9 @@
 #pragma once
 #include "proxy/filters/filter.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace weft::filters {
@@ -46,7 +48,10 @@ class SlabOutput {
   size_t used_ = 0, total_ = 0;
 };
 
-// Whether bytes grew beyond the bound of one piece.
-inline bool excessive(size_t out, size_t in, uint64_t max_ratio) { return out > (in > 64 ? in : 64) * max_ratio; }
+// What went into a stream and came out of it, all pieces together: one that is all blanks may well be a thousandth of its size.
+struct Growth {
+  uint64_t in = 0, out = 0;
+  bool excessive(const SlabOutput& to, uint64_t max_ratio) const { return out + to.total() > std::max<uint64_t>(in, 64) * max_ratio; }
+};
 
 }  // namespace weft::filters

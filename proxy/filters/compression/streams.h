@@ -51,7 +51,7 @@ class DecompressionStream {
   // Replaces the body's slices by what they hold. After anything but kGood the stream is of no use.
   virtual Unpacked decompress(Body& body, bool end, SlabPool& pool) = 0;
 };
-// What comes out of a piece may be so many times as long as the piece.
+// What comes out of a stream may be so many times as long as what went in so far.
 inline constexpr uint32_t kMaxInflateRatio = 100;
 std::unique_ptr<DecompressionStream> decompress_gzip(int window_bits, uint32_t max_ratio);
 std::unique_ptr<DecompressionStream> decompress_brotli(bool ring_buffer_reallocation);

@@ -55,10 +55,12 @@ class ZstdDecompression final : public DecompressionStream {
     Unpacked result = Unpacked::kGood;
     {
       SlabOutput to(out, pool, size > SlabPool::kSmall);
+      growth_.in += size;
       for (const Slice& slice : body.slices) {
-        result = run(slice.view(), size, to);
+        result = run(slice.view(), to);
         if (result != Unpacked::kGood) break;
       }
+      growth_.out += to.total();
     }
     if (size > 0) begun_ = true;
     if (result == Unpacked::kGood && end && begun_ && !finished_) result = Unpacked::kCut;
@@ -69,7 +71,7 @@ class ZstdDecompression final : public DecompressionStream {
  private:
   static constexpr int kMaxWindowBits = 23;  // RFC 9659: 8 MiB for HTTP
 
-  Unpacked run(std::string_view in, size_t piece, SlabOutput& to) {
+  Unpacked run(std::string_view in, SlabOutput& to) {
     ZSTD_inBuffer from{in.data(), in.size(), 0};
     for (;;) {
       char* at = to.at();
@@ -77,13 +79,14 @@ class ZstdDecompression final : public DecompressionStream {
       const size_t left = ZSTD_decompressStream(state_, &into, &from);
       to.wrote(into.pos);
       if (ZSTD_isError(left)) return Unpacked::kBroken;
-      if (excessive(to.total(), piece, kMaxInflateRatio)) return Unpacked::kExcessive;
+      if (growth_.excessive(to, kMaxInflateRatio)) return Unpacked::kExcessive;
       finished_ = left == 0;
       if (from.pos == from.size && into.pos < into.size) return Unpacked::kGood;
       if (from.pos == from.size && finished_) return Unpacked::kGood;
     }
   }
   ZSTD_DCtx* state_;
+  Growth growth_;
   bool begun_ = false, finished_ = false;
 };
 

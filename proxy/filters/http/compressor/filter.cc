@@ -55,7 +55,8 @@ Verdict Compressor::on_response_head(FilterContext& context, bool end) {
     options_.stats->cells(context.thread()).add(CompressorStat::kNotCompressedEtag);
   const bool compressible = plain && why.empty();
   if (!end && plain && !why.empty()) tell(response, why);
-  if (!end && compressible && accepted(context)) {
+  const bool wanted = !end && big_enough && accepted(context);  // counts, whatever else stands against it
+  if (wanted && compressible) {
     if (const http::Header* etag = response.find(HeaderId::kEtag)) {
       const std::string value(etag->value());
       const bool weak = value.size() > 2 && (value[0] == 'w' || value[0] == 'W') && value[1] == '/';
