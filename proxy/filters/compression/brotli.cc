@@ -88,7 +88,9 @@ class BrotliDecompression final : public DecompressionStream {
       switch (result) {
         case BROTLI_DECODER_RESULT_ERROR: return Unpacked::kBroken;
         case BROTLI_DECODER_RESULT_SUCCESS: return left > 0 ? Unpacked::kBroken : Unpacked::kGood;
-        case BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT: return Unpacked::kGood;
+        case BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT:
+          if (!BrotliDecoderHasMoreOutput(state_)) return Unpacked::kGood;
+          break;  // said even when what is decoded found no room
         case BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT: break;
       }
     }

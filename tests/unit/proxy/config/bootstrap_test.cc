@@ -110,7 +110,7 @@ TEST(Bootstrap, ReadsStaticResources) {
   EXPECT_EQ(manager.stat_prefix, "main");
   EXPECT_EQ(manager.chain.entries().size(), 1u);
   ASSERT_NE(manager.routes, nullptr);
-  EXPECT_EQ(manager.routes->options().virtual_hosts.at(0).routes.size(), 3u);
+  EXPECT_EQ(manager.routes->options().virtual_hosts.at(0).routes.size(), 5u);
   EXPECT_EQ(manager.stream_idle_timeout.count(), 300'000);
   EXPECT_FALSE(b.bytes.empty());
 }

@@ -112,8 +112,8 @@ TEST_F(RouteFiltersTest, RateLimitRules) {
   auto* action = message.mutable_virtual_hosts(0)->mutable_rate_limits(0)->mutable_actions(0);
   action->mutable_generic_key()->set_descriptor_value("%REQ(a)%");
   EXPECT_NE(push_it().find("virtual_hosts[0].rate_limits[0].actions[0].generic_key.descriptor_value"), std::string::npos);
-  action->mutable_masked_remote_address();
-  EXPECT_NE(push_it().find("masked_remote_address"), std::string::npos);
+  action->mutable_metadata()->set_descriptor_key("key");
+  EXPECT_NE(push_it().find("actions[0].metadata"), std::string::npos);
 }
 
 }  // namespace
