@@ -40,7 +40,8 @@ std::string lower_case(std::string_view text) {
 bool kind_named(std::string_view word, std::string& kind, std::string& problem) {
   // gateways.gateway.networking.k8s.io, or gtw: not Istio's.
   const std::string whole = lower_case(word);
-  if (whole == "gtw" || (whole.starts_with("gateway") && whole.ends_with(lower_case(".gateway.networking.k8s.io")))) {
+  const bool gateway = whole.starts_with("gateway.") || whole.starts_with("gateways.");
+  if (whole == "gtw" || (gateway && whole.ends_with(".gateway.networking.k8s.io"))) {
     kind = model::kKubeGateway;
     return true;
   }

@@ -19,7 +19,10 @@ using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_t
 constexpr std::chrono::milliseconds kLook{20};  // between two looks of a wait; a look is a walk over the proxies
 constexpr std::chrono::minutes kLongestWait{10};
 
-std::string_view type_of(const model::Node& node) { return node.type == model::Node::Type::kRouter ? "router" : "sidecar"; }
+std::string_view type_of(const model::Node& node) {
+  if (node.proxyless) return "grpc";
+  return node.type == model::Node::Type::kRouter ? "router" : "sidecar";
+}
 
 // SYNCED: accepted everything; STALE: something was sent, or is about to be, and is not accepted yet; NACK: refuses something.
 std::string_view state_of(const ProxyStatus& proxy, uint64_t revision) {

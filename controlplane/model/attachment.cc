@@ -377,6 +377,16 @@ class Attacher {
 
 }  // namespace
 
+bool is_attached(const Resource& resource) {
+  return resource.as<KubeRoute>() || resource.as<KubeGateway>() || resource.as<GatewayClass>() || resource.as<ReferenceGrant>() ||
+         resource.as<Namespace>() || resource.as<ServiceEntry>();
+}
+
+bool attaches_alike(const ServiceInfo& a, const ServiceInfo& b) {
+  return &a == &b || (a.hostname == b.hostname && a.ns == b.ns && a.name == b.name && a.kubernetes == b.kubernetes && a.ports == b.ports &&
+                      a.addresses == b.addresses && a.selector == b.selector && a.export_to == b.export_to);
+}
+
 Attached attach(std::span<const ResourcePtr> resources, std::span<const ServiceInfo* const> services) {
   const bool any = std::any_of(resources.begin(), resources.end(), [](const ResourcePtr& resource) {
     return resource->as<KubeRoute>() || resource->as<KubeGateway>() || resource->as<GatewayClass>();

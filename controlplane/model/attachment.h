@@ -31,6 +31,10 @@ struct Attached {
   std::map<Key, ObjectStatus> statuses;
 };
 
+// Whether the objects have anything to do with it.
+bool is_attached(const Resource& resource);
+// Whether the two services are one as far as attachment looks: endpoints do not matter.
+bool attaches_alike(const ServiceInfo& a, const ServiceInfo& b);
 Attached attach(std::span<const ResourcePtr> resources, std::span<const ServiceInfo* const> services);
 
 }  // namespace weft::model

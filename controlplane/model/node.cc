@@ -75,6 +75,7 @@ Result<Node> parse_node(std::string_view id, std::string_view cluster, std::stri
     node.interception = Node::Interception::kTproxy;
   else if (!mode.empty() && mode != "REDIRECT")
     return invalid("node.metadata.INTERCEPTION_MODE: found \"" + mode + "\", expected REDIRECT, TPROXY or NONE");
+  node.proxyless = text_of(node.metadata, "GENERATOR") == "grpc";
   node.service_account = text_of(node.metadata, "SERVICE_ACCOUNT");
   node.network = text_of(node.metadata, "NETWORK");
   return node;

@@ -12,6 +12,7 @@ struct Node {
 
   std::string id, cluster;
   Type type = Type::kSidecar;
+  bool proxyless = false;                               // metadata GENERATOR is grpc: gRPC's own client or server, without a proxy
   std::string ip, name, ns, domain;                     // name and ns of the workload; domain "default.svc.cluster.local"
   Labels labels;                                        // metadata LABELS
   Interception interception = Interception::kRedirect;  // metadata INTERCEPTION_MODE

@@ -80,7 +80,8 @@ struct View::Index {
   std::unordered_map<std::string, RuleIndex> local_rules, exported_rules;                // by namespace
   std::deque<VirtualService> merged;                                                     // roots with the routes of their delegates
   std::vector<Typed<Gateway>> gateways;
-  Attached attached;
+  std::shared_ptr<const Attached> attached;
+  std::vector<ResourcePtr> attached_inputs;
   std::unordered_map<std::string, std::unordered_set<std::string>> consumer_hosts;  // by client namespace
   std::unordered_set<const VirtualService*> producers;
   std::vector<Typed<RateLimit>> rate_limits;
@@ -166,15 +167,20 @@ struct View::Index {
   }
 
   // What the Gateway API's objects come to stands beside what people wrote.
-  void index_attached() {
-    attached = attach(resources, service_list);
-    for (const Attached::Rule& rule : attached.rules) {
+  void index_attached(const Index* previous) {
+    for (const ResourcePtr& resource : resources)
+      if (is_attached(*resource)) attached_inputs.push_back(resource);
+    const bool same = previous && previous->attached_inputs == attached_inputs &&
+                      std::ranges::equal(previous->service_list, service_list,
+                                         [](const ServiceInfo* a, const ServiceInfo* b) { return attaches_alike(*a, *b); });
+    attached = same ? previous->attached : std::make_shared<const Attached>(attach(resources, service_list));
+    for (const Attached::Rule& rule : attached->rules) {
       virtual_services[rule.spec.gateways.front()].push_back({&rule.resource, &rule.spec});
       if (rule.consumer) consumer_hosts[rule.resource.key.ns].insert(rule.spec.hosts.front());
       if (rule.producer) producers.insert(&rule.spec);
     }
-    for (const Attached::Server& server : attached.servers) gateways.push_back({&server.resource, &server.spec});
-    if (attached.rules.empty() && attached.servers.empty()) return;
+    for (const Attached::Server& server : attached->servers) gateways.push_back({&server.resource, &server.spec});
+    if (attached->rules.empty() && attached->servers.empty()) return;
     const auto by_age = [](const auto& a, const auto& b) { return older(*a.resource, *b.resource); };
     for (auto& [gateway, list] : virtual_services) std::stable_sort(list.begin(), list.end(), by_age);
     std::stable_sort(gateways.begin(), gateways.end(), by_age);
@@ -199,7 +205,7 @@ std::shared_ptr<const View> View::build(uint64_t revision, std::vector<ResourceP
   for (const ResourcePtr& resource : index->resources) index->by_key[resource->key] = resource.get();
   index->index_services(previous);
   index->index_config();
-  index->index_attached();
+  index->index_attached(previous ? previous->index_.get() : nullptr);
   return std::shared_ptr<const View>(new View(std::move(index)));
 }
 
@@ -283,8 +289,8 @@ std::vector<Typed<Gateway>> View::gateways(const Labels& labels, std::string_vie
 }
 
 const ObjectStatus* View::status(const Key& key) const {
-  auto found = index_->attached.statuses.find(key);
-  return found == index_->attached.statuses.end() ? nullptr : &found->second;
+  auto found = index_->attached->statuses.find(key);
+  return found == index_->attached->statuses.end() ? nullptr : &found->second;
 }
 
 std::vector<Typed<RateLimit>> View::rate_limits(std::string_view ns) const {

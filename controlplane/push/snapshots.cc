@@ -168,7 +168,7 @@ void Snapshots::refresh_own(Held& proxy) {
 }
 
 xds::SnapshotPtr Snapshots::snapshot_of(Held& proxy) {
-  const bool proxyless = translate::is_proxyless(*proxy.node);
+  const bool proxyless = proxy.node->proxyless;
   if (proxyless)
     refresh_proxyless(proxy);
   else

@@ -150,11 +150,6 @@ Cluster eds_cluster(const model::ServiceInfo& service, const model::ServicePort&
 
 }  // namespace
 
-bool is_proxyless(const model::Node& node) {
-  const yaml::Node* generator = node.metadata.find("GENERATOR");
-  return generator != nullptr && generator->is_scalar() && generator->text == "grpc";
-}
-
 std::vector<Listener> proxyless_listeners(const model::View& view, const std::string& ns) {
   std::vector<Listener> all;
   for (const model::ServiceInfo* service : view.visible_services(ns)) {

@@ -258,7 +258,7 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   Client client;
   client.ns = node.ns;
   client.router = node.type == model::Node::Type::kRouter;
-  client.proxyless = is_proxyless(node);
+  client.proxyless = node.proxyless;
   if (client.router) {
     client.labels = view.labels(node);
     for (const Binding& binding : plan.bindings) client.gateway_ports.emplace_back(binding.service_port, binding.port);

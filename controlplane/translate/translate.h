@@ -89,8 +89,7 @@ std::vector<RouteConfiguration> route_configurations(const model::View& view, co
 // LDS.
 std::vector<Listener> listeners(const ListenerPlan& plan);
 
-// gRPC's own clients and servers, which have no proxy beside them: metadata GENERATOR is grpc. Their endpoints are those of all.
-bool is_proxyless(const model::Node& node);
+// gRPC's own clients and servers, which have no proxy beside them (Node::proxyless). Their endpoints are those of all.
 // LDS "HOST:PORT" for each name that a client in `ns` may dial; of servers, for each address that they may listen on.
 std::vector<Listener> proxyless_listeners(const model::View& view, const std::string& ns);
 std::vector<Listener> proxyless_server_listeners(const model::View& view, const model::Node& node);

@@ -173,6 +173,25 @@ class References {
       if (problem.reason == "NoMatchingListenerHostname") fix = "let spec.hostnames have one that the listener's hostname covers";
       warn(resource, code, problem.message + " (" + problem.reason + ")", problem.field, fix);
     }
+    if (const model::KubeRoute* spec = resource.as<model::KubeRoute>()) beside_virtual_services(resource, *spec);
+  }
+
+  // A Service's routes stand in one line with the VirtualServices of its host: sidecars go by the oldest.
+  void beside_virtual_services(const Resource& resource, const model::KubeRoute& spec) {
+    for (size_t i = 0; i < spec.parents.size(); ++i) {
+      if (spec.parents[i].kind != "Service") continue;
+      const std::string host = model::resolve_host(spec.parents[i].name, spec.parents[i].ns);
+      auto found = mesh_hosts_.find(host);
+      if (found == mesh_hosts_.end()) continue;
+      for (const Resource* other : found->second) {
+        if (!model::exported(other->as<VirtualService>()->export_to, other->key.ns, resource.key.ns)) continue;
+        warn(resource, codes::kHostConflict,
+             resource.key.to_string() + " and " + other->key.to_string() + " define the same mesh host " + host + "; the older one, " +
+                 (older(*other, resource) ? other->key : resource.key).to_string() + ", wins",
+             element("spec.parentRefs", i), "keep one of them");
+        break;
+      }
+    }
   }
 
   // `spec`: the rule whose requests go there; its own hosts keep the port that they came for.

@@ -85,6 +85,11 @@ TEST(KindNames, TakesWhatPeopleType) {
                                        {"endpoints", "Endpoints"},
                                        {"endpointslices", "EndpointSlice"},
                                        {"po", "Pod"},
+                                       {"httproutes", "HTTPRoute"},
+                                       {"gateways", "Gateway"},
+                                       {"gtw", "Gateway.gateway.networking.k8s.io"},
+                                       {"gateways.gateway.networking.k8s.io", "Gateway.gateway.networking.k8s.io"},
+                                       {"gatewayclasses.gateway.networking.k8s.io", "GatewayClass"},
                                        {"all", ""}}) {
     std::string kind = "?", problem;
     EXPECT_TRUE(kind_named(word, kind, problem)) << word << problem;

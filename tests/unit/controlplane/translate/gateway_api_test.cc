@@ -366,6 +366,23 @@ TEST(GatewayApi, StatusOfGateways) {
   EXPECT_EQ(edge_routes(*view_of(kWorld + foreign + gateway())).name(), "");
 }
 
+TEST(GatewayApi, AChangeOfEndpointsLeavesItAlone) {
+  const auto first = view_of(kWorld + kube_route("r", kToShop + "  rules: [{" + kToV1 + "}]\n"));
+  const model::Key key{"HTTPRoute", "default", "r"};
+  std::vector<model::ResourcePtr> resources(first->resources().begin(), first->resources().end());
+  const std::string slice =
+      "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s, labels: {kubernetes.io/service-name: shop}}\n"
+      "addressType: IPv4\nports: [{name: http, port: 8080}]\nendpoints: [{addresses: [10.0.0.1]}]\n";
+  auto verdicts = validation::validate_text(slice, "slice.yaml");
+  ASSERT_TRUE(verdicts.ok());
+  resources.push_back(std::make_shared<const model::Resource>(std::move(verdicts.resources[0])));
+  const auto second = model::View::build(2, resources, first);
+  EXPECT_EQ(first->status(key), second->status(key)) << "the very same";
+  std::erase_if(resources, [](const model::ResourcePtr& one) { return one->key.name == "v1"; });
+  const auto third = model::View::build(3, resources, second);
+  EXPECT_FALSE(third->status(key)->parents[0].conditions[1].status) << "its backend is gone";
+}
+
 TEST(GatewayApi, AThousandRoutesAreFast) {
   std::string text = kWorld + gateway();
   for (int i = 0; i < 1000; ++i) {

@@ -169,3 +169,25 @@ TEST(GatewayApiKinds, WhatTheStatusComplainsAboutIsAFinding) {
   EXPECT_EQ(findings[1].field, "spec.rules[0].backendRefs[0]");
   EXPECT_EQ(findings[1].mark.line, 6);
 }
+
+TEST(GatewayApiKinds, ARouteBesideAVirtualServiceOfTheSameHost) {
+  Verdicts verdicts = validate_text(
+      "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{name: http, port: 80}]}\n"
+      "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: old}\nspec:\n  hosts: [a]\n  http: [{route: "
+      "[{destination: {host: a}}]}]\n"
+      "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: young}\nspec:\n  parentRefs: [{group: '', kind: "
+      "Service, name: a}]\n",
+      "f.yaml");
+  ASSERT_TRUE(verdicts.ok());
+  std::vector<model::ResourcePtr> resources;
+  uint64_t age = 0;
+  for (model::Resource& resource : verdicts.resources) {
+    resource.created = ++age;
+    resources.push_back(std::make_shared<const model::Resource>(std::move(resource)));
+  }
+  const Diagnostics findings = check_references(*model::View::build(1, std::move(resources)));
+  ASSERT_EQ(findings.size(), 1u) << render(findings);
+  EXPECT_EQ(findings[0].message,
+            "HTTPRoute default/young and VirtualService default/old define the same mesh host a.default.svc.cluster.local; the older one, "
+            "VirtualService default/old, wins");
+}
