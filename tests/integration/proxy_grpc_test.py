@@ -196,9 +196,7 @@ class Filters(unittest.TestCase):
         trailer = message(b"grpc-status:0\r\nx-t:v\r\n", 0x80)
         answer = self.ask("web", "Ok", kind, base64.b64encode(message(b"x")), ("accept", kind))
         self.assertEqual("application/grpc-web-text+proto", answer.header("content-type"))
-        # Whoever encodes may pad at the end of any message.
-        groups = [base64.b64decode(answer.body[at:at + 4]) for at in range(0, len(answer.body), 4)]
-        self.assertEqual(message(b"first") + message(b"second") + trailer, b"".join(groups))
+        self.assertEqual(b"".join(base64.b64encode(part) for part in (message(b"first"), message(b"second"), trailer)), answer.body)
         pieces = base64.b64encode(message(b"one")) + base64.b64encode(message(b"other"))
         self.assertEqual(200, self.ask("web", "Ok", kind, pieces).status)
         for bad in (b"!!!!", b"AAAAA"):

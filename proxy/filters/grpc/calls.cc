@@ -62,8 +62,6 @@ std::string percent_encoded(std::string_view message) {
 
 uint64_t GrpcMessages::count(const Body& body) {
   uint64_t messages = 0;
-  size_t before = 0;
-  boundary_ = 0;
   for (const Slice& slice : body.slices) {
     for (size_t at = 0; at < slice.size;) {
       if (left_ > 0) {
@@ -78,9 +76,7 @@ uint64_t GrpcMessages::count(const Body& body) {
           size_ = size_ << 8 | byte;
         if (++head_ == 5) head_ = 0, left_ = size_;
       }
-      if (left_ == 0 && head_ == 0) boundary_ = before + at;
     }
-    before += slice.size;
   }
   return messages;
 }

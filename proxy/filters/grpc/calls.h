@@ -33,11 +33,8 @@ class GrpcMessages {
  public:
   // How many messages began in it.
   uint64_t count(const Body& body);
-  // Where the last frame that is whole ended in it; 0: none did.
-  size_t boundary() const { return boundary_; }
 
  private:
-  size_t boundary_ = 0;
   uint32_t head_ = 0;  // bytes of a frame head seen
   uint32_t size_ = 0;
   uint64_t left_ = 0;  // of the message's bytes

@@ -131,17 +131,34 @@ void GrpcWeb::tell_in_head(FilterContext& context, std::string_view message) {
   response.set(HeaderId::kContentLength, "0");
 }
 
+// Each frame is encoded, and padded, by itself. One that is long goes ahead in groups of three.
 void GrpcWeb::on_response_body(FilterContext& context, Body& body, bool end) {
   if (!active_ || foreign_ || !text_answer_) return;
-  const size_t before = text_.size();
-  answers_.count(body);
   for (const Slice& slice : body.slices) text_.append(slice.data, slice.size);
   body.slices.clear();
-  // Padding belongs to the end of messages. Of one that is not whole, what is long goes ahead in groups of three.
-  size_t whole = answers_.boundary() ? before + answers_.boundary() : text_.size() > kLongText ? text_.size() / 3 * 3 : 0;
-  if (end) whole = text_.size();
-  put(body, context, encode_base64(std::string_view(text_).substr(0, whole)));
-  text_.erase(0, whole);
+  std::string out;
+  size_t at = 0;
+  for (;;) {
+    const std::string_view rest = std::string_view(text_).substr(at);
+    if (frame_left_ == 0) {
+      if (rest.size() < 5) break;
+      for (size_t i = 1; i < 5; ++i) frame_left_ = frame_left_ << 8 | static_cast<uint8_t>(rest[i]);
+      frame_left_ += 5;
+    }
+    const bool whole = rest.size() >= frame_left_;
+    if (!whole && rest.size() <= kLongText) break;
+    const size_t n = whole ? static_cast<size_t>(frame_left_) : rest.size() / 3 * 3;
+    out += encode_base64(rest.substr(0, n));
+    at += n;
+    frame_left_ -= n;
+    if (!whole) break;
+  }
+  text_.erase(0, at);
+  if (end) {
+    out += encode_base64(text_);
+    text_.clear();
+  }
+  put(body, context, out);
 }
 
 void GrpcWeb::on_response_trailers(FilterContext& context, http::Head& trailers) {

@@ -33,8 +33,8 @@ class GrpcWeb final : public HttpFilter {
   const GrpcWebOptions& options_;
   observe::Cells* cells_ = nullptr;
   bool active_ = false, text_request_ = false, text_answer_ = false, charged_ = false, foreign_ = false;
-  GrpcMessages answers_;
-  std::string text_;  // base64 that came, or bytes to become base64, short of a group
+  std::string text_;         // base64 that came, short of a group; or bytes to become base64, short of a frame
+  uint64_t frame_left_ = 0;  // of the frame at its front, once its head is there
 };
 
 HttpFilterType grpc_web_type();
