@@ -11,6 +11,8 @@ constexpr Metric kRemainingStatTable[] = {WEFT_REMAINING_STATS(WEFT_STAT_ROW)};
 constexpr Metric kRingHashStatTable[] = {WEFT_RING_HASH_STATS(WEFT_STAT_ROW)};
 constexpr Metric kMaglevStatTable[] = {WEFT_MAGLEV_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttpStatTable[] = {WEFT_HTTP_STATS(WEFT_STAT_ROW)};
+constexpr Metric kVirtualHostStatTable[] = {WEFT_VIRTUAL_HOST_STATS(WEFT_STAT_ROW)};
+constexpr Metric kSetMetadataStatTable[] = {WEFT_SET_METADATA_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCorsStatTable[] = {WEFT_CORS_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttp1StatTable[] = {WEFT_HTTP1_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCsrfStatTable[] = {WEFT_CSRF_STATS(WEFT_STAT_ROW)};
@@ -45,6 +47,9 @@ const Shape kRemainingHighShape = make_shape("cluster.circuit_breakers.high", kR
 const Shape kRingHashShape = make_shape("cluster.ring_hash_lb", kRingHashStatTable);
 const Shape kMaglevShape = make_shape("cluster.maglev_lb", kMaglevStatTable);
 const Shape kHttpShape = make_shape("http", kHttpStatTable);
+const Shape kVirtualClusterShape = make_shape("vhost.vcluster", kVirtualHostStatTable);
+const Shape kRouteShape = make_shape("vhost.route", kVirtualHostStatTable);
+const Shape kSetMetadataShape = make_shape("http.set_metadata", kSetMetadataStatTable);
 const Shape kCorsShape = make_shape("http.cors", kCorsStatTable);
 const Shape kHttp1Shape = make_shape("http1", kHttp1StatTable);
 const Shape kCsrfShape = make_shape("http.csrf", kCsrfStatTable);
@@ -116,6 +121,18 @@ ScopePtr ring_hash_scope(Registry& registry, std::string_view name) {
 }
 ScopePtr maglev_scope(Registry& registry, std::string_view name) { return cluster_part(registry, kMaglevShape, name, "maglev_lb."); }
 ScopePtr http_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kHttpShape, prefix, ""); }
+ScopePtr virtual_cluster_scope(Registry& registry, std::string_view virtual_host, std::string_view virtual_cluster) {
+  const std::string host = stat_name(virtual_host), cluster = stat_name(virtual_cluster);
+  return registry.scope(kVirtualClusterShape, "vhost." + host + ".vcluster." + cluster + ".",
+                        {{"envoy_virtual_cluster", cluster}, {"envoy_virtual_host", host}});
+}
+ScopePtr route_scope(Registry& registry, std::string_view virtual_host, std::string_view stat_prefix) {
+  const std::string host = stat_name(virtual_host), route = stat_name(stat_prefix);
+  return registry.scope(kRouteShape, "vhost." + host + ".route." + route + ".", {{"envoy_route", route}, {"envoy_virtual_host", host}});
+}
+ScopePtr set_metadata_scope(Registry& registry, std::string_view prefix) {
+  return http_part(registry, kSetMetadataShape, prefix, "set_metadata.");
+}
 ScopePtr cors_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kCorsShape, prefix, "cors."); }
 ScopePtr csrf_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kCsrfShape, prefix, "csrf."); }
 ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix) {

@@ -237,6 +237,11 @@ extern const Shape kMaglevShape;  // "cluster.maglev_lb"
   X(kDownstreamRqWsOnNonWsRoute, "downstream_rq_ws_on_non_ws_route", kCounter, false)                            \
   X(kNoCluster, "no_cluster", kCounter, false)                                                                   \
   X(kNoRoute, "no_route", kCounter, false)                                                                       \
+  X(kRedirectBadLocation, "passthrough_internal_redirect_bad_location", kCounter, false)                         \
+  X(kRedirectNoRoute, "passthrough_internal_redirect_no_route", kCounter, false)                                 \
+  X(kRedirectPredicate, "passthrough_internal_redirect_predicate", kCounter, false)                              \
+  X(kRedirectTooMany, "passthrough_internal_redirect_too_many_redirects", kCounter, false)                       \
+  X(kRedirectUnsafeScheme, "passthrough_internal_redirect_unsafe_scheme", kCounter, false)                       \
   X(kRqDirectResponse, "rq_direct_response", kCounter, false)                                                    \
   X(kRqOverloadLocalReply, "rq_overload_local_reply", kCounter, false)                                           \
   X(kRqRedirect, "rq_redirect", kCounter, false)                                                                 \
@@ -247,6 +252,31 @@ extern const Shape kMaglevShape;  // "cluster.maglev_lb"
   X(kDownstreamRqTime, "downstream_rq_time", kHistogram, false)
 WEFT_STAT_ENUM(HttpStat, WEFT_HTTP_STATS)
 extern const Shape kHttpShape;  // "http"
+
+// vhost.<virtual host>.vcluster.<name>. and vhost.<virtual host>.route.<stat_prefix>.: requests of a kind that the routes name.
+#define WEFT_VIRTUAL_HOST_STATS(X)                                                      \
+  X(kUpstreamRqCodes, "upstream_rq_<code>", kCodes, false)                              \
+  X(kUpstreamRq1xx, "upstream_rq_1xx", kCounter, true)                                  \
+  X(kUpstreamRq2xx, "upstream_rq_2xx", kCounter, true)                                  \
+  X(kUpstreamRq3xx, "upstream_rq_3xx", kCounter, true)                                  \
+  X(kUpstreamRq4xx, "upstream_rq_4xx", kCounter, true)                                  \
+  X(kUpstreamRq5xx, "upstream_rq_5xx", kCounter, true)                                  \
+  X(kUpstreamRqCompleted, "upstream_rq_completed", kCounter, true)                      \
+  X(kUpstreamRqRetry, "upstream_rq_retry", kCounter, false)                             \
+  X(kUpstreamRqRetryLimitExceeded, "upstream_rq_retry_limit_exceeded", kCounter, false) \
+  X(kUpstreamRqRetryOverflow, "upstream_rq_retry_overflow", kCounter, false)            \
+  X(kUpstreamRqRetrySuccess, "upstream_rq_retry_success", kCounter, false)              \
+  X(kUpstreamRqTimeout, "upstream_rq_timeout", kCounter, false)                         \
+  X(kUpstreamRqTotal, "upstream_rq_total", kCounter, false)                             \
+  X(kUpstreamRqTime, "upstream_rq_time", kHistogram, true)
+WEFT_STAT_ENUM(VirtualHostStat, WEFT_VIRTUAL_HOST_STATS)
+extern const Shape kVirtualClusterShape;  // "vhost.vcluster"
+extern const Shape kRouteShape;           // "vhost.route"
+
+// http.<stat_prefix>.set_metadata.: the filter of that name.
+#define WEFT_SET_METADATA_STATS(X) X(kOverwriteDenied, "overwrite_denied", kCounter, false)
+WEFT_STAT_ENUM(SetMetadataStat, WEFT_SET_METADATA_STATS)
+extern const Shape kSetMetadataShape;  // "http.set_metadata"
 
 // http.<stat_prefix>.cors.: the CORS filter.
 #define WEFT_CORS_STATS(X)                             \
@@ -583,6 +613,9 @@ ScopePtr remaining_scope(Registry& registry, std::string_view observability_name
 ScopePtr ring_hash_scope(Registry& registry, std::string_view observability_name);
 ScopePtr maglev_scope(Registry& registry, std::string_view observability_name);
 ScopePtr http_scope(Registry& registry, std::string_view stat_prefix);
+ScopePtr virtual_cluster_scope(Registry& registry, std::string_view virtual_host, std::string_view virtual_cluster);
+ScopePtr route_scope(Registry& registry, std::string_view virtual_host, std::string_view stat_prefix);
+ScopePtr set_metadata_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr cors_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr csrf_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix);

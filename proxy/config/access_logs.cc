@@ -9,6 +9,7 @@
 #include "proxy/telemetry/access_log.h"
 
 #include <google/protobuf/struct.pb.h>
+#include <google/protobuf/wrappers.pb.h>
 
 #include <charconv>
 #include <map>
@@ -71,8 +72,8 @@ std::optional<Formatter> default_format() {
   return made ? std::optional<Formatter>(std::move(*made)) : std::nullopt;
 }
 
-std::optional<Formatter> formatter(const core::SubstitutionFormatString& from, const Where& where) {
-  const format::FormatOptions options{.omit_empty = from.omit_empty_values(), .escape = true};
+std::optional<Formatter> formatter(const core::SubstitutionFormatString& from, const Where& where, bool escape = true) {
+  const format::FormatOptions options{.omit_empty = from.omit_empty_values(), .escape = escape};
   switch (from.format_case()) {
     case core::SubstitutionFormatString::kTextFormat:
       return taken(Formatter::text(from.text_format(), options), Where(where, "text_format"));
@@ -144,6 +145,27 @@ class FilterBuilder {
         to.exclude = from.grpc_status_filter().exclude();
         for (int status : from.grpc_status_filter().statuses()) to.values.push_back(status);
         break;
+      case log::AccessLogFilter::kLogTypeFilter:
+        to.kind = LogFilter::Kind::kLogType;
+        to.exclude = from.log_type_filter().exclude();
+        for (int type : from.log_type_filter().types()) to.values.push_back(type);
+        break;
+      case log::AccessLogFilter::kMetadataFilter: {
+        to.kind = LogFilter::Kind::kMetadata;
+        const bool otherwise =
+            !from.metadata_filter().has_match_if_key_not_found() || from.metadata_filter().match_if_key_not_found().value();
+        if (!from.metadata_filter().has_matcher()) {
+          to.metadata = [otherwise](const format::Metadata*) { return otherwise; };
+          break;
+        }
+        auto matcher = filters::metadata_matcher(from.metadata_filter().matcher(), Where(where, "metadata_filter"));
+        if (matcher)
+          to.metadata = [matcher = std::move(*matcher), otherwise](const format::Metadata* metadata) {
+            const bool there = metadata && metadata->find(matcher.name_space, matcher.path);
+            return there ? matcher.matches(metadata) : otherwise;
+          };
+        break;
+      }
       default: where.unsupported("this kind of filter is not supported by this version"); break;
     }
     return to;
@@ -203,6 +225,19 @@ std::optional<Target> target(const google::protobuf::Any& any, const Where& wher
 }
 
 }  // namespace
+
+std::optional<format::Formatter> body_formatter(const core::SubstitutionFormatString& from, const Where& where) {
+  return formatter(from, where, false);
+}
+
+std::string content_type(const core::SubstitutionFormatString& from) {
+  if (!from.content_type().empty()) return from.content_type();
+  return from.has_json_format() ? "application/json" : "text/plain";
+}
+
+telemetry::LogFilter build_log_filter(const log::AccessLogFilter& from, const filters::Runtime& runtime, const Where& where) {
+  return FilterBuilder(runtime).build(from, where);
+}
 
 std::vector<std::shared_ptr<telemetry::AccessLog>> build_access_logs(const google::protobuf::RepeatedPtrField<log::AccessLog>& from,
                                                                      const BuildContext& context, const Where& parent,

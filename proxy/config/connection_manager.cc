@@ -1,13 +1,18 @@
 // The HTTP connection manager, field by field (see listeners.h).
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb.h"
+#include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
+#include "envoy/extensions/http/original_ip_detection/xff/v3/xff.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "proxy/config/access_logs.h"
 #include "proxy/config/bootstrap.h"
 #include "proxy/config/listeners.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/routes.h"
+#include "proxy/filters/matching/config.h"
 #include "proxy/filters/missing_config.h"
+#include "proxy/telemetry/access_log.h"
 
 #include <google/protobuf/wrappers.pb.h>
 
@@ -22,6 +27,18 @@ namespace hcm = envoy::extensions::filters::network::http_connection_manager::v3
 namespace core = envoy::config::core::v3;
 using Router = envoy::extensions::filters::http::router::v3::Router;
 constexpr size_t kMaxFilters = 100;
+
+namespace detection = envoy::extensions::http::original_ip_detection;
+using EarlyMutation = envoy::extensions::http::early_header_mutation::header_mutation::v3::HeaderMutation;
+
+// What the router may be told to refuse when it makes no sense.
+constexpr http::HeaderId kStrictlyChecked[] = {
+    http::HeaderId::kXEnvoyUpstreamRqTimeoutMs,
+    http::HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs,
+    http::HeaderId::kXEnvoyMaxRetries,
+    http::HeaderId::kXEnvoyRetryGrpcOn,
+    http::HeaderId::kXEnvoyRetryOn,
+};
 
 class ManagerBuilder {
  public:
@@ -38,6 +55,9 @@ class ManagerBuilder {
     to_->access_logs = build_access_logs(from_.access_log(), context_, where_, "access_log");
     identity();
     forwarded();
+    ip_detection();
+    early_mutations();
+    local_replies();
     times();
     return to_;
   }
@@ -130,6 +150,9 @@ class ManagerBuilder {
         if (filter.disabled()) Where(at, "disabled").fail("must not be set on the router");
         router.suppress_envoy_headers = options.suppress_envoy_headers();
         router.respect_expected_rq_timeout = options.respect_expected_rq_timeout();
+        router.suppress_grpc_failure_stats = options.suppress_grpc_request_failure_code_stats();
+        router.upstream_logs = build_access_logs(options.upstream_log(), context_, Where(config, "(Router)"), "upstream_log");
+        strict_checks(options, router, Where(config, "(Router)"));
         continue;
       }
       if (i == last) at.fail("the last filter of the chain must be the router, found \"" + filter.name() + "\"");
@@ -189,6 +212,87 @@ class ManagerBuilder {
     return otherwise ? std::move(otherwise) : filters::missing_config(filter.name());
   }
 
+  static void strict_checks(const Router& options, filters::RouterOptions& to, const Where& where) {
+    for (int i = 0; i < options.strict_check_headers_size(); ++i) {
+      const std::string& name = options.strict_check_headers(i);
+      const auto* found = std::find_if(std::begin(kStrictlyChecked), std::end(kStrictlyChecked),
+                                       [&](http::HeaderId id) { return http::name_of(id) == name; });
+      if (found != std::end(kStrictlyChecked))
+        to.strict_check_headers.push_back(*found);
+      else
+        Where(where, "strict_check_headers", i)
+            .fail("must be one of the headers that are checked (x-envoy-retry-on, ...), found \"" + name + "\"");
+    }
+  }
+
+  void ip_detection() {
+    if (from_.original_ip_detection_extensions().empty()) return;
+    if (from_.use_remote_address().value())
+      Where(where_, "original_ip_detection_extensions").fail("must not be set beside use_remote_address");
+    if (from_.xff_num_trusted_hops() > 0)
+      Where(where_, "original_ip_detection_extensions").fail("must not be set beside xff_num_trusted_hops");
+    for (int i = 0; i < from_.original_ip_detection_extensions_size(); ++i) {
+      const google::protobuf::Any& any = from_.original_ip_detection_extensions(i).typed_config();
+      const Where at(where_, "original_ip_detection_extensions", i);
+      routing::IpDetection to;
+      detection::xff::v3::XffConfig xff;
+      detection::custom_header::v3::CustomHeaderConfig header;
+      if (any.UnpackTo(&xff)) {
+        to.trusted_hops = xff.xff_num_trusted_hops();
+        if (xff.has_xff_trusted_cidrs() && to.trusted_hops > 0)
+          at.fail("only one of xff_num_trusted_hops and xff_trusted_cidrs may be set");
+        const Where cidrs(at, "xff_trusted_cidrs");
+        for (int c = 0; c < xff.xff_trusted_cidrs().cidrs_size(); ++c)
+          range(xff.xff_trusted_cidrs().cidrs(c), to.trusted, Where(cidrs, "cidrs", c));
+        to.append = xff.has_skip_xff_append() && !xff.skip_xff_append().value();
+      } else if (any.UnpackTo(&header)) {
+        to.kind = routing::IpDetection::Kind::kHeader;
+        to.header = header.header_name();
+        std::transform(to.header.begin(), to.header.end(), to.header.begin(),
+                       [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+        to.trust_address = header.allow_extension_to_set_address_as_trusted();
+        const int status = header.reject_with_status().code();
+        if (header.has_reject_with_status()) to.reject_status = status < 400 || status > 511 ? 403 : status;
+      }
+      to_->forwarded.ip_detection.push_back(std::move(to));
+    }
+  }
+
+  void early_mutations() {
+    for (int i = 0; i < from_.early_header_mutation_extensions_size(); ++i) {
+      EarlyMutation mutation;
+      if (!from_.early_header_mutation_extensions(i).typed_config().UnpackTo(&mutation)) continue;
+      for (auto& step : filters::header_steps(mutation.mutations(), Where(where_, "early_header_mutation_extensions", i), "mutations"))
+        to_->early_mutations.push_back(std::move(step));
+    }
+  }
+
+  std::optional<BodyFormat> body_format(const core::SubstitutionFormatString& from, const Where& where) {
+    auto made = body_formatter(from, where);
+    if (!made) return {};
+    return BodyFormat{std::make_shared<const format::Formatter>(std::move(*made)), content_type(from)};
+  }
+
+  void local_replies() {
+    if (!from_.has_local_reply_config()) return;
+    const Where where(where_, "local_reply_config");
+    auto to = std::make_shared<LocalReplyConfig>();
+    if (from_.local_reply_config().has_body_format())
+      to->format = body_format(from_.local_reply_config().body_format(), Where(where, "body_format"));
+    for (int i = 0; i < from_.local_reply_config().mappers_size(); ++i) {
+      const hcm::ResponseMapper& mapper = from_.local_reply_config().mappers(i);
+      const Where at(where, "mappers", i);
+      LocalReplyConfig::Mapper one;
+      one.filter = build_log_filter(mapper.filter(), context_.runtime, Where(at, "filter"));
+      if (mapper.has_status_code()) one.status = static_cast<int>(mapper.status_code().value());
+      if (mapper.has_body()) one.body = data(mapper.body(), Where(at, "body"));
+      if (mapper.has_body_format_override()) one.format = body_format(mapper.body_format_override(), Where(at, "body_format_override"));
+      one.headers = filters::headers_to_add(mapper.headers_to_add(), at, "headers_to_add");
+      to->mappers.push_back(std::move(one));
+    }
+    to_->local_reply = std::move(to);
+  }
+
   void identity() {
     using From = hcm::HttpConnectionManager;
     if (!from_.server_name().empty()) to_->server_name = from_.server_name();
@@ -211,7 +315,11 @@ class ManagerBuilder {
     to.local_cluster = context_.local_cluster;
     to.local_node = context_.local_node;
     to.node_address = context_.node_address;
-    to.always_forward_client_cert = from_.forward_client_cert_details() == From::ALWAYS_FORWARD_ONLY;
+    to.client_cert = static_cast<routing::ForwardClientCert>(from_.forward_client_cert_details());
+    const auto& details = from_.set_current_client_cert_details();
+    to.client_cert_details = {details.subject().value(), details.cert(), details.chain(), details.dns(), details.uri()};
+    to.scheme = from_.scheme_header_transformation().scheme_to_overwrite();
+    to_->match_upstream_scheme = from_.scheme_header_transformation().match_upstream();
     if (from_.has_generate_request_id()) to.generate_request_id = from_.generate_request_id().value();
     to.preserve_external_request_id = from_.preserve_external_request_id();
     to.strip_trailing_host_dot = from_.strip_trailing_host_dot();
@@ -232,15 +340,17 @@ class ManagerBuilder {
   }
 
   void address_range(int index) {
-    const core::CidrRange& range = from_.internal_address_config().cidr_ranges(index);
     const Where list(where_, "internal_address_config");
-    const Where at(list, "cidr_ranges", index);
+    range(from_.internal_address_config().cidr_ranges(index), to_->forwarded.internal_addresses, Where(list, "cidr_ranges", index));
+  }
+
+  static void range(const core::CidrRange& range, std::vector<routing::AddressRange>& to, const Where& at) {
     boost::system::error_code error;
     const auto address = boost::asio::ip::make_address(range.address_prefix(), error);
     if (error) return Where(at, "address_prefix").fail("malformed IP address: \"" + range.address_prefix() + "\"");
     const uint32_t bits = range.prefix_len().value();
     if (bits > (address.is_v4() ? 32u : 128u)) return Where(at, "prefix_len").fail("is longer than the address");
-    to_->forwarded.internal_addresses.push_back({address, static_cast<uint8_t>(bits)});
+    to.push_back({address, static_cast<uint8_t>(bits)});
   }
 
   void times() {
@@ -254,6 +364,10 @@ class ManagerBuilder {
     take(from_.has_stream_idle_timeout(), from_.stream_idle_timeout(), to_->stream_idle_timeout);
     take(from_.has_request_timeout(), from_.request_timeout(), to_->request_timeout);
     take(from_.has_request_headers_timeout(), from_.request_headers_timeout(), to_->request_headers_timeout);
+    const bool newer = from_.access_log_options().has_access_log_flush_interval();
+    take(newer || from_.has_access_log_flush_interval(),
+         newer ? from_.access_log_options().access_log_flush_interval() : from_.access_log_flush_interval(), to_->log_interval);
+    to_->log_new_requests = from_.flush_access_log_on_new_request() || from_.access_log_options().flush_access_log_on_new_request();
     take(from_.has_drain_timeout(), from_.drain_timeout(), to_->drain_timeout);
     take(from_.has_delayed_close_timeout(), from_.delayed_close_timeout(), to_->delayed_close_timeout);
   }

@@ -1,11 +1,19 @@
 #include "proxy/config/linked_types.h"
 
+#include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
+#include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
+#include "envoy/extensions/http/original_ip_detection/xff/v3/xff.pb.h"
+#include "envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config.pb.h"
+#include "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.pb.h"
+#include "envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config.pb.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
 #include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
 #include "envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
+#include "envoy/extensions/path/match/uri_template/v3/uri_template_match.pb.h"
+#include "envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
@@ -25,6 +33,14 @@ void link_extension_types() {
   google::protobuf::LinkMessageReflection<lb::random::v3::Random>();
   google::protobuf::LinkMessageReflection<lb::ring_hash::v3::RingHash>();
   google::protobuf::LinkMessageReflection<lb::round_robin::v3::RoundRobin>();
+  google::protobuf::LinkMessageReflection<extensions::http::early_header_mutation::header_mutation::v3::HeaderMutation>();
+  google::protobuf::LinkMessageReflection<extensions::http::original_ip_detection::custom_header::v3::CustomHeaderConfig>();
+  google::protobuf::LinkMessageReflection<extensions::http::original_ip_detection::xff::v3::XffConfig>();
+  google::protobuf::LinkMessageReflection<extensions::path::match::uri_template::v3::UriTemplateMatchConfig>();
+  google::protobuf::LinkMessageReflection<extensions::path::rewrite::uri_template::v3::UriTemplateRewriteConfig>();
+  google::protobuf::LinkMessageReflection<extensions::internal_redirect::allow_listed_routes::v3::AllowListedRoutesConfig>();
+  google::protobuf::LinkMessageReflection<extensions::internal_redirect::previous_routes::v3::PreviousRoutesConfig>();
+  google::protobuf::LinkMessageReflection<extensions::internal_redirect::safe_cross_scheme::v3::SafeCrossSchemeConfig>();
   google::protobuf::LinkMessageReflection<extensions::request_id::uuid::v3::UuidRequestIdConfig>();
   google::protobuf::LinkMessageReflection<extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>();
   google::protobuf::LinkMessageReflection<extensions::transport_sockets::raw_buffer::v3::RawBuffer>();

@@ -1,12 +1,16 @@
 #include "proxy/config/routes.h"
 
+#include "common/observe/shapes.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "proxy/config/access_logs.h"
 #include "proxy/config/hash_policies.h"
 #include "proxy/config/proto_loader.h"
+#include "proxy/config/route_policies.h"
 #include "proxy/filters/matching/config.h"
 #include "proxy/filters/rate_limits/config.h"
+#include "proxy/format/formatter.h"
 
 #include <google/protobuf/wrappers.pb.h>
 
@@ -54,6 +58,7 @@ class RouteBuilder {
     if (from.has_max_direct_response_body_size_bytes())
       to.max_direct_response_body_size = from.max_direct_response_body_size_bytes().value();
     to.internal_only_headers = lower_all(from.internal_only_headers());
+    to.mirrors = mirror_policies(from.request_mirror_policies(), build_, where);
     to.virtual_hosts.reserve(static_cast<size_t>(from.virtual_hosts_size()));
     for (int i = 0; i < from.virtual_hosts_size(); ++i)
       to.virtual_hosts.push_back(virtual_host(from.virtual_hosts(i), Where(where, "virtual_hosts", i)));
@@ -78,14 +83,17 @@ class RouteBuilder {
     to.filters = filters(from.typed_per_filter_config(), where);
     to.request_body_buffer_limit = buffer_limit(from);
     to.rate_limits = rate_limits(from.rate_limits(), where);
+    to.mirrors = mirror_policies(from.request_mirror_policies(), build_, where);
+    to.virtual_clusters = virtual_clusters(from, build_, where);
     to.routes.reserve(static_cast<size_t>(from.routes_size()));
-    for (int i = 0; i < from.routes_size(); ++i) to.routes.push_back(route(from.routes(i), Where(where, "routes", i)));
+    for (int i = 0; i < from.routes_size(); ++i) to.routes.push_back(route(from.routes(i), from.name(), Where(where, "routes", i)));
     return to;
   }
 
-  routing::Route route(const route_v3::Route& from, const Where& where) {
+  routing::Route route(const route_v3::Route& from, const std::string& virtual_host, const Where& where) {
     routing::Route to;
     to.name = from.name();
+    template_.reset();
     match(from.match(), to, Where(where, "match"));
     switch (from.action_case()) {
       case route_v3::Route::kRoute: to.action = forward(from.route(), Where(where, "route")); break;
@@ -98,6 +106,7 @@ class RouteBuilder {
     to.mutations = mutations(from, where);
     to.filters = filters(from.typed_per_filter_config(), where);
     to.stat_prefix = from.stat_prefix();
+    if (!to.stat_prefix.empty() && build_.registry) to.stats = observe::route_scope(*build_.registry, virtual_host, to.stat_prefix);
     to.decorator = from.decorator().operation();
     to.request_body_buffer_limit = buffer_limit(from);
     return to;
@@ -137,12 +146,17 @@ class RouteBuilder {
         break;
       }
       case route_v3::RouteMatch::kConnectMatcher: to.path = {Kind::kConnect, ""}; break;
+      case route_v3::RouteMatch::kPathMatchPolicy:
+        template_ = path_template(from.path_match_policy(), Where(where, "path_match_policy"));
+        if (template_) to.path = routing::PathMatcher(template_->regex);
+        break;
       default: where.unsupported("this kind of path is not supported by this version"); break;
     }
     to.headers = filters::header_matchers(from.headers(), where, "headers");
     to.query = filters::query_matchers(from.query_parameters(), where, "query_parameters");
     if (from.has_runtime_fraction()) to.fraction = filters::fraction(from.runtime_fraction(), build_.runtime);
     to.grpc_only = from.has_grpc();
+    to.rare = rare_conditions(from, where);
   }
 
   std::shared_ptr<const routing::Forward> forward(const route_v3::RouteAction& from, const Where& where) {
@@ -169,6 +183,9 @@ class RouteBuilder {
     }
     to->hash_policy = hash_policy(from.hash_policy(), where);
     to->upgrades = upgrades(from, where);
+    to->mirrors = mirror_policies(from.request_mirror_policies(), build_, where);
+    if (from.has_internal_redirect_policy())
+      to->internal_redirect = internal_redirect(from.internal_redirect_policy(), Where(where, "internal_redirect_policy"));
     to->rate_limits = rate_limits(from.rate_limits(), where);
     if (from.priority() == core::HIGH) to->priority = routing::Priority::kHigh;
     switch (from.cluster_not_found_response_code()) {
@@ -222,6 +239,13 @@ class RouteBuilder {
       if (any) Where(where, "regex_rewrite").fail("only one of prefix_rewrite and regex_rewrite may be set");
       any = true, to->path_regex = substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
     }
+    if (from.has_path_rewrite_policy()) {
+      const Where at(where, "path_rewrite_policy");
+      if (any) at.fail("only one of prefix_rewrite, regex_rewrite and path_rewrite_policy may be set");
+      any = true;
+      if (auto rewrite = template_rewrite(from.path_rewrite_policy(), template_ ? &*template_ : nullptr, at))
+        to->path_regex = std::move(*rewrite);
+    }
     switch (from.host_rewrite_specifier_case()) {
       case route_v3::RouteAction::kHostRewriteLiteral: any = true, to->host = from.host_rewrite_literal(); break;
       case route_v3::RouteAction::kHostRewriteHeader: any = true, to->host_header = lower(from.host_rewrite_header()); break;
@@ -266,7 +290,13 @@ class RouteBuilder {
   std::shared_ptr<const routing::DirectResponse> direct_response(const route_v3::DirectResponseAction& from, const Where& where) {
     auto to = std::make_shared<routing::DirectResponse>();
     to->status = static_cast<uint16_t>(from.status());
-    if (auto body = data(from.body(), Where(where, "body"))) to->body = std::move(*body);
+    if (from.has_body())
+      if (auto body = data(from.body(), Where(where, "body"))) to->body = std::move(*body);
+    if (from.has_body_format()) {
+      if (auto format = body_formatter(from.body_format(), Where(where, "body_format")))
+        to->format = std::make_shared<const format::Formatter>(std::move(*format));
+      to->content_type = content_type(from.body_format());
+    }
     return to;
   }
 
@@ -367,6 +397,7 @@ class RouteBuilder {
   }
 
   const filters::FilterBuild& build_;
+  std::optional<routing::UriTemplate> template_;  // path_match_policy of the route that is being read
 };
 
 }  // namespace

@@ -45,7 +45,7 @@ constexpr Field kDataSourceFields[] = {
 };
 constexpr Field kSubstitutionFormatStringFields[] = {
     {"text_format"},        {.name = "json_format", .checks = kRequired},
-    {"omit_empty_values"},  {"content_type", "only local replies have a content type; this is a log line"},
+    {"omit_empty_values"},  {.name = "content_type", .note = "of local replies and direct responses; a log line has none"},
     {"text_format_source"}, {"json_format_options", "keys of JSON lines are always sorted"},
 };
 constexpr Field kTypedExtensionConfigFields[] = {

@@ -48,8 +48,8 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {"access_log"},
     {"use_remote_address"},
     {"generate_request_id"},
-    {.name = "forward_client_cert_details", .only = "SANITIZE ALWAYS_FORWARD_ONLY"},
-    {"set_current_client_cert_details", "without TLS there is no client certificate to tell of"},
+    {.name = "forward_client_cert_details", .note = "on a plain connection every choice but ALWAYS_FORWARD_ONLY removes the header"},
+    {"set_current_client_cert_details"},
     {"proxy_100_continue"},
     {"xff_num_trusted_hops"},
     {"skip_xff_append"},
@@ -67,14 +67,57 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {"common_http_protocol_options"},
     {"request_id_extension"},
     {"always_set_request_id_in_response"},
+    {"local_reply_config"},
     {"strip_matching_host_port"},
     {.name = "stream_error_on_invalid_http_message", .note = "of HTTP/2; a malformed HTTP/1 message always ends its connection"},
     {"request_headers_timeout"},
     {"strip_any_host_port"},
     {"path_with_escaped_slashes_action"},
+    {.name = "original_ip_detection_extensions", .takes = "original_ip_detection"},
     {"strip_trailing_host_dot"},
+    {"scheme_header_transformation"},
     {"append_x_forwarded_port"},
+    {.name = "early_header_mutation_extensions", .takes = "early_header_mutation"},
     {"add_proxy_protocol_connection_state", "concerns the PROXY protocol, which is not read"},
+    {.name = "access_log_flush_interval", .min = 0.001},
+    {"flush_access_log_on_new_request"},
+    {"access_log_options"},
+    {"append_local_overload", "there is no overload manager"},
+};
+constexpr Field kLocalReplyConfigFields[] = {
+    {"mappers"},
+    {"body_format"},
+};
+constexpr Field kResponseMapperFields[] = {
+    {.name = "filter", .checks = kRequired}, {.name = "status_code", .min = 200, .max = 599}, {"body"}, {"body_format_override"},
+    {.name = "headers_to_add", .max = 1000},
+};
+constexpr Field kSetCurrentClientCertDetailsFields[] = {
+    {"subject"}, {"cert"}, {"dns"}, {"uri"}, {"chain"},
+};
+constexpr Field kHcmAccessLogOptionsFields[] = {
+    {.name = "access_log_flush_interval", .min = 0.001},
+    {"flush_access_log_on_new_request"},
+};
+constexpr Field kSchemeHeaderTransformationFields[] = {
+    {.name = "scheme_to_overwrite", .only = "http https"},
+    {"match_upstream"},
+};
+constexpr Field kXffConfigFields[] = {
+    {"xff_num_trusted_hops"},
+    {"xff_trusted_cidrs"},
+    {"skip_xff_append"},
+};
+constexpr Field kXffTrustedCidrsFields[] = {
+    {.name = "cidrs", .checks = kNotEmpty},
+};
+constexpr Field kCustomHeaderConfigFields[] = {
+    {.name = "header_name", .checks = kNotEmpty | kHeaderName},
+    {"allow_extension_to_set_address_as_trusted"},
+    {.name = "reject_with_status", .note = "403 for what is below 400 or above 511"},
+};
+constexpr Field kEarlyHeaderMutationFields[] = {
+    {.name = "mutations", .checks = kNotEmpty},
 };
 constexpr Field kHttpConnectionManagerUpgradeConfigFields[] = {
     {.name = "upgrade_type", .checks = kNotEmpty | kHeaderValue, .note = "websocket, or any other; CONNECT for that method"},
@@ -133,9 +176,11 @@ constexpr Field kTcpProxyWeightedClusterClusterWeightFields[] = {
 constexpr Field kRouterFields[] = {
     {"dynamic_stats", "response code stats are always kept"},
     {"start_child_span", "there is no tracing"},
+    {.name = "upstream_log", .note = "a line per attempt"},
     {"suppress_envoy_headers"},
+    {"strict_check_headers"},
     {"respect_expected_rq_timeout"},
-    {"suppress_grpc_request_failure_code_stats", "gRPC stats are not kept"},
+    {"suppress_grpc_request_failure_code_stats"},
 };
 constexpr Field kAccessLogFields[] = {
     {"name"},
@@ -145,6 +190,15 @@ constexpr Field kAccessLogFields[] = {
 constexpr Field kAccessLogFilterFields[] = {
     {"status_code_filter"}, {"duration_filter"}, {"not_health_check_filter"}, {"traceable_filter"},     {"runtime_filter"},
     {"and_filter"},         {"or_filter"},       {"header_filter"},           {"response_flag_filter"}, {"grpc_status_filter"},
+    {"metadata_filter"},    {"log_type_filter"},
+};
+constexpr Field kMetadataFilterFields[] = {
+    {"matcher"},
+    {"match_if_key_not_found"},
+};
+constexpr Field kLogTypeFilterFields[] = {
+    {"types"},
+    {"exclude"},
 };
 constexpr Field kGrpcStatusFilterFields[] = {
     {"statuses"},
@@ -196,6 +250,19 @@ constexpr FieldTable kTables[] = {
               "route_specifier", "network_filter"),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig",
               kHttpConnectionManagerUpgradeConfigFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig", kLocalReplyConfigFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper", kResponseMapperFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails",
+              kSetCurrentClientCertDetailsFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions",
+              kHcmAccessLogOptionsFields),
+    fields_of("envoy.config.core.v3.SchemeHeaderTransformation", kSchemeHeaderTransformationFields),
+    fields_of("envoy.extensions.http.original_ip_detection.xff.v3.XffConfig", kXffConfigFields, "", "original_ip_detection"),
+    fields_of("envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs", kXffTrustedCidrsFields),
+    fields_of("envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig", kCustomHeaderConfigFields, "",
+              "original_ip_detection"),
+    fields_of("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", kEarlyHeaderMutationFields, "",
+              "early_header_mutation"),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.Rds", kRdsFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter", kHttpFilterFields),
     fields_of("envoy.config.core.v3.ExtensionConfigSource", kExtensionConfigSourceFields),
@@ -215,6 +282,8 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.accesslog.v3.AccessLogFilter", kAccessLogFilterFields, "filter_specifier"),
     no_fields_of("envoy.config.accesslog.v3.TraceableFilter"),
     fields_of("envoy.config.accesslog.v3.GrpcStatusFilter", kGrpcStatusFilterFields),
+    fields_of("envoy.config.accesslog.v3.MetadataFilter", kMetadataFilterFields),
+    fields_of("envoy.config.accesslog.v3.LogTypeFilter", kLogTypeFilterFields),
     fields_of("envoy.config.accesslog.v3.ComparisonFilter", kComparisonFilterFields),
     fields_of("envoy.config.accesslog.v3.StatusCodeFilter", kStatusCodeFilterFields),
     fields_of("envoy.config.accesslog.v3.DurationFilter", kDurationFilterFields),

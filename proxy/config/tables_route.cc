@@ -17,6 +17,7 @@ constexpr Field kRouteConfigurationFields[] = {
     {.name = "request_headers_to_remove", .checks = kHeaderName},
     {"most_specific_header_mutations_wins"},
     {"max_direct_response_body_size_bytes"},
+    {"request_mirror_policies"},
     {"ignore_port_in_host_matching"},
     {"ignore_path_parameters_in_path_matching"},
     {.name = "typed_per_filter_config", .takes = "per_route"},
@@ -28,6 +29,7 @@ constexpr Field kVirtualHostFields[] = {
     {.name = "domains", .checks = kNotEmpty | kHeaderValue},
     {"routes"},
     {"require_tls"},
+    {"virtual_clusters"},
     {"rate_limits"},
     {.name = "request_headers_to_add", .max = 1000},
     {.name = "response_headers_to_add", .max = 1000},
@@ -38,6 +40,7 @@ constexpr Field kVirtualHostFields[] = {
     {"retry_policy"},
     {"per_request_buffer_limit_bytes"},
     {"include_attempt_count_in_response"},
+    {"request_mirror_policies"},
     {"include_is_timeout_retry_header"},
     {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
     {"request_body_buffer_limit"},
@@ -73,7 +76,76 @@ constexpr Field kRouteMatchFields[] = {
     {"runtime_fraction"},
     {.name = "safe_regex", .checks = kRequired},
     {.name = "connect_matcher", .note = "CONNECT requests, which no other kind of path matches"},
+    {.name = "tls_context", .note = "of a plain connection: nothing is presented or validated"},
+    {.name = "dynamic_metadata",
+     .note = "as it is when the route is looked for: before the filters, and again where one of them asks for it"},
     {"path_separated_prefix"},
+    {.name = "path_match_policy", .takes = "path_match"},
+    {"cookies"},
+};
+constexpr Field kTlsContextMatchOptionsFields[] = {
+    {"presented"},
+    {"validated"},
+};
+constexpr Field kCookieMatcherFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "string_match", .checks = kRequired},
+    {"invert_match"},
+};
+constexpr Field kMetadataMatcherFields[] = {
+    {.name = "filter", .checks = kNotEmpty},
+    {.name = "path", .checks = kNotEmpty},
+    {.name = "value", .checks = kRequired},
+    {"invert"},
+};
+constexpr Field kMetadataPathSegmentFields[] = {
+    {.name = "key", .checks = kNotEmpty},
+};
+constexpr Field kValueMatcherFields[] = {
+    {"null_match"}, {"double_match"}, {"string_match"}, {"bool_match"}, {"present_match"}, {"list_match"}, {"or_match"},
+};
+constexpr Field kDoubleMatcherFields[] = {
+    {"range"},
+    {"exact"},
+};
+constexpr Field kDoubleRangeFields[] = {
+    {"start"},
+    {"end"},
+};
+constexpr Field kListMatcherFields[] = {
+    {.name = "one_of", .checks = kRequired},
+};
+constexpr Field kOrMatcherFields[] = {
+    {.name = "value_matchers", .min = 2},
+};
+constexpr Field kUriTemplateMatchFields[] = {
+    {.name = "path_template", .checks = kNotEmpty, .max = 256},
+};
+constexpr Field kUriTemplateRewriteFields[] = {
+    {.name = "path_template_rewrite", .checks = kNotEmpty, .max = 256},
+};
+constexpr Field kVirtualClusterFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "headers", .checks = kNotEmpty},
+};
+constexpr Field kRequestMirrorPolicyFields[] = {
+    {"cluster"},
+    {"runtime_fraction"},
+    {"trace_sampled", "there is no tracing"},
+    {.name = "cluster_header", .checks = kHeaderName},
+    {"disable_shadow_host_suffix_append"},
+    {.name = "request_headers_mutations", .max = 1000},
+    {.name = "host_rewrite_literal", .checks = kHeaderValue},
+};
+constexpr Field kInternalRedirectPolicyFields[] = {
+    {.name = "max_internal_redirects"},
+    {.name = "redirect_response_codes", .note = "up to five of 301, 302, 303, 307 and 308"},
+    {.name = "predicates", .takes = "internal_redirect_predicate"},
+    {"allow_cross_scheme_redirect"},
+    {.name = "response_headers_to_copy", .checks = kHeaderName},
+};
+constexpr Field kAllowListedRoutesFields[] = {
+    {.name = "allowed_route_names", .checks = kItemsNotEmpty},
 };
 constexpr Field kHeaderMatcherFields[] = {
     {.name = "name", .checks = kNotEmpty | kHeaderName},
@@ -112,8 +184,11 @@ constexpr Field kRouteActionFields[] = {
     {.name = "host_rewrite_header", .checks = kHeaderName},
     {"regex_rewrite"},
     {"host_rewrite_path_regex"},
+    {"request_mirror_policies"},
+    {"internal_redirect_policy"},
     {"max_stream_duration"},
     {"append_x_forwarded_host"},
+    {.name = "path_rewrite_policy", .takes = "path_rewrite"},
     {.name = "hash_policy", .note = "counts in clusters whose policy is RING_HASH or MAGLEV, and for weighted clusters that use it"},
 };
 constexpr Field kRouteActionHashPolicyFields[] = {
@@ -181,6 +256,7 @@ constexpr Field kRedirectActionFields[] = {
 constexpr Field kDirectResponseActionFields[] = {
     {.name = "status", .min = 200, .max = 599},
     {"body"},
+    {.name = "body_format", .note = "renders the body, which it knows as %LOCAL_REPLY_BODY%"},
 };
 constexpr Field kRetryPolicyFields[] = {
     {"retry_on"},
@@ -259,6 +335,25 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RouteMatch", kRouteMatchFields, "path_specifier"),
     no_fields_of("envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions"),
     no_fields_of("envoy.config.route.v3.RouteMatch.ConnectMatcher"),
+    fields_of("envoy.config.route.v3.RouteMatch.TlsContextMatchOptions", kTlsContextMatchOptionsFields),
+    fields_of("envoy.config.route.v3.CookieMatcher", kCookieMatcherFields),
+    fields_of("envoy.type.matcher.v3.MetadataMatcher", kMetadataMatcherFields),
+    fields_of("envoy.type.matcher.v3.MetadataMatcher.PathSegment", kMetadataPathSegmentFields, "segment"),
+    fields_of("envoy.type.matcher.v3.ValueMatcher", kValueMatcherFields, "match_pattern"),
+    no_fields_of("envoy.type.matcher.v3.ValueMatcher.NullMatch"),
+    fields_of("envoy.type.matcher.v3.DoubleMatcher", kDoubleMatcherFields, "match_pattern"),
+    fields_of("envoy.type.v3.DoubleRange", kDoubleRangeFields),
+    fields_of("envoy.type.matcher.v3.ListMatcher", kListMatcherFields, "match_pattern"),
+    fields_of("envoy.type.matcher.v3.OrMatcher", kOrMatcherFields),
+    fields_of("envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig", kUriTemplateMatchFields, "", "path_match"),
+    fields_of("envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig", kUriTemplateRewriteFields, "", "path_rewrite"),
+    fields_of("envoy.config.route.v3.VirtualCluster", kVirtualClusterFields),
+    fields_of("envoy.config.route.v3.RouteAction.RequestMirrorPolicy", kRequestMirrorPolicyFields),
+    fields_of("envoy.config.route.v3.InternalRedirectPolicy", kInternalRedirectPolicyFields),
+    no_fields_of("envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig", "internal_redirect_predicate"),
+    no_fields_of("envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig", "internal_redirect_predicate"),
+    fields_of("envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig", kAllowListedRoutesFields, "",
+              "internal_redirect_predicate"),
     fields_of("envoy.config.route.v3.HeaderMatcher", kHeaderMatcherFields),
     fields_of("envoy.config.route.v3.QueryParameterMatcher", kQueryParameterMatcherFields),
     fields_of("envoy.config.route.v3.RouteAction", kRouteActionFields, "cluster_specifier"),

@@ -3,6 +3,7 @@
 #pragma once
 #include "common/http/codec.h"
 #include "common/net/stream.h"
+#include "proxy/config/local_reply.h"
 #include "proxy/filters/filter.h"
 #include "proxy/routing/forwarded.h"
 #include "proxy/routing/route_table.h"
@@ -54,8 +55,13 @@ struct HttpConnectionManager {
 
   std::string server_name = "envoy";
   ServerHeader server_header = ServerHeader::kOverwrite;
-  routing::ForwardedOptions forwarded;                // x-forwarded-*, x-request-id, via, sanitising, path normalisation
-  std::shared_ptr<const routing::Upgrades> upgrades;  // null: none
+  std::shared_ptr<const routing::Upgrades> upgrades;    // null: none
+  routing::ForwardedOptions forwarded;                  // x-forwarded-*, x-request-id, via, sanitising, path normalisation
+  std::vector<routing::HeaderStep> early_mutations;     // before anything looks at the request
+  bool match_upstream_scheme = false;                   // scheme_header_transformation.match_upstream
+  std::shared_ptr<const LocalReplyConfig> local_reply;  // null: as they are
+  bool log_new_requests = false;                        // access_log_options.flush_access_log_on_new_request
+  Milliseconds log_interval{0};                         // access_log_options.access_log_flush_interval
   bool proxy_100_continue = false;
   bool always_set_request_id_in_response = false;
 

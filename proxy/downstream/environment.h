@@ -13,6 +13,7 @@
 namespace weft::downstream {
 
 class Exchange;
+class MirrorPool;
 
 // Where a route configuration arrives: RDS changes the table, requests keep the one they began with.
 struct RouteSlot {
@@ -48,6 +49,7 @@ struct Environment {
   upstream::ClusterTable& clusters;
   upstream::Caller& caller;
   ExchangePool& exchanges;
+  MirrorPool& mirrors;
   // The process is going away: answers carry `connection: close`, HTTP/2 gets GOAWAY.
   bool draining = false;
   // POST /healthcheck/fail: answers tell clients to go elsewhere, until /healthcheck/ok.

@@ -165,6 +165,8 @@ void Exchange::finish() {
   phase_ = Phase::kOver;
   info_.end = loop_.now();
   attempt_.cancel();
+  log_attempt(format::AccessLogType::kUpstreamEnd);
+  if (!mirrors_.empty()) release_mirrors();
   if (plan_) {
     for (uint8_t i : plan_->done())
       if (filters_[i]) filters_[i]->on_done(*this);
@@ -175,11 +177,11 @@ void Exchange::finish() {
   connection_->on_exchange_over(*this);
 }
 
-void Exchange::record() {
+void Exchange::record(bool answered) {
   observe::Cells& http = service_->http;
   http.sub(HttpStat::kDownstreamRqActive);
   if (tunnel_ >= Tunnel::kAsked) http.sub(HttpStat::kDownstreamCxUpgradesActive);
-  if (info_.response_code != 0 && !info_.health_check) {
+  if (answered && info_.response_code != 0 && !info_.health_check) {
     http.add(HttpStat::kDownstreamRqCompleted);
     http.add(observe::class_index(HttpStat::kDownstreamRq1xx, info_.response_code));
     service_->listener_http.add(ListenerHttpStat::kDownstreamRqCompleted);
@@ -189,15 +191,43 @@ void Exchange::record() {
   for (const auto& log : service_->config->access_logs) log->log(loop_.thread(), info_);
 }
 
+// A line before the request is over.
+void Exchange::log(format::AccessLogType type) {
+  info_.log_type = type;
+  for (const auto& log : service_->config->access_logs) log->log(loop_.thread(), info_);
+  info_.log_type = format::AccessLogType::kDownstreamEnd;
+}
+
+void Exchange::log_again() {
+  loop_.wheel().arm(log_timeout_, service_->config->log_interval);
+  log(format::AccessLogType::kDownstreamPeriodic);
+}
+
+// The router's own log, upstream_log: what one attempt saw.
+void Exchange::log_attempt(format::AccessLogType type) {
+  if (!attempt_to_log_) return;
+  format::RequestInfo attempt = info_;
+  attempt.log_type = type;
+  attempt.attempt_count = 0;
+  attempt.bytes_sent = 0;
+  attempt.response_code = local_ ? 0 : response_.status();
+  attempt.response_code_details = {};
+  if (type == format::AccessLogType::kUpstreamEnd) {
+    attempt.end = loop_.now();
+    attempt_to_log_ = false;
+  }
+  for (const auto& log : plan_->router().upstream_logs) log->log(loop_.thread(), attempt);
+}
+
 uint64_t Exchange::elapsed_ms(Clock::time_point from, Clock::time_point to) {
   return static_cast<uint64_t>(std::max<int64_t>(0, std::chrono::duration_cast<milliseconds>(to - from).count()));
 }
 
 void Exchange::disarm_all() {
-  for (TimeoutNode* node :
-       {static_cast<TimeoutNode*>(&idle_timeout_), static_cast<TimeoutNode*>(&request_timeout_),
-        static_cast<TimeoutNode*>(&stream_timeout_), static_cast<TimeoutNode*>(&route_timeout_), static_cast<TimeoutNode*>(&try_timeout_),
-        static_cast<TimeoutNode*>(&try_idle_timeout_), static_cast<TimeoutNode*>(&upstream_timeout_)}) {
+  for (TimeoutNode* node : {static_cast<TimeoutNode*>(&idle_timeout_), static_cast<TimeoutNode*>(&request_timeout_),
+                            static_cast<TimeoutNode*>(&stream_timeout_), static_cast<TimeoutNode*>(&route_timeout_),
+                            static_cast<TimeoutNode*>(&try_timeout_), static_cast<TimeoutNode*>(&try_idle_timeout_),
+                            static_cast<TimeoutNode*>(&upstream_timeout_), static_cast<TimeoutNode*>(&log_timeout_)}) {
     node->disarm();
   }
   if (retry_timer_) retry_timer_->cancel();
@@ -226,6 +256,9 @@ void Exchange::rest() {
   held_response_.clear();
   tried_.clear();
   hash_ = {};
+  kinds_ = {};
+  redirects_.reset();
+  info_.metadata.reset();
   body_bytes_ = body_sent_ = held_bytes_ = 0;
   timeouts_ = {};
   phase_ = Phase::kIdle;
@@ -234,6 +267,7 @@ void Exchange::rest() {
   body_limit_.reset();
   tunnel_ = Tunnel::kNo;
   tunnel_terminates_ = whole_response_ = false;
+  attempt_to_log_ = false;
   head_request_ = grpc_ = whole_body_ = route_cleared_ = replying_ = timed_out_ = upstream_counted_ = local_body_pending_ = false;
   response_body_asked_ = end_held_ = response_paused_ = false;
 }

@@ -16,6 +16,7 @@
 #include "proxy/upstream/attempt.h"
 #include "proxy/upstream/retry.h"
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -27,6 +28,7 @@
 namespace weft::downstream {
 
 class HttpConnection;
+class Mirror;
 
 class Exchange final : public http::StreamReceiver, public filters::FilterContext, private upstream::AttemptEvents {
  public:
@@ -111,7 +113,10 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void abandon();  // the answer had begun and cannot be completed
   void finish_if_over();
   void finish();
-  void record();
+  void record(bool answered = true);
+  void log(format::AccessLogType type);
+  void log_again();
+  void log_attempt(format::AccessLogType type);
   void disarm_all();
   void arm_idle();
   void on_stream_idle();
@@ -136,6 +141,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   // exchange_forward.cc
   void go_upstream();
   void redirect(const routing::Redirect& redirect);
+  bool check_strictly();
   bool forward_to_cluster(const routing::Forward& forward);
   void hash_request(const routing::Forward& forward);
   void start_attempt();
@@ -153,6 +159,17 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void on_per_try_idle();
   void on_upstream_too_long();
   void give_up_try(unsigned counter, std::string_view details);
+  // exchange_detours.cc
+  void start_mirrors();
+  void end_mirrors();
+  void release_mirrors();
+  void find_kinds();
+  void count_kinds(unsigned stat);  // observe::VirtualHostStat
+  void count_kinds_code(int status);
+  void record_kinds_time(uint64_t milliseconds);
+  bool redirect_on_head();
+  bool prepare_redirect(const routing::InternalRedirect& policy);
+  void begin_anew();
   // exchange_response.cc
   void begin_response(bool end);
   void run_response_filters(size_t from);
@@ -187,7 +204,14 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   std::optional<upstream::RetryState> retry_;
   std::shared_ptr<upstream::Budget> retry_budget_;
   std::vector<const upstream::HostState*> tried_;
-  routing::RequestHash hash_;  // for a cluster that hashes
+  std::vector<Mirror*> mirrors_;            // copies of the request under way
+  std::array<observe::Cells*, 2> kinds_{};  // of the virtual cluster and of the route's stat_prefix; null: none
+  struct Redirects {
+    uint32_t count = 0;
+    std::vector<std::pair<std::string, std::string>> steps;  // from route to route
+  };
+  std::unique_ptr<Redirects> redirects_;  // once a redirect has been followed
+  routing::RequestHash hash_;             // for a cluster that hashes
   routing::Timeouts timeouts_;
   std::string client_text_, failure_text_, details_text_;
 
@@ -224,12 +248,14 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool route_cleared_ = false, replying_ = false;
   enum class Tunnel : uint8_t { kNo, kWanted, kAsked, kOpen } tunnel_ = Tunnel::kNo;  // kAsked: the upstream is to say 101 or 2xx
   bool tunnel_terminates_ = false;                                                    // by TCP
+  bool attempt_to_log_ = false;
   bool timed_out_ = false, upstream_counted_ = false, local_body_pending_ = false;
 
   Timeout<Exchange, &Exchange::on_stream_idle> idle_timeout_{*this};
   Timeout<Exchange, &Exchange::on_request_too_long> request_timeout_{*this};
   Timeout<Exchange, &Exchange::on_stream_too_long> stream_timeout_{*this};
   Timeout<Exchange, &Exchange::on_route_timeout> route_timeout_{*this};
+  Timeout<Exchange, &Exchange::log_again> log_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_timeout> try_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_idle> try_idle_timeout_{*this};
   Timeout<Exchange, &Exchange::on_upstream_too_long> upstream_timeout_{*this};

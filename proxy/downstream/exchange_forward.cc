@@ -4,7 +4,10 @@
 
 #include "common/observe/shapes.h"
 #include "proxy/downstream/http_connection.h"
+#include "proxy/format/formatter.h"
 #include "proxy/routing/rewrite.h"
+
+#include <algorithm>
 
 namespace weft::downstream {
 namespace {
@@ -35,7 +38,11 @@ void Exchange::go_upstream() {
   if (const routing::Redirect* redirect_to = route_->redirect()) return redirect(*redirect_to);
   if (const routing::DirectResponse* direct = route_->direct_response()) {
     service_->http.add(HttpStat::kRqDirectResponse);
-    return answer(direct->status, direct->body, "direct_response");
+    if (!direct->format) return answer(direct->status, direct->body, "direct_response");
+    filters::LocalReply formatted{direct->status, "", "direct_response", std::nullopt, {{"content-type", direct->content_type}}};
+    info_.local_reply_body = direct->body;
+    direct->format->append(formatted.body, info_);
+    return reply(std::move(formatted));
   }
   if (!forward_to_cluster(*route_->forward())) return;
   phase_ = Phase::kForwarding;
@@ -54,6 +61,7 @@ void Exchange::go_upstream() {
     request_.remove(HeaderId::kTransferEncoding);
     request_.add(HeaderId::kContentLength, std::to_string(body_bytes_));
   }
+  start_mirrors();
   start_attempt();
 }
 
@@ -75,10 +83,12 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
     return false;
   }
   const filters::RouterOptions& router = plan_->router();
+  if (!router.strict_check_headers.empty() && !check_strictly()) return false;
   timeouts_ = routing::resolve_timeouts(*route_, request_, {!router.suppress_envoy_headers, router.respect_expected_rq_timeout});
   retry_budget_ = cluster_->shared()->budget;
   retry_.emplace(routing::retry_policy(*route_), request_, *retry_budget_, forward.priority);
-  keep_body_ = retry_->enabled();
+  keep_body_ = retry_->enabled() || forward.internal_redirect;
+  find_kinds();
   routing::finish_request(request_, *route_, weighted_, info_, !router.suppress_envoy_headers);
   hash_request(forward);
   if (timeouts_.max_stream_from_route) {
@@ -88,6 +98,29 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
       stream_timeout_.disarm();
   }
   if (request_ended_ || tunnel_ == Tunnel::kAsked) arm_route_timeout();
+  return true;
+}
+
+// strict_check_headers: words for the router that make no sense are refused instead of passed over.
+bool Exchange::check_strictly() {
+  for (const HeaderId id : plan_->router().strict_check_headers) {
+    const http::Header* header = request_.find(id);
+    if (!header) continue;
+    const std::string_view value = header->value();
+    bool valid = true;
+    if (id == HeaderId::kXEnvoyRetryOn)
+      valid = routing::parse_retry_on(value).all_known;
+    else if (id == HeaderId::kXEnvoyRetryGrpcOn)
+      valid = routing::parse_retry_grpc_on(value).all_known;
+    else
+      valid = !value.empty() && value.size() < 20 && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (valid) continue;
+    const std::string name(header->name());
+    details_text_ = "request_headers_failed_strict_check{" + name + "}";
+    fail(400, "invalid header '" + name + "' with value '" + std::string(value) + "'", details_text_,
+         ResponseFlag::kInvalidEnvoyRequestHeaders);
+    return false;
+  }
   return true;
 }
 
@@ -123,6 +156,8 @@ void Exchange::start_attempt() {
   info_.upstream_connect_begin = loop_.now();
   body_sent_ = 0;
   request_sent_ = false;
+  attempt_to_log_ = !plan_->router().upstream_logs.empty();
+  if (service_->config->match_upstream_scheme) request_.set_scheme("http");  // no TLS to any host yet
   const http::Protocol protocol = tunnel_terminates_ ? http::Protocol::kTcp : cluster_->protocol_for(connection_->protocol());
   if (timeouts_.per_try.count() > 0 && request_ended_) loop_.wheel().arm(try_timeout_, timeouts_.per_try);
   attempt_.start(cluster_, *pick.host, protocol, forward.priority);
@@ -142,6 +177,7 @@ void Exchange::on_attempt_ready() {
   if (tunnel_ == Tunnel::kAsked && attempt_.protocol() == http::Protocol::kHttp11 && request_.value(HeaderId::kUpgrade) == "websocket" &&
       connection_->protocol() == http::Protocol::kHttp2 && !request_.find("sec-websocket-key"))
     request_.set("sec-websocket-key", websocket_key(loop_));
+  count_kinds(observe::VirtualHostStat::kUpstreamRqTotal);
   attempt_.stream()->send_head(request_, end);
   if (!end) send_request_body();
 }
@@ -197,6 +233,7 @@ void Exchange::on_route_timeout() {
   timed_out_ = true;
   if (cluster_) {
     cluster_->stats().add(ClusterStat::kUpstreamRqTimeout);
+    count_kinds(observe::VirtualHostStat::kUpstreamRqTimeout);
     if (attempt_.active()) {
       upstream::HostState::count(attempt_.host_state()->timeouts);
       cluster_->report(attempt_.host_state(), {upstream::HostResult::Kind::kTimeout});
@@ -214,8 +251,10 @@ void Exchange::on_route_timeout() {
 void Exchange::note_upstream_code(int status) {
   observe::Cells& stats = cluster_->stats();
   stats.add(ClusterStat::kUpstreamRqCompleted);
+  if (grpc_ && plan_->router().suppress_grpc_failure_stats) return;
   stats.add(observe::class_index(ClusterStat::kUpstreamRq1xx, status));
   stats.count_code(ClusterStat::kUpstreamRqCodes, status);
+  count_kinds_code(status);
 }
 
 }  // namespace weft::downstream

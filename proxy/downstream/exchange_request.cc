@@ -3,6 +3,7 @@
 #include "proxy/downstream/exchange.h"
 
 #include "proxy/downstream/http_connection.h"
+#include "proxy/downstream/mirror.h"
 #include "proxy/routing/rewrite.h"
 
 namespace weft::downstream {
@@ -23,6 +24,8 @@ void Exchange::on_head(bool end) {
   phase_ = Phase::kFiltering;
   if (!admit()) return;
   match_route();
+  if (service_->config->log_new_requests) log(format::AccessLogType::kDownstreamStart);
+  if (service_->config->log_interval.count() > 0) loop_.wheel().arm(log_timeout_, service_->config->log_interval);
   if (tunnel_ != Tunnel::kNo && !admit_tunnel()) return;
   make_filters();
   run_request_filters(0);
@@ -38,6 +41,7 @@ bool Exchange::admit() {
     tunnel_ = Tunnel::kWanted;
     request_.has(HeaderId::kUpgrade) ? http::remove_hop_by_hop_but_upgrade(request_) : http::remove_hop_by_hop(request_);
   }
+  if (!config.early_mutations.empty()) routing::apply_steps(config.early_mutations, request_, info_);
   const net::Endpoint& peer = connection_->peer_address();
   routing::Client client{peer.address(), peer.port(), connection_->local_address().port(), false};
   // One table for the whole request: filters and the log keep views into it.
@@ -47,6 +51,11 @@ bool Exchange::admit() {
   if (forwarded.client != peer.address()) {
     client_text_ = net::to_string({forwarded.client, forwarded.client_port});
     info_.downstream_remote_address = client_text_;
+  }
+  if (forwarded.reject_status != 0) {
+    service_->http.add(HttpStat::kDownstreamRqRejectedViaIpDetection);
+    answer(forwarded.reject_status, "", "rejecting because detection failed");
+    return false;
   }
   if (forwarded.path == routing::PathVerdict::kReject) {
     service_->http.add(HttpStat::kDownstreamRqFailedPathNormalization);
@@ -152,7 +161,7 @@ bool Exchange::check_underscores() {
 
 void Exchange::match_route() {
   info_.route_name = {};
-  route_ = table_ ? table_->match(request_, loop_.random()) : nullptr;
+  route_ = table_ ? table_->match(request_, loop_.random(), {info_.metadata.get()}) : nullptr;
   weighted_ = nullptr;
   if (!route_) return;
   info_.route_name = route_->name;
@@ -316,6 +325,7 @@ void Exchange::on_trailers() {
     for (uint8_t i : plan_->request_trailers())
       if (filters_[i]) filters_[i]->on_request_trailers(*this, request_trailers_);
     request_filtered_end_ = true;
+    if (!mirrors_.empty()) end_mirrors();
     send_request_body();
   }
   finish_if_over();
@@ -329,6 +339,7 @@ void Exchange::end_request() {
 void Exchange::take_request_body(Slice slice, bool end) {
   auto keep = [this](Slice piece) {
     if (!piece.size) return;
+    for (Mirror* mirror : mirrors_) mirror->body(piece);
     body_bytes_ += piece.size;
     body_.push_back(std::move(piece));
   };
@@ -342,6 +353,7 @@ void Exchange::take_request_body(Slice slice, bool end) {
     for (Slice& piece : body.slices) keep(std::move(piece));
   }
   if (end) request_filtered_end_ = true;
+  if (end && !has_request_trailers_ && !mirrors_.empty()) end_mirrors();
   // A body that is too long to be kept is sent once only.
   const uint64_t limit = route_->request_body_buffer_limit.value_or(
       route_->virtual_host ? route_->virtual_host->request_body_buffer_limit.value_or(service_->buffer_limit) : service_->buffer_limit);

@@ -31,10 +31,14 @@ void Exchange::on_attempt_head(bool end) {
   info_.upstream_response_begin = loop_.now();
   try_timeout_.disarm();
   response_ended_ = end;
+  if (redirect_on_head()) return;
   note_upstream_code(response_.status());
   if (retry_on_head()) return;
   if (retry_) retry_->release();
-  if (retry_ && retry_->retries() > 0 && response_.status() < 500) cluster_->stats().add(ClusterStat::kUpstreamRqRetrySuccess);
+  if (retry_ && retry_->retries() > 0 && response_.status() < 500) {
+    cluster_->stats().add(ClusterStat::kUpstreamRqRetrySuccess);
+    count_kinds(observe::VirtualHostStat::kUpstreamRqRetrySuccess);
+  }
   keep_body_ = false;
   if (tunnel_ == Tunnel::kAsked) open_tunnel();
   if (tunnel_ == Tunnel::kOpen && response_.status() == 101)
@@ -313,8 +317,9 @@ void Exchange::end_response() {
   try_idle_timeout_.disarm();
   if (!local_ && cluster_ && !upstream_counted_) {
     upstream_counted_ = true;
-    cluster_->stats().record(ClusterStat::kUpstreamRqTime,
-                             elapsed_ms(info_.request_end == Clock::time_point{} ? info_.start : info_.request_end, info_.response_end));
+    const uint64_t time = elapsed_ms(info_.request_end == Clock::time_point{} ? info_.start : info_.request_end, info_.response_end);
+    cluster_->stats().record(ClusterStat::kUpstreamRqTime, time);
+    record_kinds_time(time);
   }
 }
 
@@ -333,6 +338,7 @@ void Exchange::reply(filters::LocalReply reply) {
   if (reply.flag) info_.flags.set(*reply.flag);
   info_.response_code_details = reply.details;
   attempt_.cancel();
+  log_attempt(format::AccessLogType::kUpstreamEnd);
   if (retry_timer_) retry_timer_->cancel();
   try_timeout_.disarm();
   try_idle_timeout_.disarm();
@@ -348,6 +354,14 @@ void Exchange::reply(filters::LocalReply reply) {
   local_ = true;
   replying_ = true;
   if (stream_ && !request_ended_) stream_->resume();
+  const config::LocalReplyConfig* rules = reply.as_it_stands ? nullptr : service_->config->local_reply.get();
+  if (rules) {
+    // As Envoy: what the route says of responses stands in the head that the rules see.
+    response_.set_status(reply.status);
+    for (const auto& [name, value] : reply.headers) response_.set(name, value);
+    if (route_) routing::finish_response(response_, *route_, weighted_, info_);
+    rewrite_local_reply(*rules, response_, reply, info_);
+  }
   const std::string_view body = make_local_reply(response_, reply, {grpc_ && !reply.as_it_stands, head_request_});
   info_.response_code = response_.status();
   info_.local_reply_body = {};
@@ -361,7 +375,7 @@ void Exchange::reply(filters::LocalReply reply) {
     for (const std::string& cookie : hash_.set_cookies) response_.add(HeaderId::kSetCookie, cookie);
   if (reply.flag == ResponseFlag::kUpstreamOverflow && plan_ && !plan_->router().suppress_envoy_headers)
     response_.set(HeaderId::kXEnvoyOverloaded, "true");
-  if (route_ && !reply.as_it_stands) routing::finish_response(response_, *route_, weighted_, info_);
+  if (route_ && !reply.as_it_stands && !rules) routing::finish_response(response_, *route_, weighted_, info_);
   const bool end = body.empty() || head_request_;
   local_body_pending_ = !end;
   begin_response(end);

@@ -66,6 +66,12 @@ void Exchange::on_attempt_failed(AttemptEnd how, std::string_view detail) {
   info_.upstream_transport_failure_reason =
       how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout ? std::string_view(failure_text_) : std::string_view();
   const EndText text = text_of(how);
+  if (attempt_to_log_) {
+    const observe::ResponseFlags flags = info_.flags;
+    info_.flags.set(text.flag);
+    log_attempt(format::AccessLogType::kUpstreamEnd);
+    info_.flags = flags;
+  }
   try_timeout_.disarm();
   try_idle_timeout_.disarm();
   if (phase_ == Phase::kAnswering) {
@@ -116,10 +122,12 @@ bool Exchange::retry_on_head() {
 void Exchange::schedule_retry(const upstream::RetryDecision& decision, bool after_timeout) {
   upstream_timeout_.disarm();
   try_idle_timeout_.disarm();
+  log_attempt(format::AccessLogType::kUpstreamEnd);
   if (route_->virtual_host && route_->virtual_host->include_is_timeout_retry_header) {
     request_.set("x-envoy-is-timeout-retry", after_timeout ? "true" : "false");
   }
   cluster_->stats().add(ClusterStat::kUpstreamRqRetry);
+  count_kinds(observe::VirtualHostStat::kUpstreamRqRetry);
   cluster_->stats().add(ClusterStat::kUpstreamRqRetryBackoffExponential);
   response_.clear();
   response_trailers_.clear();
@@ -137,9 +145,11 @@ void Exchange::note_not_retried(const upstream::RetryDecision& decision) {
   observe::Cells& stats = cluster_->stats();
   if (decision.kind == upstream::RetryDecision::Kind::kLimitExceeded) {
     stats.add(ClusterStat::kUpstreamRqRetryLimitExceeded);
+    count_kinds(observe::VirtualHostStat::kUpstreamRqRetryLimitExceeded);
     info_.flags.set(ResponseFlag::kUpstreamRetryLimitExceeded);
   } else if (decision.kind == upstream::RetryDecision::Kind::kOverflow) {
     stats.add(ClusterStat::kUpstreamRqRetryOverflow);
+    count_kinds(observe::VirtualHostStat::kUpstreamRqRetryOverflow);
   }
 }
 

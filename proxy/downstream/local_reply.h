@@ -1,6 +1,7 @@
 // Answers that the proxy gives itself: their heads, and what gRPC clients get instead.
 #pragma once
 #include "common/http/head.h"
+#include "proxy/config/local_reply.h"
 #include "proxy/filters/filter.h"
 
 #include <string_view>
@@ -14,6 +15,9 @@ struct ReplyShape {
 
 // Fills `head` and returns the body to send (it lives in `reply`); empty: none.
 std::string_view make_local_reply(http::Head& head, const filters::LocalReply& reply, ReplyShape shape);
+
+// local_reply_config: changes `reply` and the head that holds its status and headers.
+void rewrite_local_reply(const config::LocalReplyConfig& rules, http::Head& head, filters::LocalReply& reply, format::RequestInfo& info);
 
 // gRPC's status for an HTTP one (grpc's http-grpc-status-mapping).
 int grpc_status(int http_status);

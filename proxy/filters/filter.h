@@ -31,6 +31,9 @@ struct FilterConfig;
 struct FilterConfigs;
 struct Route;
 }  // namespace weft::routing
+namespace weft::telemetry {
+class AccessLog;
+}
 namespace weft::upstream {
 class Caller;
 struct EndpointSet;
@@ -186,6 +189,9 @@ class FactoryOf final : public FilterFactory {
 struct RouterOptions {
   bool suppress_envoy_headers = false;
   bool respect_expected_rq_timeout = false;
+  bool suppress_grpc_failure_stats = false;
+  std::vector<http::HeaderId> strict_check_headers;                  // x-envoy-*: refused with 400 where they make no sense
+  std::vector<std::shared_ptr<telemetry::AccessLog>> upstream_logs;  // a line per attempt
 };
 
 // A connection manager's filters, compiled: which ones have which hook, and where each lies in the exchange's arena.

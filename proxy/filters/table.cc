@@ -11,9 +11,11 @@
 #include "proxy/filters/http/grpc_stats/filter.h"
 #include "proxy/filters/http/grpc_web/filter.h"
 #include "proxy/filters/http/header_mutation/filter.h"
+#include "proxy/filters/http/header_to_metadata/filter.h"
 #include "proxy/filters/http/health_check/filter.h"
 #include "proxy/filters/http/local_ratelimit/filter.h"
 #include "proxy/filters/http/ratelimit/filter.h"
+#include "proxy/filters/http/set_metadata/filter.h"
 
 namespace weft::filters {
 
@@ -31,9 +33,11 @@ const std::vector<HttpFilterType>& http_filter_types() {
       grpc_stats_type(),
       grpc_web_type(),
       header_mutation_type(),
+      header_to_metadata_type(),
       health_check_type(),
       local_ratelimit_type(),
       ratelimit_type(),
+      set_metadata_type(),
   };
   // clang-format on
   return types;

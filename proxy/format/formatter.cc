@@ -116,6 +116,12 @@ bool Formatter::append_node(std::string& out, const Node& node, const RequestInf
         out += "null";
         return true;
       }
+      if (single && node.operations[0].print_json && !node.operations[0].has_limit) {
+        if (node.operations[0].print_json(node.operations[0], info, out)) return true;
+        if (options_.omit_empty) return false;
+        out += "null";
+        return true;
+      }
       out += '"';
       size_t start = out.size();
       for (const Operation& operation : node.operations) {

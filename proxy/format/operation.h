@@ -14,9 +14,10 @@ namespace weft::format {
 struct Operation {
   // Appends the value; false when there is none (nothing is appended then).
   using Print = bool (*)(const Operation&, const RequestInfo&, std::string& out);
-  Print print = nullptr;   // null: text
-  bool number = false;     // in JSON without quotes
-  bool from_peer = false;  // must be escaped in logs
+  Print print = nullptr;       // null: text
+  Print print_json = nullptr;  // set: what stands alone in JSON is printed by it, quotes and all
+  bool number = false;         // in JSON without quotes
+  bool from_peer = false;      // must be escaped in logs
   bool has_limit = false;
   size_t limit = 0;         // ":Z"
   std::string text;         // the literal, or the operator's argument
@@ -24,6 +25,7 @@ struct Operation {
   http::HeaderId id = http::HeaderId::kOther, alternative_id = http::HeaderId::kOther;
   unsigned option = 0;  // what an argument chose, by operator
   unsigned second = 0;
+  std::vector<std::string> path;  // DYNAMIC_METADATA: the names after the namespace
 };
 
 // Splits a format into operations. Errors read as Envoy's.

@@ -2,6 +2,7 @@
 // prints "-" like Envoy does where there is none; one whose source does not exist in this proxy is refused by name.
 #include "proxy/format/address_text.h"
 #include "proxy/format/grpc_status.h"
+#include "proxy/format/metadata.h"
 #include "proxy/format/operation.h"
 #include "proxy/format/request_id.h"
 #include "proxy/format/time_format.h"
@@ -64,6 +65,12 @@ bool since_start(const Operation&, const Info& info, Out out) {
 }
 bool nothing(const Operation&, const Info&, Out) { return false; }
 bool constant_text(const Operation& op, const Info&, Out out) { return put(out, op.text); }
+
+// Null: there is no local reply at hand; an empty one prints nothing.
+bool local_reply_body(const Operation&, const Info& info, Out out) {
+  out += info.local_reply_body;
+  return info.local_reply_body.data() != nullptr;
+}
 
 // --- headers ---
 
@@ -232,6 +239,30 @@ bool grpc(const Operation& op, const Info& info, Out out) {  // option: 0 camel,
   return name.empty() ? put(out, std::to_string(*status)) : put(out, name);
 }
 
+// --- metadata ---
+
+// The whole namespace, or the value that the path leads to; text as it is, all else as JSON.
+bool dynamic_metadata(const Operation& op, const Info& info, Out out) {
+  if (!info.metadata) return false;
+  if (op.path.empty()) {
+    const MetadataStruct* all = info.metadata->find(op.text);
+    if (all) append_json(out, *all);
+    return all != nullptr;
+  }
+  const MetadataValue* value = info.metadata->find(op.text, op.path);
+  if (!value) return false;
+  if (const auto* text = value->as<std::string>(); text && op.option == 0)
+    out += *text;
+  else
+    append_json(out, *value);
+  return true;
+}
+bool dynamic_metadata_json(const Operation& op, const Info& info, Out out) {
+  Operation quoted = op;
+  quoted.option = 1;
+  return dynamic_metadata(quoted, info, out);
+}
+
 // --- arguments, read when a format is compiled ---
 
 std::string lower(std::string_view text) {
@@ -332,6 +363,25 @@ Status read_points(std::string_view, std::string_view argument, Operation& op) {
   return {};
 }
 
+Status read_metadata(std::string_view, std::string_view argument, Operation& op) {
+  std::vector<std::string> names;
+  for (size_t colon = 0; colon != std::string_view::npos;) {
+    colon = argument.find(':');
+    names.emplace_back(argument.substr(0, colon));
+    argument = colon == std::string_view::npos ? std::string_view() : argument.substr(colon + 1);
+  }
+  op.text = names.front();
+  op.path.assign(names.begin() + 1, names.end());
+  op.print_json = dynamic_metadata_json;
+  return {};
+}
+Status read_any_metadata(std::string_view name, std::string_view argument, Operation& op) {
+  constexpr std::string_view kDynamic = "DYNAMIC:";
+  if (argument.substr(0, kDynamic.size()) != kDynamic)
+    return invalid("%METADATA(" + std::string(argument) + ")% is not supported: this proxy gives access to DYNAMIC metadata alone");
+  return read_metadata(name, argument.substr(kDynamic.size()), op);
+}
+
 // --- the table ---
 
 enum class Takes : unsigned char { kNothing, kMaybe, kArgument };
@@ -383,7 +433,7 @@ constexpr Entry kEntries[] = {
     {"RESPONSE_FLAGS_LONG", kNothing, false, false, false, long_flags},
     {"GRPC_STATUS", kMaybe, false, false, false, grpc, read_grpc},
     {"GRPC_STATUS_NUMBER", kNothing, false, true, false, grpc, read_grpc_number},
-    {"LOCAL_REPLY_BODY", kNothing, false, false, true, text_of<&Info::local_reply_body>},
+    {"LOCAL_REPLY_BODY", kNothing, false, false, true, local_reply_body},
     {"PROTOCOL", kNothing, false, false, false, text_of<&Info::protocol>},
     {"UPSTREAM_PROTOCOL", kNothing, false, false, false, text_of<&Info::upstream_protocol>},
     // headers and path
@@ -439,6 +489,8 @@ constexpr Entry kEntries[] = {
     {"SPAN_ID", kNothing, false, false, false, nothing},
     {"HOSTNAME", kNothing, false, false, false, constant_text, read_hostname},
     {"ENVIRONMENT", kArgument, true, false, false, constant_text, read_environment},
+    {"DYNAMIC_METADATA", kArgument, true, false, true, dynamic_metadata, read_metadata},
+    {"METADATA", kArgument, true, false, true, dynamic_metadata, read_any_metadata},
     {"ACCESS_LOG_TYPE", kNothing, false, false, false, log_type},
 };
 
@@ -461,8 +513,6 @@ bool is_tls(std::string_view name) {
 
 // Known to Envoy, with a source that this proxy does not have.
 constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
-    {"METADATA", "metadata"},
-    {"DYNAMIC_METADATA", "dynamic metadata"},
     {"CLUSTER_METADATA", "cluster metadata"},
     {"UPSTREAM_METADATA", "host metadata"},
     {"FILTER_STATE", "filter state"},

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 namespace weft::http {
@@ -13,6 +14,8 @@ class Head;
 }
 
 namespace weft::format {
+
+class Metadata;
 
 // What %ACCESS_LOG_TYPE% prints.
 enum class AccessLogType : uint8_t {
@@ -88,6 +91,8 @@ struct RequestInfo {
   const http::Head* request = nullptr;
   const http::Head* response = nullptr;
   const http::Head* trailers = nullptr;  // the response's
+
+  std::shared_ptr<Metadata> metadata;  // what filters noted (metadata.h); null until one does
 };
 
 }  // namespace weft::format

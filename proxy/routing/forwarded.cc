@@ -76,6 +76,31 @@ bool is_this_machine(const Address& address) {
   return address == Address(boost::asio::ip::address_v4::loopback()) || address == Address(boost::asio::ip::address_v6::loopback());
 }
 
+bool in_any(const std::vector<AddressRange>& ranges, const Address& address) {
+  for (const AddressRange& range : ranges)
+    if (range.contains(address)) return true;
+  return false;
+}
+
+void append_forwarded_for(http::Head& request, const ForwardedOptions& options, const Client& client) {
+  std::string scratch;
+  request.joined("x-forwarded-for", scratch);
+  if (!scratch.empty()) request.set(HeaderId::kXForwardedFor, scratch);  // several lines become one, as with Envoy
+  const bool local = is_this_machine(client.remote) && !options.node_address.is_unspecified();
+  request.append(HeaderId::kXForwardedFor, (local ? options.node_address : client.remote).to_string());
+}
+
+// What the extension finds; `single` says whether the address may make the request an internal one.
+XffAddress detect(const IpDetection& detection, const http::Head& request, std::string_view forwarded_for, const Client& client) {
+  if (detection.kind == IpDetection::Kind::kHeader) {
+    std::string scratch;
+    return {parse_address(trimmed(request.joined(detection.header, scratch))), detection.trust_address};
+  }
+  if (detection.trusted.empty()) return last_address(forwarded_for, detection.trusted_hops);
+  if (!in_any(detection.trusted, client.remote)) return {};
+  return last_untrusted_address(forwarded_for, detection.trusted);
+}
+
 }  // namespace
 
 bool AddressRange::contains(const Address& address) const {
@@ -96,10 +121,46 @@ bool AddressRange::contains(const Address& address) const {
                          : same_bits(address.to_v6().to_bytes(), prefix.to_v6().to_bytes());
 }
 
-bool is_internal(const Address& address, const ForwardedOptions& options) {
-  for (const AddressRange& range : options.internal_addresses)
-    if (range.contains(address)) return true;
-  return false;
+bool is_internal(const Address& address, const ForwardedOptions& options) { return in_any(options.internal_addresses, address); }
+
+XffAddress last_untrusted_address(std::string_view x_forwarded_for, const std::vector<AddressRange>& trusted) {
+  XffAddress found;
+  for (std::string_view rest = x_forwarded_for; !rest.empty();) {
+    const size_t comma = rest.rfind(',');
+    const std::optional<Address> address = parse_address(trimmed(comma == std::string_view::npos ? rest : rest.substr(comma + 1)));
+    if (!address) return {};
+    found = {address, comma == std::string_view::npos && rest.size() == x_forwarded_for.size()};
+    if (comma == std::string_view::npos || !in_any(trusted, *address)) break;
+    rest = rest.substr(0, comma);
+  }
+  return found;
+}
+
+void forward_client_cert(http::Head& request, const ForwardedOptions& options, const ClientCertificate* certificate) {
+  if (options.client_cert == ForwardClientCert::kAlwaysForwardOnly) return;
+  // Without mutual TLS nobody vouches for what a client claims.
+  if (options.client_cert == ForwardClientCert::kSanitize || !certificate) return request.remove(HeaderId::kXForwardedClientCert);
+  if (options.client_cert == ForwardClientCert::kForwardOnly) return;
+  std::string text;
+  auto add = [&text](std::string_view key, std::string_view value) {
+    if (!text.empty()) text += ';';
+    text.append(key).append("=").append(value);
+  };
+  for (const std::string& uri : certificate->local_uris) add("By", uri);
+  if (!certificate->hash.empty()) add("Hash", certificate->hash);
+  const ClientCertDetails& details = options.client_cert_details;
+  if (details.cert && !certificate->pem.empty()) add("Cert", '"' + certificate->pem + '"');
+  if (details.chain && !certificate->chain.empty()) add("Chain", '"' + certificate->chain + '"');
+  if (details.subject) add("Subject", '"' + certificate->subject + '"');
+  if (details.uri && certificate->uris.empty()) add("URI", "");
+  if (details.uri)
+    for (const std::string& uri : certificate->uris) add("URI", uri);
+  if (details.dns)
+    for (const std::string& name : certificate->dns) add("DNS", name);
+  if (options.client_cert == ForwardClientCert::kAppendForward)
+    request.append(HeaderId::kXForwardedClientCert, text);
+  else
+    request.set(HeaderId::kXForwardedClientCert, text);
 }
 
 XffAddress last_address(std::string_view x_forwarded_for, uint32_t hops) {
@@ -157,20 +218,34 @@ Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, c
     single = !request.has(HeaderId::kXForwardedFor);
     if (options.xff_num_trusted_hops > 0) address = last_address(forwarded_for, options.xff_num_trusted_hops - 1).address;
     if (!address) address = client.remote, result.client_port = client.remote_port;
-    if (!options.skip_xff_append) {
-      if (!scratch.empty()) request.set(HeaderId::kXForwardedFor, scratch);  // several lines become one, as with Envoy
-      const bool local = is_this_machine(client.remote) && !options.node_address.is_unspecified();
-      request.append(HeaderId::kXForwardedFor, (local ? options.node_address : client.remote).to_string());
-    }
+    if (!options.skip_xff_append) append_forwarded_for(request, options, client);
     if (options.xff_num_trusted_hops == 0 || !request.has(HeaderId::kXForwardedProto)) request.set(HeaderId::kXForwardedProto, encryption);
     if (options.append_x_forwarded_port && (options.xff_num_trusted_hops == 0 || !request.has(HeaderId::kXForwardedPort)))
       request.set(HeaderId::kXForwardedPort, std::to_string(client.local_port));
+  } else if (!options.ip_detection.empty()) {
+    for (const IpDetection& detection : options.ip_detection) {
+      const XffAddress found = detect(detection, request, forwarded_for, client);
+      if (!found.address && detection.reject_status != 0) {
+        result.client = client.remote;
+        result.client_port = client.remote_port;
+        result.reject_status = detection.reject_status;
+        return result;
+      }
+      address = found.address;
+      single = found.single;
+      if (detection.append) append_forwarded_for(request, options, client);
+      if (address) break;
+    }
   } else {
     XffAddress last = last_address(forwarded_for, options.xff_num_trusted_hops);
     address = last.address;
     single = last.single;
   }
   if (!request.has(HeaderId::kXForwardedProto)) request.set(HeaderId::kXForwardedProto, encryption);
+  if (!options.scheme.empty()) {
+    request.set(HeaderId::kXForwardedProto, options.scheme);
+    request.set_scheme(options.scheme);
+  }
   if (request.scheme().empty()) {
     std::string_view said = request.value(HeaderId::kXForwardedProto);
     request.set_scheme(is_scheme(said) ? said : encryption);
@@ -195,7 +270,7 @@ Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, c
   if (edge) request.set(HeaderId::kXEnvoyExternalAddress, result.client.to_string());
   if (options.generate_request_id && (!request.has(HeaderId::kXRequestId) || (edge && !options.preserve_external_request_id)))
     request.set(HeaderId::kXRequestId, format::make_uuid().view());
-  if (!options.always_forward_client_cert) request.remove(HeaderId::kXForwardedClientCert);
+  forward_client_cert(request, options, client.certificate);
   return result;
 }
 

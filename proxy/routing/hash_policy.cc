@@ -58,25 +58,6 @@ std::optional<uint64_t> header_hash(const HashRule::Header& rule, const http::He
   return hash;
 }
 
-// The first cookie of that name, without its quotes; empty: there is none.
-std::string_view cookie_value(const http::Head& request, std::string_view name) {
-  for (const http::Header& line : request.headers()) {
-    if (line.removed || line.id != http::HeaderId::kCookie) continue;
-    for (std::string_view rest = line.value(); !rest.empty();) {
-      const size_t end = std::min(rest.find(';'), rest.size());
-      std::string_view cookie = rest.substr(0, end);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-      cookie.remove_prefix(std::min(cookie.find_first_not_of(' '), cookie.size()));
-      const size_t equals = cookie.find('=');
-      if (equals == std::string_view::npos || cookie.substr(0, equals) != name) continue;
-      std::string_view value = cookie.substr(equals + 1);
-      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-      return value;
-    }
-  }
-  return {};
-}
-
 // A client gets the same cookie for all that it asks on one connection: requests that race agree on a host.
 std::string new_cookie_value(const format::RequestInfo& info) {
   std::string ends(info.downstream_direct_remote_address);

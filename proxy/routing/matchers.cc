@@ -163,6 +163,29 @@ bool QueryMatcher::matches(std::string_view query) const {
   return by_presence_ ? value.has_value() == present_ : value && string_.matches(*value);
 }
 
+std::string_view cookie_value(const http::Head& request, std::string_view name) {
+  for (const http::Header& line : request.headers()) {
+    if (line.removed || line.id != http::HeaderId::kCookie) continue;
+    for (std::string_view rest = line.value(); !rest.empty();) {
+      const size_t end = std::min(rest.find(';'), rest.size());
+      std::string_view cookie = rest.substr(0, end);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      cookie.remove_prefix(std::min(cookie.find_first_not_of(' '), cookie.size()));
+      const size_t equals = cookie.find('=');
+      if (equals == std::string_view::npos || cookie.substr(0, equals) != name) continue;
+      std::string_view value = cookie.substr(equals + 1);
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      return value;
+    }
+  }
+  return {};
+}
+
+bool CookieMatcher::matches(const http::Head& head) const {
+  const std::string_view found = cookie_value(head, name);
+  return (!found.empty() && value.matches(found)) != invert;
+}
+
 bool PathMatcher::matches(std::string_view path) const {
   auto begins = [&] {
     std::string_view front = path.substr(0, text.size());

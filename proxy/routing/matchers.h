@@ -78,6 +78,17 @@ class QueryMatcher {
   StringMatcher string_;
 };
 
+// The first cookie of that name, without its quotes; empty: there is none.
+std::string_view cookie_value(const http::Head& request, std::string_view name);
+
+// config.route.v3.CookieMatcher.
+struct CookieMatcher {
+  std::string name;
+  StringMatcher value;
+  bool invert = false;
+  bool matches(const http::Head& head) const;
+};
+
 struct PathMatcher {
   enum class Kind : uint8_t { kPrefix, kExact, kRegex, kSeparatedPrefix, kConnect };  // kConnect: any CONNECT, which has no path
   PathMatcher() : PathMatcher(Kind::kPrefix, "/") {}

@@ -13,7 +13,21 @@ std::string lower_case(std::string text) {
   return text;
 }
 
+struct ApplyStep {
+  http::Head& head;
+  const format::RequestInfo& info;
+  void operator()(const HeaderToAdd& step) const { step.apply(head, info); }
+  void operator()(const HeaderToRemove& step) const { head.remove(step.name); }
+  void operator()(const HeadersToRemove& step) const {
+    head.remove_if([&](const http::Header& header) { return header.id != http::HeaderId::kHost && step.names.matches(header.name()); });
+  }
+};
+
 }  // namespace
+
+void apply_steps(const std::vector<HeaderStep>& steps, http::Head& head, const format::RequestInfo& info) {
+  for (const HeaderStep& step : steps) std::visit(ApplyStep{head, info}, step);
+}
 
 Result<HeaderToAdd> HeaderToAdd::make(std::string name, std::string_view value, Append append, bool keep_empty_value) {
   HeaderToAdd header;

@@ -2,10 +2,12 @@
 #pragma once
 #include "common/base/error.h"
 #include "common/http/head.h"
+#include "proxy/routing/matchers.h"
 
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace weft::format {
@@ -45,6 +47,16 @@ struct HeaderChanges {
 struct HeaderMutations {
   HeaderChanges request, response;
 };
+
+// config.common.mutation_rules.v3.HeaderMutation: one step of several, done in their order.
+struct HeaderToRemove {
+  std::string name;  // in lower case
+};
+struct HeadersToRemove {  // never the host
+  StringMatcher names;
+};
+using HeaderStep = std::variant<HeaderToAdd, HeaderToRemove, HeadersToRemove>;
+void apply_steps(const std::vector<HeaderStep>& steps, http::Head& head, const format::RequestInfo& info);
 
 // Envoy refuses to remove pseudo-headers and host: ":-prefixed or host headers may not be removed".
 Status check_removable(std::string_view name);

@@ -1,8 +1,10 @@
 #include "proxy/routing/route.h"
 
+#include "proxy/routing/forwarded.h"
 #include "proxy/routing/route_table.h"
 #include "proxy/routing/timeouts.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace weft::routing {
@@ -17,19 +19,25 @@ const FilterOverride* find(const std::shared_ptr<const FilterOverrides>& overrid
 
 }  // namespace
 
-bool Route::matches(const http::Head& head, uint64_t random) const {
-  std::string_view target = head.path();
-  std::string_view plain = path_of(target);
-  if (virtual_host && virtual_host->table && virtual_host->table->options().ignore_path_parameters_in_path_matching)
-    plain = plain.substr(0, plain.find(';'));
-  if (path.kind == PathMatcher::Kind::kConnect ? head.method() != "CONNECT" : target.empty() || !path.matches(plain)) return false;
+bool InternalRedirect::follows(int status) const { return std::find(codes.begin(), codes.end(), status) != codes.end(); }
+
+bool RareConditions::match(const http::Head& head, const Circumstances& circumstances) const {
+  return std::all_of(metadata.begin(), metadata.end(), [&](const MetadataMatcher& one) { return one.matches(circumstances.metadata); }) &&
+         std::all_of(cookies.begin(), cookies.end(), [&](const CookieMatcher& one) { return one.matches(head); }) &&
+         circumstances.certificate_presented == certificate_presented.value_or(circumstances.certificate_presented) &&
+         circumstances.certificate_validated == certificate_validated.value_or(circumstances.certificate_validated);
+}
+
+bool Route::matches(const http::Head& head, std::string_view plain, uint64_t random, const Circumstances& circumstances) const {
+  if (path.kind == PathMatcher::Kind::kConnect ? head.method() != "CONNECT" : head.path().empty() || !path.matches(plain)) return false;
   if (grpc_only && !is_grpc(head)) return false;
   if (!headers.empty() && !all_match(headers, head)) return false;
   if (!query.empty()) {
-    std::string_view parameters = query_of(target);
+    std::string_view parameters = query_of(head.path());
     for (const QueryMatcher& matcher : query)
       if (!matcher.matches(parameters)) return false;
   }
+  if (rare && !rare->match(head, circumstances)) return false;
   return fraction.always() || fraction.matches(random);
 }
 
@@ -67,6 +75,27 @@ std::string_view cluster_name(const Forward& forward, const WeightedCluster* wei
   if (!fixed.empty()) return fixed;
   const std::string& header = weighted ? weighted->cluster_header : forward.cluster_header;
   return header.empty() ? std::string_view() : header == ":authority" ? request.authority() : request.value(header);
+}
+
+const MirrorPolicies* mirror_policies(const Route& route) {
+  const Forward* forward = route.forward();
+  if (forward && forward->mirrors) return forward->mirrors.get();
+  const VirtualHost* host = route.virtual_host;
+  if (!host) return nullptr;
+  if (host->mirrors) return host->mirrors.get();
+  return host->table ? host->table->options().mirrors.get() : nullptr;
+}
+
+std::string shadow_host(std::string_view authority) {
+  const std::string_view bare = host_without_port(authority);
+  return std::string(bare) + "-shadow" + std::string(authority.substr(bare.size()));
+}
+
+const VirtualCluster* virtual_cluster(const Route& route, const http::Head& request) {
+  if (!route.virtual_host || !route.virtual_host->virtual_clusters) return nullptr;
+  for (const VirtualCluster& cluster : route.virtual_host->virtual_clusters->clusters)
+    if (all_match(cluster.headers, request)) return &cluster;
+  return nullptr;
 }
 
 const RetryPolicy* retry_policy(const Route& route) {

@@ -1,8 +1,10 @@
 // A route, its virtual host and what they say about a request: plain immutable values, filled by the translation of the
 // configuration and owned by a RouteTable. Rare parts hang on pointers, so that ten thousand plain routes stay small.
 #pragma once
+#include "common/observe/metrics.h"
 #include "proxy/routing/hash_policy.h"
 #include "proxy/routing/matchers.h"
+#include "proxy/routing/metadata_matcher.h"
 #include "proxy/routing/mutations.h"
 #include "proxy/routing/retry_policy.h"
 
@@ -53,10 +55,34 @@ struct WeightedClusters {
   bool by_hash = false;       // use_hash_policy: the number of the route's hash policy is
 };
 
+// config.route.v3.RouteAction.RequestMirrorPolicy: a copy of the request, whose fate is nobody's concern.
+struct MirrorPolicy {
+  std::string cluster;         // or
+  std::string cluster_header;  // the request header that names it
+  Fraction fraction;
+  bool keep_host = false;  // disable_shadow_host_suffix_append
+  std::string host;        // host_rewrite_literal
+  std::vector<HeaderStep> mutations;
+};
+using MirrorPolicies = std::vector<MirrorPolicy>;
+
+// config.route.v3.InternalRedirectPolicy: a redirect of the upstream's that the proxy follows itself.
+struct InternalRedirect {
+  uint32_t most = 1;  // in a row
+  std::vector<int> codes{302};
+  bool cross_scheme = false;
+  std::vector<std::string> copy;  // response_headers_to_copy, in lower case
+  // Predicates on the route that the redirect leads to.
+  bool never_twice = false;                                // previous_routes
+  bool no_downgrade = false;                               // safe_cross_scheme
+  std::optional<std::vector<std::string>> allowed_routes;  // allow_listed_routes
+  bool follows(int status) const;
+};
+
 // How path and authority change on the way upstream; at most one of each kind is set.
 struct Rewrite {
   std::string prefix;            // prefix_rewrite
-  RegexRewrite path_regex;       // regex_rewrite
+  RegexRewrite path_regex;       // regex_rewrite; path_rewrite_policy
   std::string host;              // host_rewrite_literal
   std::string host_header;       // host_rewrite_header
   RegexRewrite host_path_regex;  // host_rewrite_path_regex
@@ -80,6 +106,8 @@ struct Forward {
   std::shared_ptr<WeightedClusters> weighted;
   std::shared_ptr<const Rewrite> rewrite;
   std::shared_ptr<const RetryPolicy> retry;       // null: the virtual host's
+  std::shared_ptr<const MirrorPolicies> mirrors;  // null: the virtual host's
+  std::shared_ptr<const InternalRedirect> internal_redirect;
   std::shared_ptr<const HashPolicy> hash_policy;  // for clusters that hash; null: a host by chance
   Milliseconds timeout{15'000};                   // 0: none
   std::optional<Milliseconds> idle_timeout;       // replaces the connection manager's stream_idle_timeout; 0: none
@@ -110,9 +138,38 @@ struct Redirect {
 struct DirectResponse {
   uint16_t status = 200;
   std::string body;
+  std::shared_ptr<const format::Formatter> format;  // of the body; null: as it is
+  std::string content_type;                         // with `format`
 };
 
 struct VirtualHost;
+
+// What a route may match on, beside the head and chance.
+struct Circumstances {
+  const format::Metadata* metadata = nullptr;                         // null: nothing has been noted
+  bool certificate_presented = false, certificate_validated = false;  // of the client
+};
+
+// Conditions that few routes have.
+struct RareConditions {
+  std::vector<MetadataMatcher> metadata;
+  std::vector<CookieMatcher> cookies;
+  std::optional<bool> certificate_presented, certificate_validated;  // tls_context
+  bool match(const http::Head& head, const Circumstances& circumstances) const;
+};
+
+// A name under which requests are counted (config.route.v3.VirtualCluster, Route.stat_prefix).
+using CountingScope = std::shared_ptr<observe::Scope>;  // observe::VirtualHostStat; null when only validating
+
+struct VirtualCluster {
+  std::string name;
+  std::vector<HeaderMatcher> headers;
+  CountingScope stats;
+};
+struct VirtualClusters {
+  std::vector<VirtualCluster> clusters;
+  CountingScope other;  // of what fits none
+};
 
 struct Route {
   std::string name;
@@ -122,11 +179,13 @@ struct Route {
   std::vector<QueryMatcher> query;
   Fraction fraction;
   bool grpc_only = false;
+  std::shared_ptr<const RareConditions> rare;
 
   std::variant<std::shared_ptr<const Forward>, std::shared_ptr<const Redirect>, std::shared_ptr<const DirectResponse>> action;
   std::shared_ptr<const HeaderMutations> mutations;
   std::shared_ptr<const FilterOverrides> filters;
   std::string stat_prefix;
+  CountingScope stats;                                // of stat_prefix
   std::string decorator;                              // tracing operation
   std::optional<uint64_t> request_body_buffer_limit;  // for retries; else the virtual host's, else the listener's
 
@@ -145,9 +204,11 @@ struct Route {
     auto* p = std::get_if<std::shared_ptr<const DirectResponse>>(&action);
     return p ? p->get() : nullptr;
   }
-  bool matches(const http::Head& head, uint64_t random) const;
+  // `plain`: the head's path as path_specifier sees it.
+  bool matches(const http::Head& head, std::string_view plain, uint64_t random, const Circumstances& circumstances) const;
 };
 
+class RouteIndex;
 class RouteTable;
 
 struct VirtualHost {
@@ -163,6 +224,9 @@ struct VirtualHost {
   std::shared_ptr<const FilterOverrides> filters;
   std::optional<uint64_t> request_body_buffer_limit;
   std::shared_ptr<const RateLimitRules> rate_limits;  // for filters that let it speak; null: none
+  std::shared_ptr<const MirrorPolicies> mirrors;      // for routes that have none; null: the route configuration's
+  std::shared_ptr<const VirtualClusters> virtual_clusters;
+  std::shared_ptr<const RouteIndex> index;  // set by RouteTable::build where there are many routes
 
   const RouteTable* table = nullptr;  // set by RouteTable::build
 };
@@ -176,6 +240,12 @@ const WeightedCluster* pick_weighted(const Forward& forward, const http::Head& r
 std::string_view cluster_name(const Forward& forward, const WeightedCluster* weighted, const http::Head& request);
 // The policy of route or virtual host; null: no retries but those that request headers ask for.
 const RetryPolicy* retry_policy(const Route& route);
+// The mirror policies of the most specific level that has some; null: none.
+const MirrorPolicies* mirror_policies(const Route& route);
+// The host that a mirrored request names: the suffix goes before the port.
+std::string shadow_host(std::string_view authority);
+// The first virtual cluster that the request fits; null: there are none, or it fits none.
+const VirtualCluster* virtual_cluster(const Route& route, const http::Head& request);
 // What weighted cluster, route, virtual host and route configuration (in that order, the first that says anything) tell the
 // filter of that name; null: nothing.
 const FilterOverride* filter_override(const Route& route, const WeightedCluster* weighted, std::string_view filter);

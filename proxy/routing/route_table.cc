@@ -1,6 +1,7 @@
 #include "proxy/routing/route_table.h"
 
 #include "proxy/routing/forwarded.h"
+#include "proxy/routing/route_index.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -40,10 +41,17 @@ Status check_weights(const Route& route) {
   return {};
 }
 
+void collect(const MirrorPolicies* mirrors, std::vector<std::string>& out) {
+  if (!mirrors) return;
+  for (const MirrorPolicy& mirror : *mirrors)
+    if (!mirror.cluster.empty()) out.push_back(mirror.cluster);
+}
+
 void collect(const Route& route, std::vector<std::string>& out) {
   const Forward* forward = route.forward();
   if (!forward) return;
   if (!forward->cluster.empty()) out.push_back(forward->cluster);
+  collect(forward->mirrors.get(), out);
   if (forward->weighted)
     for (const WeightedCluster& cluster : forward->weighted->clusters)
       if (!cluster.cluster.empty()) out.push_back(cluster.cluster);
@@ -72,6 +80,7 @@ Status RouteTable::index() {
         return invalid("response body size is " + std::to_string(direct->body.size()) + " bytes; maximum is " +
                        std::to_string(options_.max_direct_response_body_size));
     }
+    if (host.routes.size() >= RouteIndex::kWorthwhile) host.index = std::make_shared<const RouteIndex>(host.routes);
     for (const std::string& domain : host.domains)
       if (Status status = add_domain(domain, host); !status) return status;
   }
@@ -131,7 +140,7 @@ const VirtualHost* RouteTable::virtual_host(std::string_view authority) const {
   return any_;
 }
 
-const Route* RouteTable::match(const http::Head& request, uint64_t random) const {
+const Route* RouteTable::match(const http::Head& request, uint64_t random, const Circumstances& circumstances) const {
   const VirtualHost* host =
       virtual_host(options_.virtual_host_header.empty() ? request.authority() : request.value(options_.virtual_host_header));
   if (!host) return nullptr;
@@ -139,15 +148,27 @@ const Route* RouteTable::match(const http::Head& request, uint64_t random) const
       (host->require_tls == TlsRequirement::kAll || request.value(http::HeaderId::kXEnvoyInternal) != "true"))
     return &tls_redirect_host_.routes.front();
   random = stirred(random);
-  for (const Route& route : host->routes)
-    if (route.matches(request, random)) return &route;
-  return nullptr;
+  std::string_view plain = path_of(request.path());
+  if (options_.ignore_path_parameters_in_path_matching) plain = plain.substr(0, plain.find(';'));
+  const Route* found = nullptr;
+  auto fits = [&](const Route& route) {
+    if (route.matches(request, plain, random, circumstances)) found = &route;
+    return found != nullptr;
+  };
+  if (host->index)
+    host->index->each_candidate(plain, [&](uint32_t number) { return fits(host->routes[number]); });
+  else
+    std::any_of(host->routes.begin(), host->routes.end(), fits);
+  return found;
 }
 
 std::vector<std::string> RouteTable::clusters() const {
   std::vector<std::string> out;
-  for (const VirtualHost& host : options_.virtual_hosts)
+  collect(options_.mirrors.get(), out);
+  for (const VirtualHost& host : options_.virtual_hosts) {
+    collect(host.mirrors.get(), out);
     for (const Route& route : host.routes) collect(route, out);
+  }
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;

@@ -16,6 +16,7 @@ struct RouteTableOptions {
   std::vector<VirtualHost> virtual_hosts;
   std::shared_ptr<const HeaderMutations> mutations;
   std::shared_ptr<const FilterOverrides> filters;
+  std::shared_ptr<const MirrorPolicies> mirrors;  // for virtual hosts that have none
   bool most_specific_header_mutations_wins = false;
   bool ignore_port_in_host_matching = false;
   bool ignore_path_parameters_in_path_matching = false;  // "/a;x=1" matches as "/a"
@@ -34,7 +35,7 @@ class RouteTable {
 
   // Null: no virtual host or no route. `random` decides runtime fractions. The scheme that require_tls looks at is
   // x-forwarded-proto, as Envoy does; when TLS is missing the answer is a route that redirects.
-  const Route* match(const http::Head& request, uint64_t random) const;
+  const Route* match(const http::Head& request, uint64_t random, const Circumstances& circumstances = {}) const;
   // Null when no domain fits.
   const VirtualHost* virtual_host(std::string_view authority) const;
 

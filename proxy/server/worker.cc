@@ -19,7 +19,8 @@ Worker::Worker(unsigned index)
       clusters_(loop_),
       caller_(loop_, clusters_),
       exchanges_(loop_),
-      environment_{loop_, clusters_, caller_, exchanges_},
+      mirrors_(loop_),
+      environment_{loop_, clusters_, caller_, exchanges_, mirrors_},
       index_(index) {}
 
 Worker::~Worker() { stop(); }
@@ -43,6 +44,7 @@ void Worker::stop() {
     std::vector<Kept*> all;
     for (auto& [key, kept] : connections_) all.push_back(&kept);
     for (Kept* kept : all) kept->http ? kept->http->abort() : kept->tcp->abort();
+    mirrors_.clear();
     // Pools and their timers keep the loop alive.
     clusters_.clear();
     loop_.post([this] { loop_.stop(); });

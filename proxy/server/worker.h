@@ -4,6 +4,7 @@
 #include "common/net/listener_socket.h"
 #include "proxy/downstream/environment.h"
 #include "proxy/downstream/http_connection.h"
+#include "proxy/downstream/mirror.h"
 #include "proxy/downstream/tcp_session.h"
 #include "proxy/server/local_clusters.h"
 #include "proxy/upstream/pool_caller.h"
@@ -74,6 +75,7 @@ class Worker final : public downstream::ConnectionOwner {
   LocalClusters clusters_;
   upstream::PoolCaller caller_;
   downstream::ExchangePool exchanges_;
+  downstream::MirrorPool mirrors_;
   downstream::Environment environment_;
   std::map<std::string, std::shared_ptr<downstream::RouteSlot>> routes_;
   std::map<std::string, Listening> listeners_;

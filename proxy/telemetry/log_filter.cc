@@ -58,6 +58,7 @@ bool LogFilter::passes(const format::RequestInfo& info) const {
     case Kind::kHeader: return info.request != nullptr && header && header(*info.request);
     case Kind::kResponseFlag: return flags.empty() ? !info.flags.empty() : info.flags.intersects(flags);
     case Kind::kGrpcStatus: return listed(values, format::grpc_status(info).value_or(-1)) != exclude;
+    case Kind::kMetadata: return metadata && metadata(info.metadata.get());
     case Kind::kLogType: return listed(values, static_cast<int>(info.log_type)) != exclude;
   }
   return true;

@@ -24,6 +24,7 @@ struct LogFilter {
     kResponseFlag,  // any of flags; when empty, any flag at all
     kGrpcStatus,    // any of values (status numbers), or none of them when `exclude`
     kLogType,       // any of values (AccessLogType), or none of them when `exclude`
+    kMetadata,      // `metadata` says so
   };
   enum class Compare : unsigned char { kEqual, kAtLeast, kAtMost, kNotEqual };
 
@@ -35,8 +36,9 @@ struct LogFilter {
   uint64_t of = 100;
   observe::ResponseFlags flags;
   std::vector<int> values;
-  std::function<bool(const http::Head&)> header;  // never called without a request head
-  std::vector<LogFilter> filters;                 // kAnd, kOr
+  std::function<bool(const http::Head&)> header;          // never called without a request head
+  std::function<bool(const format::Metadata*)> metadata;  // null: nothing has been noted
+  std::vector<LogFilter> filters;                         // kAnd, kOr
 
   bool passes(const format::RequestInfo& info) const;
 };

@@ -1,10 +1,16 @@
 #include "proxy/filters/matching/config.h"
 
+#include "envoy/config/common/mutation_rules/v3/mutation_rules.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/matcher/v3/metadata.pb.h"
 #include "envoy/type/matcher/v3/regex.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
 #include "envoy/type/v3/percent.pb.h"
+
+#include <google/protobuf/struct.pb.h>
+
+#include <algorithm>
 
 namespace weft::filters {
 
@@ -101,6 +107,93 @@ std::vector<routing::QueryMatcher> query_matchers(const google::protobuf::Repeat
   return out;
 }
 
+namespace {
+
+constexpr int kDeepestMatcher = 20;
+
+std::optional<routing::ValueMatcher> value_matcher(const envoy::type::matcher::v3::ValueMatcher& from, const Where& where, int depth = 0) {
+  using From = envoy::type::matcher::v3::ValueMatcher;
+  using Kind = routing::ValueMatcher::Kind;
+  routing::ValueMatcher to;
+  if (depth > kDeepestMatcher) return where.fail("nested too deep"), std::nullopt;
+  switch (from.match_pattern_case()) {
+    case From::kNullMatch: to.kind = Kind::kNull; break;
+    case From::kDoubleMatch:
+      to.kind = from.double_match().has_range() ? Kind::kRange : Kind::kNumber;
+      to.start = from.double_match().has_range() ? from.double_match().range().start() : from.double_match().exact();
+      to.end = from.double_match().range().end();
+      break;
+    case From::kStringMatch: {
+      to.kind = Kind::kString;
+      auto text = string_matcher(from.string_match(), Where(where, "string_match"));
+      if (!text) return {};
+      to.string = std::move(*text);
+      break;
+    }
+    case From::kBoolMatch:
+      to.kind = Kind::kBool;
+      to.flag = from.bool_match();
+      break;
+    case From::kPresentMatch: to.flag = from.present_match(); break;
+    case From::kListMatch: {
+      to.kind = Kind::kAnyOfList;
+      auto one = value_matcher(from.list_match().one_of(), Where(where, "list_match"), depth + 1);
+      if (!one) return {};
+      to.of.push_back(std::move(*one));
+      break;
+    }
+    case From::kOrMatch: {
+      to.kind = Kind::kOr;
+      const Where at(where, "or_match");
+      for (int i = 0; i < from.or_match().value_matchers_size(); ++i) {
+        auto one = value_matcher(from.or_match().value_matchers(i), Where(at, "value_matchers", i), depth + 1);
+        if (!one) return {};
+        to.of.push_back(std::move(*one));
+      }
+      break;
+    }
+    default: where.unsupported("this kind of value matcher is not supported"); return {};
+  }
+  return to;
+}
+
+}  // namespace
+
+format::MetadataStruct metadata_struct(const google::protobuf::Struct& from) {
+  format::MetadataStruct to;
+  for (const auto& [key, value] : from.fields()) to.emplace(key, metadata_value(value));
+  return to;
+}
+
+format::MetadataValue metadata_value(const google::protobuf::Value& from) {
+  format::MetadataValue to;
+  switch (from.kind_case()) {
+    case google::protobuf::Value::kBoolValue: to.of = from.bool_value(); break;
+    case google::protobuf::Value::kNumberValue: to.of = from.number_value(); break;
+    case google::protobuf::Value::kStringValue: to.of = from.string_value(); break;
+    case google::protobuf::Value::kStructValue: to.of = metadata_struct(from.struct_value()); break;
+    case google::protobuf::Value::kListValue: {
+      format::MetadataList list;
+      for (const auto& item : from.list_value().values()) list.push_back(metadata_value(item));
+      to.of = std::move(list);
+      break;
+    }
+    default: break;
+  }
+  return to;
+}
+
+std::optional<routing::MetadataMatcher> metadata_matcher(const envoy::type::matcher::v3::MetadataMatcher& from, const Where& where) {
+  routing::MetadataMatcher to;
+  to.name_space = from.filter();
+  for (const auto& segment : from.path()) to.path.push_back(segment.key());
+  auto value = value_matcher(from.value(), Where(where, "value"));
+  if (!value) return {};
+  to.value = std::move(*value);
+  to.invert = from.invert();
+  return to;
+}
+
 std::optional<routing::HeaderToAdd> header_to_add(const envoy::config::core::v3::HeaderValueOption& from, const Where& where) {
   using From = envoy::config::core::v3::HeaderValueOption;
   using Append = routing::HeaderToAdd::Append;
@@ -127,6 +220,29 @@ std::vector<routing::HeaderToAdd> headers_to_add(const google::protobuf::Repeate
   for (int i = 0; i < from.size(); ++i)
     if (auto header = header_to_add(from[i], Where(parent, field, i))) out.push_back(std::move(*header));
   return out;
+}
+
+std::vector<routing::HeaderStep> header_steps(
+    const google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>& from, const Where& parent,
+    std::string_view field) {
+  std::vector<routing::HeaderStep> to;
+  for (int i = 0; i < from.size(); ++i) {
+    const Where where(parent, field, i);
+    if (from[i].has_append()) {
+      if (auto header = header_to_add(from[i].append(), Where(where, "append"))) to.emplace_back(std::move(*header));
+    } else if (from[i].has_remove_on_match()) {
+      const Where match(where, "remove_on_match");
+      if (auto names = string_matcher(from[i].remove_on_match().key_matcher(), Where(match, "key_matcher")))
+        to.emplace_back(routing::HeadersToRemove{std::move(*names)});
+    } else {
+      std::string name = from[i].remove();
+      const Status allowed = routing::check_removable(name);
+      if (!allowed) Where(where, "remove").fail(allowed.error().detail);
+      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+      to.emplace_back(routing::HeaderToRemove{std::move(name)});
+    }
+  }
+  return to;
 }
 
 routing::Fraction fraction(const envoy::type::v3::FractionalPercent& from) {

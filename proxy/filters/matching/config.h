@@ -4,6 +4,7 @@
 #include "proxy/filters/runtime.h"
 #include "proxy/filters/where.h"
 #include "proxy/routing/matchers.h"
+#include "proxy/routing/metadata_matcher.h"
 #include "proxy/routing/mutations.h"
 
 #include <optional>
@@ -11,8 +12,13 @@
 #include <vector>
 
 namespace google::protobuf {
+class Struct;
+class Value;
 template <class T>
 class RepeatedPtrField;
+}  // namespace google::protobuf
+namespace envoy::config::common::mutation_rules::v3 {
+class HeaderMutation;
 }
 namespace envoy::config::core::v3 {
 class HeaderValueOption;
@@ -25,6 +31,7 @@ class QueryParameterMatcher;
 }  // namespace envoy::config::route::v3
 namespace envoy::type::matcher::v3 {
 class ListStringMatcher;
+class MetadataMatcher;
 class RegexMatcher;
 class StringMatcher;
 }  // namespace envoy::type::matcher::v3
@@ -46,9 +53,18 @@ std::vector<routing::QueryMatcher> query_matchers(
     const google::protobuf::RepeatedPtrField<envoy::config::route::v3::QueryParameterMatcher>& from, const Where& parent,
     std::string_view field);
 
+format::MetadataStruct metadata_struct(const google::protobuf::Struct& from);
+format::MetadataValue metadata_value(const google::protobuf::Value& from);
+std::optional<routing::MetadataMatcher> metadata_matcher(const envoy::type::matcher::v3::MetadataMatcher& from, const Where& where);
+
 std::optional<routing::HeaderToAdd> header_to_add(const envoy::config::core::v3::HeaderValueOption& from, const Where& where);
 std::vector<routing::HeaderToAdd> headers_to_add(const google::protobuf::RepeatedPtrField<envoy::config::core::v3::HeaderValueOption>& from,
                                                  const Where& parent, std::string_view field);
+
+// config.common.mutation_rules.v3.HeaderMutation.
+std::vector<routing::HeaderStep> header_steps(
+    const google::protobuf::RepeatedPtrField<envoy::config::common::mutation_rules::v3::HeaderMutation>& from, const Where& parent,
+    std::string_view field);
 
 routing::Fraction fraction(const envoy::type::v3::FractionalPercent& from);
 // Follows what the runtime says for `key`; while it says nothing, `otherwise`.

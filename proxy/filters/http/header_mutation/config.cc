@@ -3,14 +3,11 @@
 #include "proxy/filters/http/header_mutation/filter.h"
 #include "proxy/format/formatter.h"
 
-#include <algorithm>
-
 namespace weft::filters {
 namespace {
 
 namespace mutation = envoy::extensions::filters::http::header_mutation::v3;
 namespace core = envoy::config::core::v3;
-using HeaderMutationProto = envoy::config::common::mutation_rules::v3::HeaderMutation;
 using google::protobuf::RepeatedPtrField;
 
 constexpr Field kHeaderMutation[] = {
@@ -56,27 +53,6 @@ constexpr FieldTable kTables[] = {
     whole_message("google.protobuf.Value"),
 };
 
-std::vector<HeaderStep> steps(const RepeatedPtrField<HeaderMutationProto>& from, const Where& parent, std::string_view field) {
-  std::vector<HeaderStep> to;
-  for (int i = 0; i < from.size(); ++i) {
-    const Where where(parent, field, i);
-    if (from[i].has_append()) {
-      if (auto header = header_to_add(from[i].append(), Where(where, "append"))) to.emplace_back(std::move(*header));
-    } else if (from[i].has_remove_on_match()) {
-      const Where match(where, "remove_on_match");
-      if (auto names = string_matcher(from[i].remove_on_match().key_matcher(), Where(match, "key_matcher")))
-        to.emplace_back(HeadersToRemove{std::move(*names)});
-    } else {
-      std::string name = from[i].remove();
-      const Status allowed = routing::check_removable(name);
-      if (!allowed) Where(where, "remove").fail(allowed.error().detail);
-      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-      to.emplace_back(HeaderToRemove{std::move(name)});
-    }
-  }
-  return to;
-}
-
 std::vector<QueryStep> query_steps(const RepeatedPtrField<core::KeyValueMutation>& from, const Where& parent) {
   using Action = QueryStep::Action;
   std::vector<QueryStep> to;
@@ -115,10 +91,10 @@ std::vector<QueryStep> query_steps(const RepeatedPtrField<core::KeyValueMutation
 MutationSteps all_steps(const mutation::Mutations& from, const Where& parent) {
   const Where where(parent, "mutations");
   MutationSteps to;
-  to.request = steps(from.request_mutations(), where, "request_mutations");
-  to.response = steps(from.response_mutations(), where, "response_mutations");
-  to.request_trailers = steps(from.request_trailers_mutations(), where, "request_trailers_mutations");
-  to.response_trailers = steps(from.response_trailers_mutations(), where, "response_trailers_mutations");
+  to.request = header_steps(from.request_mutations(), where, "request_mutations");
+  to.response = header_steps(from.response_mutations(), where, "response_mutations");
+  to.request_trailers = header_steps(from.request_trailers_mutations(), where, "request_trailers_mutations");
+  to.response_trailers = header_steps(from.response_trailers_mutations(), where, "response_trailers_mutations");
   to.query = query_steps(from.query_parameter_mutations(), where);
   return to;
 }

@@ -86,16 +86,6 @@ void apply(const QueryStep& step, Parameters& to, const format::RequestInfo& inf
   to[step.key].push_back(std::move(item));
 }
 
-struct Apply {
-  http::Head& head;
-  const format::RequestInfo& info;
-  void operator()(const routing::HeaderToAdd& step) const { step.apply(head, info); }
-  void operator()(const HeaderToRemove& step) const { head.remove(step.name); }
-  void operator()(const HeadersToRemove& step) const {
-    head.remove_if([&](const http::Header& header) { return header.id != http::HeaderId::kHost && step.names.matches(header.name()); });
-  }
-};
-
 }  // namespace
 
 std::string mutate_query(std::string_view path, const std::vector<QueryStep>& steps, const format::RequestInfo& info) {
@@ -126,9 +116,7 @@ void HeaderMutation::for_each_level(FilterContext& context, Visit visit) const {
 }
 
 void HeaderMutation::mutate(FilterContext& context, http::Head& head, std::vector<HeaderStep> MutationSteps::*part) const {
-  for_each_level(context, [&](const MutationSteps& steps) {
-    for (const HeaderStep& step : steps.*part) std::visit(Apply{head, context.info()}, step);
-  });
+  for_each_level(context, [&](const MutationSteps& steps) { routing::apply_steps(steps.*part, head, context.info()); });
 }
 
 Verdict HeaderMutation::on_request_head(FilterContext& context, bool) {

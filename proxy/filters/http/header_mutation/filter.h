@@ -4,14 +4,12 @@
 #pragma once
 #include "proxy/filters/filter.h"
 #include "proxy/filters/table.h"
-#include "proxy/routing/matchers.h"
 #include "proxy/routing/mutations.h"
 #include "proxy/routing/route.h"
 
 #include <memory>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace weft::format {
@@ -21,13 +19,7 @@ struct RequestInfo;
 
 namespace weft::filters {
 
-struct HeaderToRemove {
-  std::string name;  // in lower case
-};
-struct HeadersToRemove {
-  routing::StringMatcher names;
-};
-using HeaderStep = std::variant<routing::HeaderToAdd, HeaderToRemove, HeadersToRemove>;
+using routing::HeaderStep;
 
 struct QueryStep {
   enum class Action : uint8_t { kAppendIfExistsOrAdd, kAddIfAbsent, kOverwriteIfExistsOrAdd, kOverwriteIfExists, kRemove };

@@ -281,8 +281,10 @@ TEST_F(SnapshotBuilderTest, RoutesThatMakeNoSense) {
   EXPECT_NE(
       complaint("{match: {prefix: /}, route: {cluster: c, retry_policy: {retry_on: 'sometimes'}}}").find("\"sometimes\" names a condition"),
       std::string::npos);
+  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, hedge_policy: {}}}").find("hedge_policy is not supported"),
+            std::string::npos);
   EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, request_mirror_policies: [{}]}}")
-                .find("request_mirror_policies is not supported"),
+                .find("request_mirror_policies[0]: needs exactly one of cluster, cluster_header"),
             std::string::npos);
   EXPECT_NE(
       complaint("{match: {prefix: /}, route: {cluster: c}, request_headers_to_remove: [host]}").find("request_headers_to_remove[0]: "),

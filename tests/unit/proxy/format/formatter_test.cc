@@ -197,7 +197,7 @@ TEST(JsonFormatter, NamesTheKeyOfAFault) {
 TEST(Operators, EachPrintsAnUntouchedRequest) {
   RequestInfo empty;  // no head, no addresses: nothing may be dereferenced
   for (std::string_view name : operator_names()) {
-    std::string argument = name == "COMMON_DURATION" ? "(DS_RX_BEG:DS_TX_END:ms)" : "";
+    std::string argument = name == "COMMON_DURATION" ? "(DS_RX_BEG:DS_TX_END:ms)" : name == "METADATA" ? "(DYNAMIC:x)" : "";
     Result<Formatter> formatter = Formatter::text("%" + std::string(name) + argument + "%");
     if (!formatter) formatter = Formatter::text("%" + std::string(name) + "(x)%");
     ASSERT_TRUE(formatter) << name << ": " << formatter.error().detail;

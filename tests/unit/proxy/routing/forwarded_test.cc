@@ -247,5 +247,96 @@ TEST(AddressRange, ComparesItsBits) {
   EXPECT_TRUE((AddressRange{ip("0.0.0.0"), 0}.contains(ip("8.8.8.8"))));
 }
 
+Forwarded detected(std::vector<IpDetection> how, TestHead& request) {
+  ForwardedOptions options;
+  options.ip_detection = std::move(how);
+  options.internal_addresses = {{ip("9.0.0.0"), 8}};
+  options.node_address = ip("192.0.2.2");
+  return mutate_request(request, options, loopback());
+}
+
+TEST(Forwarded, AddressesFromTrustedProxies) {  // (envoy)
+  const std::vector<AddressRange> trusted = {{ip("127.0.0.0"), 8}, {ip("10.0.0.0"), 8}};
+  const std::tuple<const char*, const char*> rows[] = {
+      {"1.1.1.1, 2.2.2.2", "2.2.2.2"},         {"3.3.3.3, 10.1.1.1,10.2.2.2", "3.3.3.3"},
+      {"10.3.3.3, 10.1.1.1", "10.3.3.3"},      {"bad", "127.0.0.1"},
+      {"1.1.1.1, bad, 10.1.1.1", "127.0.0.1"}, {"", "127.0.0.1"},
+  };
+  for (auto [given, expected] : rows) {
+    TestHead request("/", {{"x-forwarded-for", given}});
+    IpDetection detection;
+    detection.trusted = trusted;
+    EXPECT_EQ(detected({detection}, request).client, ip(expected)) << given;
+    EXPECT_EQ(request["x-forwarded-for"], given);
+  }
+  IpDetection strangers;
+  strangers.trusted = {{ip("10.0.0.0"), 8}};
+  TestHead request("/", {{"x-forwarded-for", "1.1.1.1"}});
+  EXPECT_EQ(detected({strangers}, request).client, ip("127.0.0.1"));
+}
+
+TEST(Forwarded, AddressesFromAHeader) {  // (envoy)
+  IpDetection header;
+  header.kind = IpDetection::Kind::kHeader;
+  header.header = "x-ip";
+  header.trust_address = true;
+  header.reject_status = 401;
+  TestHead found("/", {{"x-ip", " 9.9.9.9"}, {"x-forwarded-for", "5.5.5.5"}});
+  const Forwarded result = detected({header}, found);
+  EXPECT_EQ(result.client, ip("9.9.9.9"));
+  EXPECT_TRUE(result.internal);
+  EXPECT_EQ(result.reject_status, 0);
+  for (const char* value : {"bad", "9.9.9.9:80", ""}) {
+    TestHead request("/", {{"x-ip", value}});
+    EXPECT_EQ(detected({header}, request).reject_status, 401) << value;
+  }
+  header.reject_status = 0;
+  header.trust_address = false;
+  IpDetection appends;
+  appends.append = true;
+  TestHead next("/", {{"x-forwarded-for", "9.5.5.5"}});
+  EXPECT_EQ(detected({header, appends}, next).client, ip("9.5.5.5"));
+  EXPECT_EQ(next["x-forwarded-for"], "9.5.5.5,192.0.2.2");
+  TestHead untrusted("/", {{"x-ip", "9.9.9.9"}});
+  EXPECT_FALSE(detected({header}, untrusted).internal);
+}
+
+TEST(Forwarded, ASchemeOfOurOwn) {  // (envoy)
+  ForwardedOptions options;
+  options.scheme = "https";
+  TestHead request("/", {{"x-forwarded-proto", "http"}});
+  mutate_request(request, options, loopback());
+  EXPECT_EQ(request.head.scheme(), "https");
+  EXPECT_EQ(request["x-forwarded-proto"], "https");
+}
+
+std::string client_cert(ForwardClientCert mode, const ClientCertificate* certificate, testing::Lines lines) {
+  ForwardedOptions options;
+  options.client_cert = mode;
+  options.client_cert_details = {.subject = true, .dns = true, .uri = true};
+  TestHead request("/", lines);
+  forward_client_cert(request, options, certificate);
+  return request["x-forwarded-client-cert"];
+}
+
+TEST(Forwarded, ClientCertificates) {
+  using Mode = ForwardClientCert;
+  const testing::Lines brought = {{"x-forwarded-client-cert", "By=a"}};
+  for (Mode mode : {Mode::kSanitize, Mode::kForwardOnly, Mode::kAppendForward, Mode::kSanitizeSet})
+    EXPECT_EQ(client_cert(mode, nullptr, brought), "");
+  EXPECT_EQ(client_cert(Mode::kAlwaysForwardOnly, nullptr, brought), "By=a");
+  ClientCertificate certificate;
+  certificate.hash = "beef";
+  certificate.local_uris = {"spiffe://us"};
+  certificate.uris = {"spiffe://them"};
+  certificate.dns = {"a.test", "b.test"};
+  certificate.subject = "CN=them";
+  const std::string element = "By=spiffe://us;Hash=beef;Subject=\"CN=them\";URI=spiffe://them;DNS=a.test;DNS=b.test";
+  EXPECT_EQ(client_cert(Mode::kSanitize, &certificate, brought), "");
+  EXPECT_EQ(client_cert(Mode::kForwardOnly, &certificate, brought), "By=a");
+  EXPECT_EQ(client_cert(Mode::kSanitizeSet, &certificate, brought), element);
+  EXPECT_EQ(client_cert(Mode::kAppendForward, &certificate, brought), "By=a," + element);
+}
+
 }  // namespace
 }  // namespace weft::routing
