@@ -154,7 +154,9 @@ std::optional<CompressorLibrary> library(const envoy::config::core::v3::TypedExt
   return {};
 }
 
-std::string_view kind_of(const CompressorLibrary& library) { return library.coding == "br" ? std::string_view("brotli") : std::string_view(library.coding); }
+std::string_view kind_of(const CompressorLibrary& library) {
+  return library.coding == "br" ? std::string_view("brotli") : std::string_view(library.coding);
+}
 
 std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild& build,
                                           const Where& where) {
