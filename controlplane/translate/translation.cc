@@ -36,7 +36,7 @@ std::shared_ptr<const Translation::Resources> once(std::map<Key, std::shared_ptr
 Translation::Set Translation::of(const model::Node& node) {
   Set set;
   set[kEndpoints] = once(endpoints_, node.ns, [&] { return load_assignments(*view_, node.ns); });
-  if (is_proxyless(node)) {
+  if (node.proxyless) {
     set[kClusters] = once(proxyless_, node.ns, [&] { return proxyless_clusters(*view_, node.ns); });
     Resources own = resources_of(proxyless_listeners(*view_, node.ns));
     own.merge(resources_of(proxyless_server_listeners(*view_, node)));
