@@ -129,6 +129,18 @@ class Routing(unittest.TestCase):
         host = self.virtual("grpc-fault", [to("app", fault={"abort": {"grpcStatus": "UNAVAILABLE", "percentage": {"value": 100}}})])
         wait_for(lambda: self.call(host, headers=[("content-type", "application/grpc")]).header("grpc-status") == "14", "the fault")
 
+    def test_mirrors(self):
+        copies = [self.mesh.service(f"mirror-{number}", "v1")[0] for number in (1, 2, 3)]
+        host = self.virtual("mirrored", [to("app", mirrors=[
+            {"destination": {"host": "mirror-1"}}, {"destination": {"host": "mirror-2"}, "percentage": {"value": 100}},
+            {"destination": {"host": "mirror-3"}, "percentage": {"value": 0}}])])
+
+        def mirrored():
+            self.assertEqual("app-v1", self.call(host, "/mirrored").json()["upstream"])
+            return [copy.count("/mirrored") > 0 for copy in copies] == [True, True, False]
+        wait_for(mirrored, "copies at two of three")
+        self.assertEqual(f"{host}-shadow", copies[0].requests("/mirrored")[0].header("host"))
+
     def test_websocket(self):
         self.app.on("/ws", Reply(raw=b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello"))
         with Connection((self.client.ip, PORT)) as connection:
