@@ -103,17 +103,13 @@ http::KeepaliveOptions keepalive(const core::KeepaliveSettings& from) {
   return to;
 }
 
-}  // namespace
-
-namespace {
-
 // A parameter that has a field of its own is to be said there, as Envoy wants it for two of them and takes it for the others.
 void read_settings(const core::Http2ProtocolOptions& from, http::Http2Options& to, const Where& where) {
   static constexpr std::string_view kFields[] = {"", "hpack_table_size", "", "max_concurrent_streams", "initial_stream_window_size"};
   for (int i = 0; i < from.custom_settings_parameters_size(); ++i) {
     const uint32_t identifier = from.custom_settings_parameters(i).identifier().value();
     const uint32_t value = from.custom_settings_parameters(i).value().value();
-    const Where at(Where(where, "custom_settings_parameters", i), "identifier");
+    const Where parameter(where, "custom_settings_parameters", i), at(parameter, "identifier");
     if (identifier == 2) at.fail("server push is not there to be enabled");
     if (identifier == 8) at.fail("the parameter is set by allow_connect");
     if (identifier < std::size(kFields) && !kFields[identifier].empty())
