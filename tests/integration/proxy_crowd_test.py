@@ -30,7 +30,7 @@ class Crowd(unittest.TestCase):
         upstream = Upstream()
         self.addCleanup(upstream.close)
         direct = {"match": {"prefix": "/direct"}, "direct_response": {"status": 200, "body": {"inline_string": "hello"}}}
-        proxy = DataPlane(bootstrap([listener(hcm(routes(direct, route("/", "up"))))], [cluster("up", upstream.address, circuit_breakers={
+        proxy = DataPlane(bootstrap([listener(hcm(routes(direct, route("/", "up"))))], [cluster("up", upstream.address, connect_timeout="20s", circuit_breakers={
             "thresholds": [{"max_connections": 20, "max_pending_requests": 20000, "max_requests": 20000}]})]), concurrency=2)
         self.addCleanup(proxy.stop)
         address = proxy.address()
