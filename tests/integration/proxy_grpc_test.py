@@ -8,7 +8,7 @@ import unittest
 import grpc
 
 from meshtest.bootstrap import bootstrap, cluster, hcm, http2, listener, route, routes
-from meshtest.data_plane import DataPlane, weft_only
+from meshtest.data_plane import DataPlane, data_plane_kind, weft_only
 from meshtest.filters import named
 from meshtest.frames import DATA, END_HEADERS, END_STREAM, HEADERS, RawHttp2Server, fields, frame
 from meshtest.grpc_echo import FORMS, SERVICE, EchoClient, EchoServer
@@ -198,7 +198,9 @@ class Filters(unittest.TestCase):
         self.assertEqual("application/grpc-web-text+proto", answer.header("content-type"))
         self.assertEqual(b"".join(base64.b64encode(part) for part in (message(b"first"), message(b"second"), trailer)), answer.body)
         pieces = base64.b64encode(message(b"one")) + base64.b64encode(message(b"other"))
-        self.assertEqual(200, self.ask("web", "Ok", kind, pieces).status)
+        # Envoy takes padding between messages only where a read happens to end.
+        if data_plane_kind() == "weft":
+            self.assertEqual(200, self.ask("web", "Ok", kind, pieces).status)
         for bad in (b"!!!!", b"AAAAA"):
             answer = self.ask("web", "Ok", kind, bad)
             self.assertEqual((400, "13"), (answer.status, answer.header("grpc-status")), bad)
