@@ -138,6 +138,7 @@ struct Serving {
       Page page = answer(state->context, request);
       bool keep = message.keep_alive();
       bool sent = co_await write(*state, *stream, page, message.version(), keep, message.method() == http::verb::head);
+      if (state->stopped) break;  // what the page came from is gone
       note(*state, *stream, message, page, began);
       if (page.after) page.after();
       if (!sent || !keep || state->stopped) break;
