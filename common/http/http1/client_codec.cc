@@ -197,8 +197,9 @@ void UpstreamCodec::send_head(const Head& head, bool end) {
   if (!active_ || request_over_) return;
   head_sent_ = true;
   upgrade_.clear();
-  for (char c : head.value(HeaderId::kUpgrade)) upgrade_ += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  tunnel_ = !upgrade_.empty() || head.method() == "CONNECT";
+  tunnel_ = asks_for_tunnel(head);
+  if (tunnel_)
+    for (char c : head.value(HeaderId::kUpgrade)) upgrade_ += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
   if (options_.close_after_request || draining_ || tunnel_) last_ = true;
   parser_.answers(head.method());
   writer_.request(head, end, last_);
