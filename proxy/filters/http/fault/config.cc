@@ -26,7 +26,6 @@ constexpr Field kHttpFault[] = {
     {"response_rate_limit_percent_runtime"},
     {"abort_grpc_status_runtime"},
     {"disable_downstream_cluster_stats"},
-    {"filter_metadata", "nothing here reads it"},
 };
 constexpr Field kFaultAbort[] = {
     {.name = "http_status", .min = 200, .max = 599},
