@@ -18,22 +18,11 @@ class BrotliCompression final : public CompressionStream {
   }
   ~BrotliCompression() override { BrotliEncoderDestroyInstance(state_); }
 
-  void compress(Body& body, bool end, SlabPool& pool) override {
-    Body out;
-    {
-      const size_t size = body.size();
-      SlabOutput to(out, pool, size > SlabPool::kSmall);
-      for (const Slice& slice : body.slices) run(slice.view(), BROTLI_OPERATION_PROCESS, to);
-      if (end)
-        run({}, BROTLI_OPERATION_FINISH, to);
-      else if (size > 0)
-        run({}, BROTLI_OPERATION_FLUSH, to);
-    }
-    body = std::move(out);
-  }
-
  private:
-  void run(std::string_view in, BrotliEncoderOperation operation, SlabOutput& to) {
+  void run(std::string_view in, Step step, SlabOutput& to) override {
+    const BrotliEncoderOperation operation = step == Step::kMore    ? BROTLI_OPERATION_PROCESS
+                                             : step == Step::kFlush ? BROTLI_OPERATION_FLUSH
+                                                                    : BROTLI_OPERATION_FINISH;
     auto* next_in = reinterpret_cast<const uint8_t*>(in.data());
     size_t left = in.size();
     do {
@@ -49,32 +38,14 @@ class BrotliCompression final : public CompressionStream {
 
 class BrotliDecompression final : public DecompressionStream {
  public:
-  explicit BrotliDecompression(bool ring_buffer_reallocation) : state_(BrotliDecoderCreateInstance(nullptr, nullptr, nullptr)) {
+  explicit BrotliDecompression(bool ring_buffer_reallocation)
+      : DecompressionStream(kMaxInflateRatio), state_(BrotliDecoderCreateInstance(nullptr, nullptr, nullptr)) {
     if (!ring_buffer_reallocation) BrotliDecoderSetParameter(state_, BROTLI_DECODER_PARAM_DISABLE_RING_BUFFER_REALLOCATION, 1);
   }
   ~BrotliDecompression() override { BrotliDecoderDestroyInstance(state_); }
 
-  Unpacked decompress(Body& body, bool end, SlabPool& pool) override {
-    Body out;
-    const size_t size = body.size();
-    Unpacked result = Unpacked::kGood;
-    {
-      SlabOutput to(out, pool, size > SlabPool::kSmall);
-      growth_.in += size;
-      for (const Slice& slice : body.slices) {
-        result = run(slice.view(), to);
-        if (result != Unpacked::kGood) break;
-      }
-      growth_.out += to.total();
-    }
-    if (size > 0) begun_ = true;
-    if (result == Unpacked::kGood && end && begun_ && !BrotliDecoderIsFinished(state_)) result = Unpacked::kCut;
-    body = std::move(out);
-    return result;
-  }
-
  private:
-  Unpacked run(std::string_view in, SlabOutput& to) {
+  Unpacked run(std::string_view in, SlabOutput& to) override {
     auto* next_in = reinterpret_cast<const uint8_t*>(in.data());
     size_t left = in.size();
     if (left > 0 && BrotliDecoderIsFinished(state_)) return Unpacked::kBroken;
@@ -84,7 +55,7 @@ class BrotliDecompression final : public DecompressionStream {
       const size_t before = room;
       const BrotliDecoderResult result = BrotliDecoderDecompressStream(state_, &left, &next_in, &room, &next_out, nullptr);
       to.wrote(before - room);
-      if (growth_.excessive(to, kMaxInflateRatio)) return Unpacked::kExcessive;
+      if (excessive(to)) return Unpacked::kExcessive;
       switch (result) {
         case BROTLI_DECODER_RESULT_ERROR: return Unpacked::kBroken;
         case BROTLI_DECODER_RESULT_SUCCESS: return left > 0 ? Unpacked::kBroken : Unpacked::kGood;
@@ -95,9 +66,8 @@ class BrotliDecompression final : public DecompressionStream {
       }
     }
   }
+  bool finished() const override { return BrotliDecoderIsFinished(state_); }
   BrotliDecoderState* state_;
-  Growth growth_;
-  bool begun_ = false;
 };
 
 }  // namespace

@@ -15,22 +15,9 @@ class GzipCompression final : public CompressionStream {
   }
   ~GzipCompression() override { deflateEnd(&stream_); }
 
-  void compress(Body& body, bool end, SlabPool& pool) override {
-    Body out;
-    {
-      const size_t size = body.size();
-      SlabOutput to(out, pool, size > SlabPool::kSmall);
-      for (const Slice& slice : body.slices) run(slice.view(), Z_NO_FLUSH, to);
-      if (end)
-        run({}, Z_FINISH, to);
-      else if (size > 0)
-        run({}, Z_SYNC_FLUSH, to);
-    }
-    body = std::move(out);
-  }
-
  private:
-  void run(std::string_view in, int flush, SlabOutput& to) {
+  void run(std::string_view in, Step step, SlabOutput& to) override {
+    const int flush = step == Step::kMore ? Z_NO_FLUSH : step == Step::kFlush ? Z_SYNC_FLUSH : Z_FINISH;
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
     stream_.avail_in = static_cast<uInt>(in.size());
     for (;;) {
@@ -49,30 +36,13 @@ class GzipCompression final : public CompressionStream {
 
 class GzipDecompression final : public DecompressionStream {
  public:
-  GzipDecompression(int window_bits, uint32_t max_ratio) : max_ratio_(max_ratio) { inflateInit2(&stream_, window_bits | kGzipHeader); }
+  GzipDecompression(int window_bits, uint32_t max_ratio) : DecompressionStream(max_ratio) {
+    inflateInit2(&stream_, window_bits | kGzipHeader);
+  }
   ~GzipDecompression() override { inflateEnd(&stream_); }
 
-  Unpacked decompress(Body& body, bool end, SlabPool& pool) override {
-    Body out;
-    const size_t size = body.size();
-    Unpacked result = Unpacked::kGood;
-    {
-      SlabOutput to(out, pool, size > SlabPool::kSmall);
-      growth_.in += size;
-      for (const Slice& slice : body.slices) {
-        result = run(slice.view(), to);
-        if (result != Unpacked::kGood) break;
-      }
-      growth_.out += to.total();
-    }
-    if (size > 0) begun_ = true;
-    if (result == Unpacked::kGood && end && begun_ && !finished_) result = Unpacked::kCut;
-    body = std::move(out);
-    return result;
-  }
-
  private:
-  Unpacked run(std::string_view in, SlabOutput& to) {
+  Unpacked run(std::string_view in, SlabOutput& to) override {
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
     stream_.avail_in = static_cast<uInt>(in.size());
     while (stream_.avail_in > 0) {
@@ -88,7 +58,7 @@ class GzipDecompression final : public DecompressionStream {
         stream_.avail_out = static_cast<uInt>(room);
         result = inflate(&stream_, Z_NO_FLUSH);
         to.wrote(room - stream_.avail_out);
-        if (growth_.excessive(to, max_ratio_)) return Unpacked::kExcessive;
+        if (excessive(to)) return Unpacked::kExcessive;
       } while (result == Z_OK && stream_.avail_out == 0);
       if (result == Z_STREAM_END) {
         finished_ = true;
@@ -100,11 +70,10 @@ class GzipDecompression final : public DecompressionStream {
     }
     return Unpacked::kGood;
   }
+  bool finished() const override { return finished_; }
 
   z_stream stream_{};
-  const uint32_t max_ratio_;
-  Growth growth_;
-  bool begun_ = false, finished_ = false;
+  bool finished_ = false;
 };
 
 }  // namespace

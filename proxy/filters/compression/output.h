@@ -2,9 +2,7 @@
 #pragma once
 #include "proxy/filters/filter.h"
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 
 namespace weft::filters {
@@ -46,12 +44,6 @@ class SlabOutput {
   const bool large_;
   SlabRef slab_;
   size_t used_ = 0, total_ = 0;
-};
-
-// What went into a stream and came out of it, all pieces together: one that is all blanks may well be a thousandth of its size.
-struct Growth {
-  uint64_t in = 0, out = 0;
-  bool excessive(const SlabOutput& to, uint64_t max_ratio) const { return out + to.total() > std::max<uint64_t>(in, 64) * max_ratio; }
 };
 
 }  // namespace weft::filters

@@ -28,11 +28,20 @@ struct ZstdOptions {
   int strategy = 0;  // 0: as the level says
 };
 
+class SlabOutput;
+
+// What the libraries share is here: pieces go in, and all that they make comes out at once.
 class CompressionStream {
  public:
   virtual ~CompressionStream() = default;
   // Replaces the body's slices by their compressed form; with `end`, the stream is finished.
-  virtual void compress(Body& body, bool end, SlabPool& pool) = 0;
+  void compress(Body& body, bool end, SlabPool& pool);
+
+ protected:
+  enum class Step : uint8_t { kMore, kFlush, kEnd };
+
+ private:
+  virtual void run(std::string_view in, Step step, SlabOutput& to) = 0;
 };
 std::unique_ptr<CompressionStream> compress_gzip(const GzipOptions& options);
 std::unique_ptr<CompressionStream> compress_brotli(const BrotliOptions& options);
@@ -49,7 +58,18 @@ class DecompressionStream {
  public:
   virtual ~DecompressionStream() = default;
   // Replaces the body's slices by what they hold. After anything but kGood the stream is of no use.
-  virtual Unpacked decompress(Body& body, bool end, SlabPool& pool) = 0;
+  Unpacked decompress(Body& body, bool end, SlabPool& pool);
+
+ protected:
+  explicit DecompressionStream(uint32_t max_ratio) : max_ratio_(max_ratio) {}
+  // Whether it grew beyond its bound. All pieces count together: one that is all blanks may well be a thousandth of its size.
+  bool excessive(const SlabOutput& to) const;
+
+ private:
+  virtual Unpacked run(std::string_view in, SlabOutput& to) = 0;
+  virtual bool finished() const = 0;
+  const uint32_t max_ratio_;
+  uint64_t in_ = 0, out_ = 0;
 };
 // What comes out of a stream may be so many times as long as what went in so far.
 inline constexpr uint32_t kMaxInflateRatio = 100;

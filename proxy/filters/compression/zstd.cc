@@ -15,22 +15,9 @@ class ZstdCompression final : public CompressionStream {
   }
   ~ZstdCompression() override { ZSTD_freeCCtx(state_); }
 
-  void compress(Body& body, bool end, SlabPool& pool) override {
-    Body out;
-    {
-      const size_t size = body.size();
-      SlabOutput to(out, pool, size > SlabPool::kSmall);
-      for (const Slice& slice : body.slices) run(slice.view(), ZSTD_e_continue, to);
-      if (end)
-        run({}, ZSTD_e_end, to);
-      else if (size > 0)
-        run({}, ZSTD_e_flush, to);
-    }
-    body = std::move(out);
-  }
-
  private:
-  void run(std::string_view in, ZSTD_EndDirective directive, SlabOutput& to) {
+  void run(std::string_view in, Step step, SlabOutput& to) override {
+    const ZSTD_EndDirective directive = step == Step::kMore ? ZSTD_e_continue : step == Step::kFlush ? ZSTD_e_flush : ZSTD_e_end;
     ZSTD_inBuffer from{in.data(), in.size(), 0};
     for (;;) {
       char* at = to.at();
@@ -46,32 +33,15 @@ class ZstdCompression final : public CompressionStream {
 
 class ZstdDecompression final : public DecompressionStream {
  public:
-  ZstdDecompression() : state_(ZSTD_createDCtx()) { ZSTD_DCtx_setParameter(state_, ZSTD_d_windowLogMax, kMaxWindowBits); }
-  ~ZstdDecompression() override { ZSTD_freeDCtx(state_); }
-
-  Unpacked decompress(Body& body, bool end, SlabPool& pool) override {
-    Body out;
-    const size_t size = body.size();
-    Unpacked result = Unpacked::kGood;
-    {
-      SlabOutput to(out, pool, size > SlabPool::kSmall);
-      growth_.in += size;
-      for (const Slice& slice : body.slices) {
-        result = run(slice.view(), to);
-        if (result != Unpacked::kGood) break;
-      }
-      growth_.out += to.total();
-    }
-    if (size > 0) begun_ = true;
-    if (result == Unpacked::kGood && end && begun_ && !finished_) result = Unpacked::kCut;
-    body = std::move(out);
-    return result;
+  ZstdDecompression() : DecompressionStream(kMaxInflateRatio), state_(ZSTD_createDCtx()) {
+    ZSTD_DCtx_setParameter(state_, ZSTD_d_windowLogMax, kMaxWindowBits);
   }
+  ~ZstdDecompression() override { ZSTD_freeDCtx(state_); }
 
  private:
   static constexpr int kMaxWindowBits = 23;  // RFC 9659: 8 MiB for HTTP
 
-  Unpacked run(std::string_view in, SlabOutput& to) {
+  Unpacked run(std::string_view in, SlabOutput& to) override {
     ZSTD_inBuffer from{in.data(), in.size(), 0};
     for (;;) {
       char* at = to.at();
@@ -79,15 +49,15 @@ class ZstdDecompression final : public DecompressionStream {
       const size_t left = ZSTD_decompressStream(state_, &into, &from);
       to.wrote(into.pos);
       if (ZSTD_isError(left)) return Unpacked::kBroken;
-      if (growth_.excessive(to, kMaxInflateRatio)) return Unpacked::kExcessive;
+      if (excessive(to)) return Unpacked::kExcessive;
       finished_ = left == 0;
       if (from.pos == from.size && into.pos < into.size) return Unpacked::kGood;
       if (from.pos == from.size && finished_) return Unpacked::kGood;
     }
   }
+  bool finished() const override { return finished_; }
   ZSTD_DCtx* state_;
-  Growth growth_;
-  bool begun_ = false, finished_ = false;
+  bool finished_ = false;
 };
 
 }  // namespace
