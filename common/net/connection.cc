@@ -92,11 +92,10 @@ void Connection::resume_reading() {
 void Connection::mark_dirty() {
   if (dirty_ || closed_) return;
   dirty_ = true;
-  loop_.mark_dirty(*this);
+  loop_.mark_dirty(*this, gathers());
 }
 
 void Connection::flush() {
-  dirty_ = false;
   if (closed_ || blocked_) return;
   Output& out = output();
   while (!out.empty()) {

@@ -24,6 +24,11 @@ class Connection : public Retirable, protected Ready {
 
   // Writes what output() holds, as much as the socket takes.
   void flush();
+  // The same, as mark_dirty() has asked of the loop.
+  void flush_marked() {
+    dirty_ = false;
+    flush();
+  }
   // Ends it now: no call of on_...() follows, on_closed() included, which is for ends that others bring about.
   void close(bool reset = false);
 
@@ -48,6 +53,8 @@ class Connection : public Retirable, protected Ready {
   // The socket failed (`error` is an errno value; 0 for the end of close_gently). It is closed already.
   virtual void on_closed(int error) = 0;
   virtual Output& output() = 0;
+  // Whether others than whoever writes now are likely to have more for output() soon: then one flush serves them all.
+  virtual bool gathers() const { return false; }
   // A flush is over: what could leave of output() has left.
   virtual void on_flushed() {}
   // While false, at most a few KiB are read ahead: enough to see a peer leave, too little to hurt.

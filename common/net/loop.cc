@@ -3,9 +3,11 @@
 #include "common/net/connection.h"
 
 #include <sys/random.h>
+#include <boost/asio/defer.hpp>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace weft::net {
 
@@ -46,8 +48,23 @@ void Loop::post(std::function<void()> function) {
   });
 }
 
+void Loop::mark_dirty(Connection& connection, bool gathers) {
+  if (!gathers) return dirty_.push_back(&connection);
+  gathering_.push_back(&connection);
+  if (std::exchange(gathering_ends_, true)) return;
+  // What is deferred comes behind all that one look at the sockets has found ready.
+  asio::defer(io_, [this] {
+    begin_event();
+    gathering_ends_ = false;
+    dirty_.insert(dirty_.end(), gathering_.begin(), gathering_.end());
+    gathering_.clear();
+    end_event();
+  });
+}
+
 void Loop::forget(Connection& connection) {
   std::erase(dirty_, &connection);
+  std::erase(gathering_, &connection);
   std::replace(flushing_.begin(), flushing_.end(), &connection, static_cast<Connection*>(nullptr));
 }
 
@@ -58,7 +75,7 @@ void Loop::end_event() {
   do {
     flushing_.swap(dirty_);
     for (size_t i = 0; i < flushing_.size(); ++i)
-      if (Connection* connection = flushing_[i]) connection->flush();
+      if (Connection* connection = flushing_[i]) connection->flush_marked();
     flushing_.clear();
     if (dirty_.empty() && !retired_.empty()) {
       std::vector<std::unique_ptr<Retirable>> dying;

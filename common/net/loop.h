@@ -44,8 +44,9 @@ class Loop {
 
   // Runs `function` on this loop's thread, ended by end_event(). Callable from any thread.
   void post(std::function<void()> function);
-  // Only on this loop's thread.
-  void mark_dirty(Connection& connection) { dirty_.push_back(&connection); }
+  // Only on this loop's thread. The connection is flushed at the end of this event; with `gathers`, once the events that are ready
+  // by now are over too, for they may have more for it.
+  void mark_dirty(Connection& connection, bool gathers);
   void forget(Connection& connection);
   void retire(std::unique_ptr<Retirable> dead) { retired_.push_back(std::move(dead)); }
   // Calls `hook` at the end of every event, for as long as the loop lives.
@@ -63,10 +64,10 @@ class Loop {
   TimingWheel wheel_;
   unsigned thread_;
   uint64_t random_[2];
-  std::vector<Connection*> dirty_, flushing_;
+  std::vector<Connection*> dirty_, gathering_, flushing_;
   std::vector<std::unique_ptr<Retirable>> retired_;
   std::vector<std::function<void()>> hooks_;
-  bool ending_ = false;
+  bool ending_ = false, gathering_ends_ = false;
 };
 
 }  // namespace weft::net

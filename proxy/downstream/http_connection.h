@@ -50,6 +50,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   void on_closed(int error) override;
   Output& output() override { return codec_ ? codec_->output() : nothing_; }
   void on_flushed() override;
+  bool gathers() const override { return codec_ && codec_->active_streams() > 1; }
   bool wants_bytes() const override { return !codec_ || codec_->wants_bytes(); }
   // http::CodecEvents
   http::StreamReceiver& on_new_stream(http::Stream& stream) override;

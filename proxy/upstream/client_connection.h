@@ -39,6 +39,7 @@ class ClientConnection final : public net::Connection, private http::CodecEvents
   void on_closed(int error) override;
   Output& output() override { return codec_->output(); }
   void on_flushed() override;
+  bool gathers() const override { return codec_->active_streams() > 1; }
   bool wants_bytes() const override { return codec_->wants_bytes(); }
   // http::CodecEvents
   http::StreamReceiver& on_new_stream(http::Stream& stream) override;

@@ -31,9 +31,9 @@ Http2Codec::Http2Codec(CodecEvents& events, const Http2Options& options, SlabPoo
   nghttp2_option_set_max_continuations(option, std::max<size_t>(8, options_.max_headers_kib / 16 + 2));
   if (options_.reset_rate) nghttp2_option_set_stream_reset_rate_limit(option, options_.reset_rate->first, options_.reset_rate->second);
   if (server_) {
-    nghttp2_session_server_new2(&session_, callbacks, this, option);
+    nghttp2_session_server_new3(&session_, callbacks, this, option, session_memory());
   } else {
-    nghttp2_session_client_new2(&session_, callbacks, this, option);
+    nghttp2_session_client_new3(&session_, callbacks, this, option, session_memory());
   }
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
@@ -154,7 +154,8 @@ void Http2Codec::settle() {
     }
   }
   drained_.clear();
-  for (Http2Stream* stream : std::exchange(graves_, {})) delete stream;
+  for (Http2Stream* stream : graves_) delete stream;
+  graves_.clear();
   --depth_;
 }
 

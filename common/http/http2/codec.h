@@ -9,6 +9,7 @@
 #include "common/http/http2/given_up.h"
 #include "common/http/http2/head_builder.h"
 #include "common/http/http2/outbound_frames.h"
+#include "common/http/http2/session_memory.h"
 #include "common/observe/shapes.h"
 
 #include <nghttp2/nghttp2.h>
@@ -33,8 +34,15 @@ using observe::Http2Stat;
 
 class Http2Codec;
 
+struct Trailer {
+  HeaderId id;
+  std::string name, value;
+};
+
 struct Http2Stream final : Stream {
   Http2Stream(Http2Codec& owner, StreamReceiver* to) : codec(owner), receiver(to) {}
+  static void* operator new(size_t size) { return take_block(size); }
+  static void operator delete(void* block) { give_block(block); }
 
   void send_head(const Head& head, bool end) override;
   void send_body(Slice slice, bool end) override;
@@ -55,12 +63,12 @@ struct Http2Stream final : Stream {
   int32_t number = 0;        // 0: a client's stream whose head was not sent
   Http2Stream* previous = nullptr;
   Http2Stream* next = nullptr;
-  std::vector<Slice> slices;
+  std::vector<Slice, BlockAllocator<Slice>> slices;
   size_t first = 0;
   size_t pending = 0;   // bytes in slices
   size_t owed = 0;      // received while paused: window to give back
   std::string upgrade;  // what an extended CONNECT asks for; its answer is 101 for us, 200 on the wire
-  std::vector<std::pair<std::string, std::string>> trailers;  // wait for the body to leave
+  std::vector<Trailer, BlockAllocator<Trailer>> trailers;  // wait for the body to leave
   uint64_t bytes_received = 0, bytes_sent = 0;
   std::optional<uint64_t> sent_before;  // bytes_sent when drop_stalled() last came by
   int interim = 0;
@@ -164,7 +172,6 @@ class Http2Codec final : public ClientCodec {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
   }
   void build_lines(const Head& head, bool request);
-  void push(std::string_view name, std::string_view value);
   void sent_some(Http2Stream& stream);
   void settle();
   void pump();
@@ -183,9 +190,11 @@ class Http2Codec final : public ClientCodec {
   std::vector<Http2Stream*> graves_;
   Http2Stream* streams_ = nullptr;
   ReadBuffer* reading_ = nullptr;
+  Http2Stream* heading_ = nullptr;  // whose head block is being read
   size_t active_ = 0;  // with a receiver
   size_t known_ = 0;   // all, until nghttp2 has closed them
   int depth_ = 0;
+  unsigned indexed_names_ = 0;  // of those that come with a new value each time
   bool server_;
   bool dirty_ = false;
   bool dead_ = false;    // nothing more is read or written

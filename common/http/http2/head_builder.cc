@@ -44,9 +44,10 @@ void HeadBuilder::field(std::string_view name, std::string_view value) {
     return;
   }
   if (++count_ > std::min<uint32_t>(options_.max_headers_count, 30000)) return fail(431, "http2.too_many_headers");
-  if (!std::all_of(name.begin(), name.end(), [](char c) { return token_lower(c) == c && c; }) || name.empty() || !is_field_value(value)) {
-    return fail(400, kInvalidField);
-  }
+  const auto lower_case_token = [](std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return token_lower(c) == c && c; });
+  };
+  if ((id == HeaderId::kOther && !lower_case_token(name)) || !is_field_value(value)) return fail(400, kInvalidField);
   switch (id) {
     case HeaderId::kConnection:
     case HeaderId::kKeepAlive:

@@ -68,6 +68,7 @@ int Http2Codec::begin_headers(nghttp2_session*, const nghttp2_frame* frame, void
 }
 
 int Http2Codec::on_begin_headers(const nghttp2_frame& frame) {
+  heading_ = nullptr;
   if (frame.hd.type != NGHTTP2_HEADERS) return 0;
   Http2Stream* stream = find(frame.hd.stream_id);
   if (server_ && frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
@@ -84,15 +85,15 @@ int Http2Codec::on_begin_headers(const nghttp2_frame& frame) {
   }
   if (!stream || !stream->receiver || stream->broken) return 0;
   const auto kind = stream->head_over ? HeadBuilder::Kind::kTrailers : server_ ? HeadBuilder::Kind::kRequest : HeadBuilder::Kind::kResponse;
+  heading_ = stream;
   builder_.begin(kind, stream->head_over ? stream->receiver->incoming_trailers() : stream->receiver->incoming_head());
   return 0;
 }
 
-int Http2Codec::header(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size, const uint8_t* value,
+int Http2Codec::header(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size, const uint8_t* value,
                        size_t value_size, uint8_t, void* self) {
   auto& codec = *static_cast<Http2Codec*>(self);
-  Http2Stream* const stream = codec.find(frame->hd.stream_id);
-  if (!stream || !stream->receiver || stream->broken) return 0;
+  if (!codec.heading_ || !codec.heading_->receiver || codec.heading_->broken) return 0;
   codec.builder_.field({reinterpret_cast<const char*>(name), name_size}, {reinterpret_cast<const char*>(value), value_size});
   if (codec.builder_.decoded() > kDecodeFactor * 1024 * codec.options_.max_headers_kib) {
     codec.flood("http2.header_list_size_too_large", Http2Stat::kHeaderListSizeTooLarge);
@@ -207,12 +208,12 @@ int Http2Codec::frame_received(nghttp2_session*, const nghttp2_frame* frame, voi
 
 int Http2Codec::data_received(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data, size_t size, void* self) {
   auto& codec = *static_cast<Http2Codec*>(self);
-  nghttp2_session_consume_connection(session, size);
   Http2Stream* const stream = codec.find(id);
   if (!stream || !stream->receiver || stream->broken) {
-    nghttp2_session_consume_stream(session, id, size);
+    nghttp2_session_consume(session, id, size);
     return 0;
   }
+  nghttp2_session_consume_connection(session, size);
   stream->bytes_received += size;
   const char* const text = reinterpret_cast<const char*>(data);
   Slice slice;
@@ -239,6 +240,7 @@ int Http2Codec::stream_closed(nghttp2_session*, int32_t id, uint32_t code, void*
 
 void Http2Codec::on_stream_closed(Http2Stream& stream, uint32_t code) {
   stream.closed = true;
+  if (heading_ == &stream) heading_ = nullptr;
   nghttp2_session_set_stream_user_data(session_, stream.number, nullptr);
   if (server_ && code != NGHTTP2_NO_ERROR && !stream.head_sent) {
     if (!stream.receiver || stream.receiver->is_recent()) stream_thrown_away();

@@ -9,10 +9,34 @@
 namespace weft::http::http2 {
 namespace {
 
-nghttp2_nv line_of(std::string_view name, std::string_view value, uint8_t flags) {
+// A bit for each name whose values hardly come twice: in HPACK's table they would only push out what does, and a search for them goes
+// past all of them. 0: any other name.
+unsigned bit_of_unique(HeaderId id, std::string_view name) {
+  switch (id) {
+    case HeaderId::kXRequestId: return 1;
+    case HeaderId::kXEnvoyUpstreamServiceTime: return 2;
+    case HeaderId::kGrpcTimeout: return 4;
+    case HeaderId::kOther: return name == "traceparent" ? 8 : name == "x-b3-traceid" ? 16 : name == "x-b3-spanid" ? 32 : 0;
+    default: return 0;
+  }
+}
+
+nghttp2_nv line_of(HeaderId id, std::string_view name, std::string_view value) {
+  uint8_t flags = NGHTTP2_NV_FLAG_NONE;
+  if (id != HeaderId::kOther) {
+    name = name_of(id);
+    flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+  }
   // nghttp2's type is not const, but it changes nothing.
   return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())), reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())),
           name.size(), value.size(), flags};
+}
+
+// A pseudo-header, whose name is static text.
+nghttp2_nv pseudo(std::string_view name, std::string_view value) {
+  nghttp2_nv line = line_of(HeaderId::kOther, name, value);
+  line.flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+  return line;
 }
 
 }  // namespace
@@ -22,8 +46,6 @@ void Http2Stream::send_body(Slice slice, bool end) { codec.send_body(*this, std:
 void Http2Stream::send_trailers(const Head& head) { codec.send_trailers(*this, head); }
 
 // --- heads ---
-
-void Http2Codec::push(std::string_view name, std::string_view value) { lines_.push_back(line_of(name, value, NGHTTP2_NV_FLAG_NONE)); }
 
 void Http2Codec::build_lines(const Head& head, bool request) {
   const bool tunnel = head.has(HeaderId::kUpgrade) || (request && head.method() == "CONNECT");
@@ -44,7 +66,12 @@ void Http2Codec::build_lines(const Head& head, bool request) {
         break;
       default: break;
     }
-    push(header.name(), header.value());
+    lines_.push_back(line_of(header.id, header.name(), header.value()));
+    if (const unsigned bit = bit_of_unique(header.id, header.name())) {
+      // The first one puts the name into the table.
+      if (indexed_names_ & bit) lines_.back().flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+      indexed_names_ |= bit;
+    }
   }
 }
 
@@ -61,7 +88,7 @@ void Http2Codec::send_head(Http2Stream& stream, const Head& head, bool end) {
     const int code = switches ? 200 : head.status();
     const char status[3] = {static_cast<char>('0' + code / 100 % 10), static_cast<char>('0' + code / 10 % 10),
                             static_cast<char>('0' + code % 10)};
-    push(":status", {status, 3});
+    lines_.push_back(pseudo(":status", {status, 3}));
     build_lines(head, false);
     if (code < 200) {
       nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.number, nullptr, lines_.data(), lines_.size(), nullptr);
@@ -74,11 +101,11 @@ void Http2Codec::send_head(Http2Stream& stream, const Head& head, bool end) {
     const bool connect = head.method() == "CONNECT";
     stream.upgrade = head.value(HeaderId::kUpgrade);
     stream.tunnel = connect || !stream.upgrade.empty();
-    push(":method", stream.upgrade.empty() ? head.method() : std::string_view("CONNECT"));
-    if (!stream.upgrade.empty()) push(":protocol", stream.upgrade);
-    if (!connect) push(":scheme", head.scheme().empty() ? std::string_view("http") : head.scheme());
-    if (!head.authority().empty()) push(":authority", head.authority());
-    if (!connect) push(":path", head.path().empty() ? std::string_view("/") : head.path());
+    lines_.push_back(pseudo(":method", stream.upgrade.empty() ? head.method() : std::string_view("CONNECT")));
+    if (!stream.upgrade.empty()) lines_.push_back(pseudo(":protocol", stream.upgrade));
+    if (!connect) lines_.push_back(pseudo(":scheme", head.scheme().empty() ? std::string_view("http") : head.scheme()));
+    if (!head.authority().empty()) lines_.push_back(pseudo(":authority", head.authority()));
+    if (!connect) lines_.push_back(pseudo(":path", head.path().empty() ? std::string_view("/") : head.path()));
     build_lines(head, true);
     stream.head_sent = true;
     const int32_t id = nghttp2_submit_request(session_, nullptr, lines_.data(), lines_.size(), end ? nullptr : &provider, &stream);
@@ -116,7 +143,7 @@ void Http2Codec::send_trailers(Http2Stream& stream, const Head& trailers) {
   if (!stream.receiver || stream.local_over || dead_ || !stream.head_sent) return;
   Entry entry(*this);
   for (const Header& header : trailers.headers()) {
-    if (!header.removed && !is_forbidden_trailer(header.id)) stream.trailers.emplace_back(header.name(), header.value());
+    if (!header.removed && !is_forbidden_trailer(header.id)) stream.trailers.push_back({header.id, std::string(header.name()), std::string(header.value())});
   }
   stream.has_trailers = !stream.trailers.empty();
   stream.local_over = true;
@@ -131,7 +158,7 @@ void Http2Codec::sent_some(Http2Stream& stream) {
 }
 
 ssize_t Http2Codec::read_data(nghttp2_session* session, int32_t id, uint8_t*, size_t most, uint32_t* flags, nghttp2_data_source* source,
-                              void*) {
+                              void* self) {
   auto& stream = *static_cast<Http2Stream*>(source->ptr);
   if (stream.pending == 0 && !stream.local_over) {
     stream.deferred = true;
@@ -143,8 +170,9 @@ ssize_t Http2Codec::read_data(nghttp2_session* session, int32_t id, uint8_t*, si
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     if (stream.has_trailers) {
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-      std::vector<nghttp2_nv> lines;
-      for (const auto& [name, value] : stream.trailers) lines.push_back(line_of(name, value, NGHTTP2_NV_FLAG_NONE));
+      std::vector<nghttp2_nv>& lines = static_cast<Http2Codec*>(self)->lines_;
+      lines.clear();
+      for (const auto& [known, name, value] : stream.trailers) lines.push_back(line_of(known, name, value));
       nghttp2_submit_trailer(session, id, lines.data(), lines.size());
       stream.has_trailers = false;
     }
