@@ -6,6 +6,8 @@
 #include "proxy/server/server.h"
 #include "proxy/telemetry/log_file.h"
 
+#include <malloc.h>
+
 #include <cstdio>
 
 int main(int argc, char** argv) {
@@ -34,5 +36,7 @@ int main(int argc, char** argv) {
     std::printf("configuration '%s' OK\n", flags.sources.path.c_str());
     return 0;
   }
+  // By default a worker's heap shrinks after each burst and grows with the next; what nobody needs goes back in Worker::on_ebb().
+  ::mallopt(M_TRIM_THRESHOLD, 512 << 10);
   return server::Server(flags, *bootstrap, metrics, logs).run();
 }

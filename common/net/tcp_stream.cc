@@ -1,12 +1,12 @@
 // TCP on asio's reactor. Its own async_wait costs an epoll_ctl a time; asio has already registered the socket for both edges,
 // so this file queues its own operation on the reactor instead: no system call to wait, no buffer while idle. It is the one
-// file that includes asio/detail, which is why Boost is pinned. An edge may be missed when the last bytes and a FIN arrive
-// together: TCP_INQ tells what is left after each read; and when they arrive with a reset, the edge's own events tell.
+// file that includes asio/detail, which is why Boost is pinned. A read that leaves room has emptied the socket, and the next edge
+// tells of more; but when the last bytes and a FIN or a reset arrive together there is no next one. So each socket is registered for
+// EPOLLRDHUP as well, and the edge's own events tell.
 #include "common/net/stream.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,7 +15,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
 namespace weft::net {
@@ -29,6 +28,22 @@ struct EdgeEvents : detail::operation {
     return (detail::operation*)(descriptor)->*(&EdgeEvents::task_result_);  // the base is private: no other cast reaches it
   }
 };
+
+// Asio keeps these two to itself; naming a private member is allowed where a template is instantiated.
+template <class Tag, typename Tag::Type pointer>
+struct Expose {
+  friend typename Tag::Type member(Tag) { return pointer; }
+};
+struct EpollFile {
+  using Type = int detail::epoll_reactor::*;
+  friend Type member(EpollFile);
+};
+struct RegisteredEvents {
+  using Type = uint32_t detail::epoll_reactor::descriptor_state::*;
+  friend Type member(RegisteredEvents);
+};
+template struct Expose<EpollFile, &detail::epoll_reactor::epoll_fd_>;
+template struct Expose<RegisteredEvents, &detail::epoll_reactor::descriptor_state::registered_events_>;
 
 // Asio allocates a small record per descriptor when it needs one more than ever before, and keeps it until the loop ends. Between the
 // objects of connections, each would hold a page of theirs back from the system after they have gone; so records are made in runs.
@@ -55,6 +70,14 @@ class DescriptorRecords final : public asio::execution_context::service {
   }
   void given_back() { --used_; }
   detail::reactor& reactor() { return reactor_; }
+  // Has the peer's FIN told by edges too. False: it is not.
+  bool watch_peers_end(int file, detail::reactor::per_descriptor_data descriptor) {
+    uint32_t& events = descriptor->*member(RegisteredEvents{});
+    epoll_event event{events | EPOLLRDHUP, {.ptr = descriptor}};
+    if (::epoll_ctl(reactor_.*member(EpollFile{}), EPOLL_CTL_MOD, file, &event) != 0) return false;
+    events |= EPOLLRDHUP;
+    return true;
+  }
 
  private:
   void shutdown() override {}
@@ -72,9 +95,7 @@ class TcpStream final : public Stream {
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket.non_blocking(true, ignored);
     fd_ = socket.release(ignored);
-    const int on = 1;
-    inq_ = ::setsockopt(fd_, IPPROTO_TCP, TCP_INQ, &on, sizeof on) == 0;
-    records_.reactor().register_descriptor(fd_, data_);
+    tells_end_ = records_.reactor().register_descriptor(fd_, data_) == 0 && records_.watch_peers_end(fd_, data_);
     records_.taken();
   }
   ~TcpStream() override { close(false); }
@@ -82,31 +103,12 @@ class TcpStream final : public Stream {
   Transfer try_read(ReadBuffer& in) override {
     in.prepare();
     const size_t room = in.room();
-    bool more;
-    ssize_t n;
-    if (inq_) {
-      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-      iovec vector{in.end(), room};
-      msghdr message{};
-      message.msg_iov = &vector;
-      message.msg_iovlen = 1;
-      message.msg_control = control;
-      message.msg_controllen = sizeof control;
-      n = ::recvmsg(fd_, &message, MSG_DONTWAIT);
-      int left = 0;
-      const cmsghdr* header = n >= 0 ? CMSG_FIRSTHDR(&message) : nullptr;
-      if (header && header->cmsg_level == IPPROTO_TCP && header->cmsg_type == TCP_CM_INQ)
-        std::memcpy(&left, CMSG_DATA(header), sizeof left);
-      more = left > 0;
-    } else {
-      n = ::recv(fd_, in.end(), room, MSG_DONTWAIT);
-      more = n > 0;  // not known: look again
-    }
+    const ssize_t n = ::recv(fd_, in.end(), room, MSG_DONTWAIT);
     if (n < 0) return failure();
     if (n == 0) return {Transfer::State::kEnd};
-    in.filled(static_cast<size_t>(n));
-    if (read_->broken) more = true;  // no edge will tell once more
-    return {Transfer::State::kDone, static_cast<size_t>(n), more};
+    const auto bytes = static_cast<size_t>(n);
+    in.filled(bytes);
+    return {Transfer::State::kDone, bytes, bytes == room || read_->last_edge || !tells_end_};
   }
 
   Transfer try_write(const iovec* vectors, int count) override {
@@ -152,7 +154,7 @@ class TcpStream final : public Stream {
     explicit Operation(bool write) : reactor_op({}, &Operation::perform, &Operation::complete), write(write) {}
     static status perform(reactor_op* base) {
       auto* self = static_cast<Operation*>(base);
-      if (EdgeEvents::of(self->descriptor) & (EPOLLERR | EPOLLHUP)) self->broken = true;
+      if (EdgeEvents::of(self->descriptor) & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) self->last_edge = true;
       return done_and_exhausted;
     }
     static void complete(void* owner, detail::operation* base, const boost::system::error_code&, size_t) {
@@ -170,7 +172,7 @@ class TcpStream final : public Stream {
     detail::reactor::per_descriptor_data descriptor{};
     const bool write;
     bool pending = false, abandoned = false;
-    bool broken = false;  // the connection has been reset, or is shut on both sides
+    bool last_edge = false;  // the peer has ended or reset the connection: no edge will tell once more
   };
 
   static Transfer failure() {
@@ -190,7 +192,7 @@ class TcpStream final : public Stream {
   std::unique_ptr<Operation> read_ = std::make_unique<Operation>(false), write_ = std::make_unique<Operation>(true);
   Endpoint local_, peer_;
   int fd_ = -1;
-  bool inq_ = false;
+  bool tells_end_ = false;  // edges tell of the peer's FIN
 };
 
 }  // namespace

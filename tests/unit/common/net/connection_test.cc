@@ -21,7 +21,13 @@ class Echo final : public Connection {
     wants_ = bytes;
     if (bytes) resume_reading();
   }
+  void say(std::string_view text) {
+    out_.append(text);
+    mark_dirty();
+  }
   size_t buffered() const { return in_.size(); }
+  bool gathering = false;
+  int flushes = 0;
   bool ended = false;
   int closed_by = -1;
 
@@ -41,6 +47,8 @@ class Echo final : public Connection {
     loop().retire(std::move(owner_));
   }
   Output& output() override { return out_; }
+  void on_flushed() override { ++flushes; }
+  bool gathers() const override { return gathering; }
   bool wants_bytes() const override { return wants_; }
   Output out_;
   std::unique_ptr<Echo>& owner_;
@@ -83,6 +91,58 @@ TEST(Connection, EchoesAndEndsGently) {
   client.join();
   EXPECT_EQ(received.size(), 3'000'000u);
   EXPECT_EQ(f.loop.slabs().in_use(), 0u);
+}
+
+// What several events in a row have for it leaves with the end of each, or, when it gathers, with the last of those that were ready.
+class FlushedOnce : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Connection, FlushedOnce, ::testing::Bool());
+TEST_P(FlushedOnce, ForAllThatIsReady) {
+  Fixture f;
+  int flushes = 0;
+  f.accepted = [&] {
+    f.echo->gathering = GetParam();
+    for (const char* word : {"one ", "two ", "three"}) f.loop.post([&, word] { f.echo->say(word); });
+    f.loop.post([&] { flushes = f.echo->flushes; });
+    f.loop.post([&] {
+      f.loop.post([&] { flushes = f.echo->flushes; });
+    });
+  };
+  std::string received(13, ' ');
+  std::thread client([&] {
+    asio::io_context io;
+    asio::ip::tcp::socket socket(io);
+    socket.connect(f.sockets.address);
+    asio::read(socket, asio::buffer(received));
+  });
+  f.loop.run();  // until the client has left
+  client.join();
+  EXPECT_EQ(received, "one two three");
+  EXPECT_EQ(flushes, GetParam() ? 1 : 3);
+}
+
+// A connection that is closed while it still gathers is not flushed any more.
+TEST(Connection, ClosesWhileItGathers) {
+  Fixture f;
+  f.accepted = [&] {
+    f.echo->gathering = true;
+    f.loop.post([&] {
+      f.echo->say("never");
+      f.echo->close();
+      f.loop.retire(std::move(f.echo));
+      f.loop.stop();
+    });
+  };
+  std::string received;
+  std::thread client([&] {
+    asio::io_context io;
+    asio::ip::tcp::socket socket(io);
+    socket.connect(f.sockets.address);
+    boost::system::error_code error;
+    asio::read(socket, asio::dynamic_buffer(received), error);
+  });
+  f.loop.run();
+  client.join();
+  EXPECT_EQ(received, "");
 }
 
 TEST(Connection, UnwantedBytesAreBoundedAndNotLost) {

@@ -57,6 +57,45 @@ TEST(TcpStream, SeesDataAndTheEndThatCameWithIt) {
   EXPECT_EQ(reader.state, Transfer::State::kEnd);
 }
 
+// The few bytes leave room in the buffer, and no edge follows that of the FIN.
+TEST(TcpStream, SeesAnEndThatCameWithItsFirstBytes) {
+  Pair pair;
+  asio::write(pair.peer, asio::buffer(std::string("last words")));
+  pair.peer.shutdown(asio::ip::tcp::socket::shutdown_send);
+  Reader reader(*pair.stream, pair.pool);
+  pair.io.run();
+  EXPECT_EQ(reader.text, "last words");
+  EXPECT_EQ(reader.state, Transfer::State::kEnd);
+}
+
+// Asio registers the socket anew for its first blocked write, and must not forget about the FIN.
+TEST(TcpStream, SeesTheEndAfterABlockedWrite) {
+  Pair pair;
+  struct Writer final : Ready {
+    void on_readable() override {}
+    void on_writable() override {}
+  } writer;
+  std::string block(8 << 20, 'x');
+  iovec v{block.data(), block.size()};
+  while (pair.stream->try_write(&v, 1).state != Transfer::State::kBlock) {
+  }
+  pair.stream->wait_writable(writer);
+  Reader reader(*pair.stream, pair.pool);
+  pair.io.poll();
+  asio::write(pair.peer, asio::buffer(std::string("last words")));
+  pair.peer.shutdown(asio::ip::tcp::socket::shutdown_send);
+  std::string all(1 << 20, 0);
+  boost::system::error_code error;
+  while (!error && reader.state == Transfer::State::kDone) {
+    pair.peer.non_blocking(true);
+    pair.peer.read_some(asio::buffer(all), error);
+    if (error == asio::error::would_block) error = {};
+    pair.io.poll();
+  }
+  EXPECT_EQ(reader.text, "last words");
+  EXPECT_EQ(reader.state, Transfer::State::kEnd);
+}
+
 TEST(TcpStream, CloseWithAPendingWaitIsSilent) {
   Pair pair;
   {
