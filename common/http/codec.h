@@ -68,8 +68,8 @@ class StreamReceiver {
 };
 
 // A tunnel is a stream whose bodies are no messages: a request for an upgrade (wanted_upgrade() in its head) or CONNECT does not end
-// with its head, and once 101 or a 2xx has answered it, bytes go both ways as they come, each side ending on its own. With any other
-// answer the request is over, and so is an HTTP/1 connection.
+// with its head, sent on it says so (Head::ask_for_tunnel), and once 101 or a 2xx has answered it, bytes go both ways as they come, each
+// side ending on its own. With any other answer the request is over, and so is an HTTP/1 connection.
 
 // Our half of a stream. Owned by its codec; gone after on_reset, after reset(), and once both halves have ended (the half
 // that ends last makes it go: after the sending call with `end`, or after the receiver's call with `end` returns).

@@ -119,6 +119,7 @@ void Head::clear() {
   }
   first_line_ = method_ = path_ = scheme_ = {};
   status_ = 0;
+  asks_for_tunnel_ = false;
   held_first_ = {};
   held_.clear();
   written_names_.clear();

@@ -119,6 +119,10 @@ class Head {
   void set_scheme(std::string_view scheme);
   void set_authority(std::string_view authority);
   void set_status(int status) { status_ = status, first_line_ = {}; }
+  // A request: what follows the head is a tunnel (CONNECT, or to what its Upgrade names). Said by whoever forwards it, never read off
+  // its lines: an Upgrade that configuration has added opens nothing.
+  bool asks_for_tunnel() const { return asks_for_tunnel_; }
+  void ask_for_tunnel(bool asks) { asks_for_tunnel_ = asks; }
 
   // --- lines ---
   // The first line of that name that is not removed, or null.
@@ -189,6 +193,7 @@ class Head {
   std::array<int16_t, kHeaderIds> first_;
   std::string_view first_line_, method_, path_, scheme_;
   int status_ = 0;
+  bool asks_for_tunnel_ = false;
   SlabRef held_first_;  // nearly always the only one
   std::vector<SlabRef> held_;
   std::vector<std::string_view> written_names_;

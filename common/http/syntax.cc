@@ -75,13 +75,6 @@ std::optional<uint64_t> parse_length(std::string_view digits) {
   return value;
 }
 
-bool asks_for_tunnel(const Head& head) {
-  if (head.method() == "CONNECT") return true;
-  if (!head.has(HeaderId::kUpgrade) || head.has(HeaderId::kTransferEncoding)) return false;
-  const std::string_view length = head.value(HeaderId::kContentLength);
-  return length.empty() || length == "0";
-}
-
 bool is_forbidden_trailer(HeaderId id) {
   switch (id) {
     case HeaderId::kHost:

@@ -33,9 +33,6 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower_case);
 // Digits only; nothing if empty, too large for 63 bits or anything else.
 std::optional<uint64_t> parse_length(std::string_view digits);
 
-// Whether a request wants its connection to become a tunnel: CONNECT, or an Upgrade on a request without a body.
-bool asks_for_tunnel(const Head& head);
-
 // Never merged from trailers: framing, routing, and what decides about the whole message (RFC 9110 6.5.1).
 bool is_forbidden_trailer(HeaderId id);
 

@@ -71,7 +71,8 @@ void Exchange::on_reset(http::ResetReason reason, std::string_view details) {
   if (!response_sent_ || !request_ended_) {
     if (reason == http::ResetReason::kConnectionClosed) {
       info_.flags.set(ResponseFlag::kDownstreamConnectionTermination);
-      if (!response_head_sent_ || tunnel_ == Tunnel::kOpen) info_.response_code_details = "downstream_remote_disconnect";
+      if (!response_head_sent_ || tunnel_ == Tunnel::kOpen)
+        info_.response_code_details = connection_->aborted() ? "downstream_local_disconnect" : "downstream_remote_disconnect";
     } else {
       info_.flags.set(reason == http::ResetReason::kProtocolError ? ResponseFlag::kDownstreamProtocolError
                                                                   : ResponseFlag::kDownstreamRemoteReset);

@@ -63,7 +63,7 @@ void Exchange::start_mirrors() {
     request.set(HeaderId::kXEnvoyInternal, "true");
     const routing::Address& here = service_->config->forwarded.node_address;
     if (!here.is_unspecified()) request.append(HeaderId::kXForwardedFor, here.to_string());
-    mirror.start(std::move(cluster), connection_->protocol(), timeouts_.global);
+    mirror.start(std::move(cluster), connection_->protocol(), timeouts_.global, info_);
     for (const Slice& slice : body_) mirror.body(slice);
     if (request_filtered_end_) mirror.end(has_request_trailers_ ? &request_trailers_ : nullptr);
     mirrors_.push_back(&mirror);

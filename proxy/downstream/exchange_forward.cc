@@ -4,6 +4,7 @@
 
 #include "common/observe/shapes.h"
 #include "proxy/downstream/http_connection.h"
+#include "proxy/downstream/websocket.h"
 #include "proxy/format/formatter.h"
 #include "proxy/routing/rewrite.h"
 
@@ -16,15 +17,6 @@ using http::HeaderId;
 using observe::ClusterStat;
 using observe::HttpStat;
 using observe::ResponseFlag;
-
-// Sixteen random bytes in base64, as RFC 6455 4.1 wants them.
-std::string websocket_key(net::Loop& loop) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string key;
-  for (int i = 0; i < 21; ++i) key += kAlphabet[loop.random() % kAlphabet.size()];
-  key += "AQgw"[loop.random() % 4];
-  return key + "==";
-}
 
 }  // namespace
 
@@ -90,6 +82,9 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
   keep_body_ = retry_->enabled() || forward.internal_redirect;
   find_kinds();
   routing::finish_request(request_, *route_, weighted_, info_, !router.suppress_envoy_headers);
+  // Filters and configuration may have taken from the head what it asked for.
+  if (tunnel_ == Tunnel::kAsked && asked_tunnel().empty()) return refuse_tunnel();
+  request_.ask_for_tunnel(tunnel_ == Tunnel::kAsked);
   hash_request(forward);
   if (timeouts_.max_stream_from_route) {
     if (timeouts_.max_stream.count() > 0)

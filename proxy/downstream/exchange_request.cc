@@ -104,12 +104,7 @@ bool Exchange::admit_tunnel() {
   const routing::Upgrade* upgrade = routing::find_upgrade(forward ? forward->upgrades.get() : nullptr, type);
   const bool by_route = upgrade != nullptr;
   if (!upgrade) upgrade = routing::find_upgrade(service_->config->upgrades.get(), type);
-  if (!upgrade || !upgrade->enabled) {
-    service_->http.add(HttpStat::kDownstreamRqWsOnNonWsRoute);
-    connection_->drain();
-    answer(403, "", "upgrade_failed");
-    return false;
-  }
+  if (!upgrade || !upgrade->enabled) return refuse_tunnel();
   const std::string_view length = request_.value(HeaderId::kContentLength);
   if (request_.has(HeaderId::kTransferEncoding) || (!length.empty() && length != "0")) {
     connection_->on_protocol_error();
@@ -122,6 +117,13 @@ bool Exchange::admit_tunnel() {
   service_->http.add(HttpStat::kDownstreamCxUpgradesTotal);
   service_->http.add(HttpStat::kDownstreamCxUpgradesActive);
   return true;
+}
+
+bool Exchange::refuse_tunnel() {
+  service_->http.add(HttpStat::kDownstreamRqWsOnNonWsRoute);
+  connection_->drain();
+  answer(403, "", "upgrade_failed");
+  return false;
 }
 
 std::span<const std::string> Exchange::internal_only_headers() const {

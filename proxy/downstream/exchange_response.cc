@@ -4,6 +4,7 @@
 
 #include "proxy/downstream/http_connection.h"
 #include "proxy/downstream/local_reply.h"
+#include "proxy/downstream/websocket.h"
 #include "proxy/routing/rewrite.h"
 
 #include <algorithm>
@@ -61,10 +62,14 @@ void Exchange::on_attempt_head(bool end) {
 
 // The upstream has answered. If it switched: no more timeouts but those of a stream that lies idle or lives too long.
 void Exchange::open_tunnel() {
-  if (request_.has(HeaderId::kUpgrade) ? response_.status() != 101 : response_.status() / 100 != 2) return;
+  if (request_.method() == "CONNECT" ? response_.status() / 100 != 2 : response_.status() != 101) return;
   tunnel_ = Tunnel::kOpen;
   route_timeout_.disarm();
   request_timeout_.disarm();
+  // HTTP/2 does without what a client of HTTP/1 insists on.
+  if (attempt_.protocol() != http::Protocol::kHttp2 || connection_->protocol() == http::Protocol::kHttp2) return;
+  const std::string_view key = request_.value("sec-websocket-key");
+  if (!key.empty() && !response_.find("sec-websocket-accept")) response_.set("sec-websocket-accept", websocket_accept(key));
 }
 
 // The head of an answer, the upstream's or ours, starts through the filters.

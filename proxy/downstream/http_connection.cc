@@ -69,13 +69,8 @@ HttpConnection::~HttpConnection() {
   if (codec_) http.sub(http2_ ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
 }
 
-// At the end of every stream, since a connection may live for days; an answer's last bytes are counted with the next.
 void HttpConnection::count_bytes() {
-  observe::Cells& http = opened_with_->http;
-  http.add(HttpStat::kDownstreamCxRxBytesTotal, static_cast<int64_t>(bytes_received() - counted_in_));
-  http.add(HttpStat::kDownstreamCxTxBytesTotal, static_cast<int64_t>(bytes_sent() - counted_out_));
-  counted_in_ = bytes_received();
-  counted_out_ = bytes_sent();
+  bytes_.note(opened_with_->http, HttpStat::kDownstreamCxRxBytesTotal, bytes_received(), HttpStat::kDownstreamCxTxBytesTotal, bytes_sent());
 }
 
 void HttpConnection::begin() {
@@ -110,6 +105,7 @@ bool HttpConnection::choose_codec() {
 }
 
 void HttpConnection::on_bytes() {
+  count_bytes();
   if (!codec_ && !choose_codec()) return;
   if (keepalive_) keepalive_->on_bytes();
   const Status status = codec_->receive(in_);
@@ -120,6 +116,7 @@ void HttpConnection::on_bytes() {
 }
 
 void HttpConnection::on_flushed() {
+  count_bytes();
   if (!codec_) return;
   codec_->on_flushed();
   if (over_) return;
@@ -236,7 +233,6 @@ void HttpConnection::on_exchange_over(Exchange& exchange) {
 
 void HttpConnection::on_stream_over() {
   if (over_) return;
-  count_bytes();
   if (http2_) watch_flush();  // its answer may have no window to leave by
   if (codec_->active_streams() > 0) return;
   if (service_->config->idle_timeout.count() > 0) loop().wheel().arm(idle_, service_->config->idle_timeout);
@@ -269,7 +265,12 @@ void HttpConnection::on_drain_timeout() {
 
 void HttpConnection::abort() {
   if (over_) return;
+  aborted_ = true;
   service_->http.add(HttpStat::kDownstreamCxDestroyLocal);
+  if (codec_ && codec_->active_streams() > 0) {
+    service_->http.add(HttpStat::kDownstreamCxDestroyActiveRq);
+    service_->http.add(HttpStat::kDownstreamCxDestroyLocalActiveRq);
+  }
   close();
   over();
 }

@@ -4,6 +4,7 @@
 #include "common/http/codec.h"
 #include "common/http/keepalive.h"
 #include "common/net/connection.h"
+#include "common/observe/byte_counts.h"
 #include "proxy/downstream/environment.h"
 
 #include <memory>
@@ -27,6 +28,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   void change_service(std::shared_ptr<HttpService> service) { service_ = std::move(service); }
   // Ends everything now.
   void abort();
+  bool aborted() const { return aborted_; }
 
   HttpService& service() { return *service_; }
   const std::shared_ptr<HttpService>& service_ref() const { return service_; }
@@ -87,12 +89,12 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   Timeout<HttpConnection, &HttpConnection::on_drain_timeout> farewell_{*this};
   // Answers that are complete for us wait for a client that may never read them.
   Timeout<HttpConnection, &HttpConnection::on_stalled> stalled_{*this};
-  uint64_t counted_in_ = 0, counted_out_ = 0;  // bytes that the stats have
-  uint64_t sent_before_ = 0;                   // bytes_sent() when stalled_ was armed
+  observe::ByteCounts bytes_;
+  uint64_t sent_before_ = 0;  // bytes_sent() when stalled_ was armed
   uint64_t id_;
   uint32_t requests_ = 0;
   bool http2_ = false;
-  bool draining_ = false, drain_with_next_ = false, over_ = false, protocol_error_ = false;
+  bool draining_ = false, drain_with_next_ = false, over_ = false, protocol_error_ = false, aborted_ = false;
 };
 
 }  // namespace weft::downstream

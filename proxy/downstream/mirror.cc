@@ -25,11 +25,16 @@ Mirror::Mirror(MirrorPool& pool, net::Loop& loop, size_t buffer_limit)
 
 Mirror::~Mirror() { timeout_.disarm(); }
 
-void Mirror::start(std::shared_ptr<upstream::Cluster> cluster, http::Protocol downstream, std::chrono::milliseconds timeout) {
+void Mirror::start(std::shared_ptr<upstream::Cluster> cluster, http::Protocol downstream, std::chrono::milliseconds timeout,
+                   const format::RequestInfo& info) {
   cluster_ = std::move(cluster);
   time_ = timeout;
   endpoints_ = cluster_->endpoints();
-  const upstream::Pick pick = cluster_->pick({loop_.random(), {}, 1});
+  // The route's hash policy is for the request itself: as in Envoy, a copy goes by its own cluster's or by chance.
+  const upstream::HashingOptions* hashing = cluster_->config().hashing.get();
+  std::optional<uint64_t> hash;
+  if (hashing && hashing->policy) hash = hashing->policy->hash(request_, info).value;
+  const upstream::Pick pick = cluster_->pick({loop_.random(), {}, 1, hash});
   if (!pick.host) {
     note_code(503);
     over_ = true;

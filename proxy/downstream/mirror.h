@@ -4,6 +4,7 @@
 #pragma once
 #include "common/base/timing_wheel.h"
 #include "common/net/loop.h"
+#include "proxy/format/request_info.h"
 #include "proxy/upstream/attempt.h"
 
 #include <chrono>
@@ -21,7 +22,8 @@ class Mirror final : public net::Retirable, private upstream::AttemptEvents {
 
   // --- from its exchange, in this order ---
   http::Head& request() { return request_; }  // to be filled in before start()
-  void start(std::shared_ptr<upstream::Cluster> cluster, http::Protocol downstream, std::chrono::milliseconds timeout);
+  void start(std::shared_ptr<upstream::Cluster> cluster, http::Protocol downstream, std::chrono::milliseconds timeout,
+             const format::RequestInfo& info);
   void body(const Slice& slice);
   void end(const http::Head* trailers);  // null: none
   // The exchange forgets it. A request that has not ended is given up.

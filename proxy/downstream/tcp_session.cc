@@ -48,8 +48,16 @@ TcpSession::TcpSession(ConnectionOwner& owner, std::shared_ptr<TcpService> servi
 TcpSession::~TcpSession() {
   service_->listener.sub(ListenerStat::kDownstreamCxActive);
   service_->listener.add(ListenerStat::kDownstreamCxDestroy);
-  service_->tcp.add(TcpStat::kDownstreamCxRxBytesTotal, static_cast<int64_t>(bytes_received()));
-  service_->tcp.add(TcpStat::kDownstreamCxTxBytesTotal, static_cast<int64_t>(bytes_sent()));
+  count_bytes();
+}
+
+void TcpSession::count_bytes() {
+  bytes_.note(service_->tcp, TcpStat::kDownstreamCxRxBytesTotal, bytes_received(), TcpStat::kDownstreamCxTxBytesTotal, bytes_sent());
+}
+
+void TcpSession::Upstream::count_bytes() {
+  bytes_.note(session_.cluster_->stats(), ClusterStat::kUpstreamCxRxBytesTotal, bytes_received(), ClusterStat::kUpstreamCxTxBytesTotal,
+              bytes_sent());
 }
 
 void TcpSession::begin() {
@@ -128,6 +136,7 @@ void TcpSession::on_activity() {
 }
 
 void TcpSession::on_bytes() {
+  count_bytes();
   if (!upstream_) return;
   on_activity();
   upstream_->send(in_);
@@ -139,6 +148,7 @@ void TcpSession::Upstream::send(ReadBuffer& from) {
 }
 
 void TcpSession::Upstream::on_bytes() {
+  count_bytes();
   session_.on_activity();
   while (!in_.empty()) session_.out_.append(in_.take(in_.size()));
   session_.mark_dirty();
@@ -150,8 +160,14 @@ void TcpSession::Upstream::on_peer_ended() {
 }
 
 void TcpSession::on_flushed() {
+  count_bytes();
   if (upstream_ && !upstream_->ended() && out_.size() < service_->buffer_limit / 2) upstream_->read_on();
   end_if_both_ended();
+}
+
+void TcpSession::Upstream::on_flushed() {
+  count_bytes();
+  session_.on_upstream_flushed();
 }
 
 void TcpSession::on_upstream_flushed() {
@@ -210,6 +226,7 @@ void TcpSession::over(bool reset) {
   info_.bytes_sent = bytes_sent();
   release_upstream();
   if (upstream_) {
+    upstream_->count_bytes();
     upstream_->close(reset);
     loop().retire(std::move(upstream_));
   }

@@ -4,6 +4,7 @@
 #pragma once
 #include "common/net/connection.h"
 #include "common/net/connector.h"
+#include "common/observe/byte_counts.h"
 #include "proxy/downstream/environment.h"
 #include "proxy/format/request_info.h"
 
@@ -31,15 +32,18 @@ class TcpSession final : public net::Connection {
     bool full() const { return out_.size() >= session_.service_->buffer_limit; }
     bool ended() const { return ended_; }
 
+    void count_bytes();
+
    private:
     void on_bytes() override;
     void on_peer_ended() override;
     void on_closed(int error) override { session_.on_upstream_closed(error); }
     Output& output() override { return out_; }
-    void on_flushed() override { session_.on_upstream_flushed(); }
+    void on_flushed() override;
     bool wants_bytes() const override { return session_.out_.size() < session_.service_->buffer_limit; }
     TcpSession& session_;
     Output out_;
+    observe::ByteCounts bytes_;
     bool ended_ = false;
     friend class TcpSession;
   };
@@ -62,6 +66,7 @@ class TcpSession final : public net::Connection {
   void on_idle();
   void over(bool reset);
   void release_upstream();
+  void count_bytes();
 
   ConnectionOwner& owner_;
   std::shared_ptr<TcpService> service_;
@@ -74,6 +79,7 @@ class TcpSession final : public net::Connection {
   Timeout<TcpSession, &TcpSession::on_idle> idle_{*this};
   format::RequestInfo info_;
   std::string peer_text_, local_text_, host_text_, upstream_local_text_, failure_text_;
+  observe::ByteCounts bytes_;
   uint32_t attempts_ = 0;
   bool client_ended_ = false, over_ = false, connected_ = false;
 };

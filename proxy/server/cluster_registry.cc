@@ -120,7 +120,8 @@ void ClusterRegistry::set_endpoints(const std::string& name, Entry& entry, const
   for (upstream::Locality& locality : own.localities)
     for (upstream::Host& host : locality.hosts) host.state = nullptr;
   const bool had = entry.endpoints != nullptr;
-  entry.endpoints = upstream::make_endpoint_set(std::move(own), name, states_);
+  const bool eds = entry.shared->config->discovery == upstream::ClusterConfig::Discovery::kEds;
+  entry.endpoints = upstream::make_endpoint_set(std::move(own), name, states_, eds ? upstream::Doubles::kDrop : upstream::Doubles::kKeep);
   if (entry.shared->outlier) entry.shared->outlier->set_hosts(*entry.endpoints);
   if (had || entry.endpoints->size) entry.shared->stats->cells(0).add(ClusterStat::kMembershipChange);
   note_membership(entry);

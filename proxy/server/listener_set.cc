@@ -110,7 +110,10 @@ std::vector<std::pair<std::string, std::string>> ListenerSet::apply(const std::v
     if (found == entries_.end()) continue;
     entries_.erase(found);
     stats_->cells(0).add(ListenerManagerStat::kListenerRemoved);
-    for (auto& worker : workers_) worker->post([&w = *worker, name, patience = drain_time_] { w.remove_listener(name, patience); });
+    for (auto& worker : workers_)
+      worker->post([&w = *worker, name, patience = drain_time_, stats = worker == workers_.front() ? stats_ : nullptr] {
+        w.remove_listener(name, patience, stats);
+      });
   }
   note();
   return failed;

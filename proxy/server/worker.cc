@@ -1,5 +1,7 @@
 #include "proxy/server/worker.h"
 
+#include "common/observe/shapes.h"
+
 #include <malloc.h>
 #include <pthread.h>
 
@@ -8,10 +10,24 @@
 
 namespace weft::server {
 
-// Cuts what is left of a removed listener when its time is over.
+// Cuts what is left of a removed listener when its time is over. Dropped when a listener of that name has come back, whose the
+// connections then are.
 struct Worker::Farewell final : TimeoutNode {
-  std::function<void()> cut;
-  void on_timeout() override { cut(); }
+  Farewell(Worker& worker, std::string listener, std::shared_ptr<observe::Scope> stats)
+      : worker_(worker), listener_(std::move(listener)), stats_(std::move(stats)) {
+    count(1);
+  }
+  ~Farewell() { count(-1); }
+  void on_timeout() override { worker_.cut(listener_); }
+  bool is_for(const std::string& listener) const { return listener_ == listener; }
+
+ private:
+  void count(int64_t n) {
+    if (stats_) stats_->cells(worker_.loop_.thread()).add(observe::ListenerManagerStat::kTotalListenersDraining, n);
+  }
+  Worker& worker_;
+  const std::string listener_;
+  const std::shared_ptr<observe::Scope> stats_;
 };
 
 Worker::Worker(unsigned index)
@@ -62,6 +78,7 @@ void Worker::set_routes(const std::string& name, std::shared_ptr<const routing::
 
 void Worker::set_listener(std::shared_ptr<const config::Listener> config, const ListenerScopes& scopes, int fd) {
   const std::string name = config->name;
+  std::erase_if(farewells_, [&name](const auto& farewell) { return farewell->is_for(name); });
   Listening& listening = listeners_[name];
   listening.config = config;
   listening.http.reset();
@@ -146,24 +163,24 @@ void Worker::rename_listener(const std::string& from, const std::string& to) {
     if (kept.listener == from) kept.listener = to;
 }
 
-void Worker::remove_listener(const std::string& name, std::chrono::milliseconds patience) {
+void Worker::remove_listener(const std::string& name, std::chrono::milliseconds patience, std::shared_ptr<observe::Scope> stats) {
   auto found = listeners_.find(name);
   if (found == listeners_.end()) return;
   if (found->second.acceptor) found->second.acceptor->drain_and_close();
   listeners_.erase(found);
   for (auto& [key, kept] : connections_)
     if (kept.listener == name && kept.http) kept.http->drain_with_next_request();
-  auto farewell = std::make_unique<Farewell>();
-  farewell->cut = [this, name] {
-    if (listeners_.contains(name)) return;  // it came back
-    std::vector<downstream::HttpConnection*> left;
-    for (auto& [key, kept] : connections_)
-      if (kept.listener == name && kept.http) left.push_back(kept.http);
-    for (downstream::HttpConnection* connection : left) connection->drain();
-  };
-  loop_.wheel().arm(*farewell, patience);
-  std::erase_if(farewells_, [](const auto& old) { return !old->armed(); });
-  farewells_.push_back(std::move(farewell));
+  farewells_.push_back(std::make_unique<Farewell>(*this, name, std::move(stats)));
+  loop_.wheel().arm(*farewells_.back(), patience);
+}
+
+// Whatever is still under way: requests, tunnels, raw sessions.
+void Worker::cut(std::string listener) {
+  std::vector<Kept*> left;
+  for (auto& [key, kept] : connections_)
+    if (kept.listener == listener) left.push_back(&kept);
+  for (Kept* kept : left) kept->http ? kept->http->abort() : kept->tcp->abort();
+  std::erase_if(farewells_, [&listener](const auto& farewell) { return farewell->is_for(listener); });
 }
 
 void Worker::drain_listener(const std::string& name, bool stop) {

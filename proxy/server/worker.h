@@ -42,8 +42,9 @@ class Worker final : public downstream::ConnectionOwner {
   void set_listener(std::shared_ptr<const config::Listener> listener, const ListenerScopes& scopes, int fd);
   // Another name for the same sockets: a listener that replaces one at its address takes them over.
   void rename_listener(const std::string& from, const std::string& to);
-  // Takes what is queued, then closes the sockets; connections end with their next request, at the latest after `patience`.
-  void remove_listener(const std::string& name, std::chrono::milliseconds patience);
+  // Takes what is queued, then closes the sockets; connections end with their next request, and what is under way after `patience`
+  // is cut. `stats` (the listener manager's; null: another worker counts) say meanwhile that it drains.
+  void remove_listener(const std::string& name, std::chrono::milliseconds patience, std::shared_ptr<observe::Scope> stats);
   // Connections, those to come too, end with their next request; `stop`: no more come. The listener stays known.
   void drain_listener(const std::string& name, bool stop);
   // Stops accepting (what is queued is taken) and asks every connection to end.
@@ -70,6 +71,7 @@ class Worker final : public downstream::ConnectionOwner {
   void accept(const std::string& listener, net::Socket socket);
   std::shared_ptr<downstream::RouteSlot> slot(const std::string& name);
   void on_ebb();
+  void cut(std::string listener);
 
   net::Loop loop_;
   LocalClusters clusters_;

@@ -58,13 +58,9 @@ void ClientConnection::account() {
   pool_.state().active_connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
-// At the end of every stream, since a connection may live for days; the head of the next one is counted with it.
 void ClientConnection::count_bytes() {
-  observe::Cells& stats = pool_.cluster().stats();
-  stats.add(ClusterStat::kUpstreamCxRxBytesTotal, static_cast<int64_t>(bytes_received() - counted_in_));
-  stats.add(ClusterStat::kUpstreamCxTxBytesTotal, static_cast<int64_t>(bytes_sent() - counted_out_));
-  counted_in_ = bytes_received();
-  counted_out_ = bytes_sent();
+  bytes_.note(pool_.cluster().stats(), ClusterStat::kUpstreamCxRxBytesTotal, bytes_received(), ClusterStat::kUpstreamCxTxBytesTotal,
+              bytes_sent());
 }
 
 void ClientConnection::begin() {
@@ -96,6 +92,7 @@ void ClientConnection::retire_when_idle() {
 }
 
 void ClientConnection::on_bytes() {
+  count_bytes();
   if (keepalive_) keepalive_->on_bytes();
   const Status status = codec_->receive(in_);
   if (gone_) return;
@@ -107,6 +104,7 @@ void ClientConnection::on_bytes() {
 }
 
 void ClientConnection::on_flushed() {
+  if (!gone_) count_bytes();
   codec_->on_flushed();
   if (!gone_ && protocol() == http::Protocol::kHttp2 && codec_->wants_close()) gone(false);
 }
@@ -123,7 +121,6 @@ http::StreamReceiver& ClientConnection::on_new_stream(http::Stream&) { std::abor
 
 void ClientConnection::on_stream_over() {
   if (gone_) return;
-  count_bytes();
   if (idle()) {
     // What a tunnel's client said last leaves first.
     if (codec_->is_tunnel() && !codec_->wants_reset() && !codec_->output().empty()) return close_gently(kTunnelPatience);

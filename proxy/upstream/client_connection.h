@@ -3,6 +3,7 @@
 #include "common/http/codec.h"
 #include "common/http/keepalive.h"
 #include "common/net/connection.h"
+#include "common/observe/byte_counts.h"
 
 #include <memory>
 #include <string>
@@ -65,7 +66,7 @@ class ClientConnection final : public net::Connection, private http::CodecEvents
   std::chrono::steady_clock::time_point opened_;
   const std::string local_text_;
   uint64_t id_;
-  uint64_t counted_in_ = 0, counted_out_ = 0;  // bytes that the stats have
+  observe::ByteCounts bytes_;
   uint32_t requests_ = 0;
   bool retiring_ = false, gone_ = false;
 };

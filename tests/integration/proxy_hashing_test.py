@@ -46,6 +46,8 @@ class Hashing(unittest.TestCase):
         own = {"load_balancing_policy": {"policies": [{"typed_extension_config": {"name": "ring", "typed_config": {
             "@type": f"{TYPES}.ring_hash.v3.RingHash",
             "consistent_hashing_lb_config": {"hash_policy": [{"cookie": {"name": "own", "ttl": "0s"}}]}}}}]}}
+        by_key = {"load_balancing_policy": {"policies": [{"typed_extension_config": {"name": "ring", "typed_config": {
+            "@type": f"{TYPES}.ring_hash.v3.RingHash", "consistent_hashing_lb_config": BY_KEY}}}]}}
         clusters = [
             cluster("ring", **ring, **assignment(cls.hosts)),
             cluster("ring-murmur", **ring, ring_hash_lb_config={"hash_function": "MURMUR_HASH_2"}, **assignment(cls.hosts)),
@@ -58,7 +60,7 @@ class Hashing(unittest.TestCase):
                 "consecutive_5xx": 1, "enforcing_consecutive_5xx": 100, "enforcing_consecutive_gateway_failure": 0,
                 "max_ejection_percent": 100, "interval": "0.1s", "base_ejection_time": "1s"}, **assignment(cls.hosts)),
             cluster("degraded", **ring, **assignment(cls.hosts[:2], health_status=["DEGRADED", "DEGRADED"])),
-            cluster("robin", *[host.address for host in cls.hosts]),
+            cluster("robin", *[host.address for host in cls.hosts]), cluster("by-key", **by_key, **assignment(cls.hosts)),
             cluster("own", **own, **assignment(cls.hosts)), cluster("own-dead", dead, **own), cluster("dead", dead, **ring),
         ]
         cookie = {"hash_policy": [{"cookie": COOKIE}]}
@@ -67,6 +69,8 @@ class Hashing(unittest.TestCase):
             route("/dead-cookie", "dead", action=cookie), route("/own", "own", action=cookie), route("/dead-own", "own-dead", action=cookie),
             route("/retried-cookie", "ring", action={**cookie, "retry_policy": {"retry_on": "5xx", "num_retries": 2}}),
             route("/session", "ring", action={"hash_policy": [{"cookie": {"name": "place", "ttl": "0s"}}]}),
+            route("/mirrored-ring", "robin", action={**BY_KEY, "request_mirror_policies": [{"cluster": "ring"}]}),
+            route("/mirrored-own", "robin", action={**BY_KEY, "request_mirror_policies": [{"cluster": "by-key"}]}),
             *[route(f"/{one['name']}/", one["name"], action=BY_KEY) for one in clusters]]
         cls.proxy = DataPlane(bootstrap([listener(hcm(routes(*table)))], clusters))
         cls.addClassCleanup(cls.proxy.stop)
@@ -145,6 +149,16 @@ class Hashing(unittest.TestCase):
     def test_the_cluster_may_have_a_policy_of_its_own(self):
         made, = self.get("/own").all("set-cookie")
         self.assertRegex(made, r'^own="[0-9a-f]{16}"; HttpOnly$')
+
+    def test_a_mirror_goes_by_its_own_clusters_policy(self):
+        """The route's is for the request itself: without one of its own the mirror's cluster leaves it to chance."""
+        def places(target):
+            for _ in range(40):
+                self.get(target, ("x-key", "user-0"))
+            copies = {host.name: [seen for seen in host.requests(target) if seen.header("host").endswith("-shadow")] for host in self.hosts}
+            return {name: len(seen) for name, seen in copies.items() if seen}
+        wait_for(lambda: places("/mirrored-own/x").keys() == {PLACED["ring"][0]}, "the copies")
+        wait_for(lambda: len(places("/mirrored-ring/x")) > 1, "the copies")
 
     def test_cookies_of_local_replies(self):
         """The route's cookie comes with an answer of the upstream, the cluster's with every answer."""

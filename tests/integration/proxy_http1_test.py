@@ -70,6 +70,25 @@ class Http1(unittest.TestCase):
         connection.send(b"later")
         self.assertEqual("firstlater", connection.read_response().json()["body"])
 
+    def test_bytes_are_counted_as_they_pass(self):
+        def counted():
+            return [self.proxy.stat(name) for name in (
+                "http.main.downstream_cx_rx_bytes_total", "http.main.downstream_cx_tx_bytes_total",
+                "cluster.up.upstream_cx_rx_bytes_total", "cluster.up.upstream_cx_tx_bytes_total")]
+        before = counted()
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        self.upstream.on("/unlimited/counted", Reply(body=bytes(100000), hold=go_on))
+        connection = self.connect()
+        connection.send(b"POST /unlimited/counted HTTP/1.1\r\nHost: main.test\r\nContent-Length: 100000\r\n\r\n" + bytes(50000))
+        wait_for(lambda: [now - then >= least for now, then, least in zip(counted(), before, (50000, 0, 0, 50000))] == [True] * 4,
+                 "the half that has passed")
+        connection.send(bytes(50000))
+        go_on.set()
+        connection.reader.until(b"\r\n\r\n")
+        connection.reader.exactly(100000)
+        wait_for(lambda: [now - then >= 100000 for now, then in zip(counted(), before)] == [True] * 4, "all of it")
+
     def test_answer_streams_before_it_is_complete(self):
         go_on = threading.Event()
         self.addCleanup(go_on.set)

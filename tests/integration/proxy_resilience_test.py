@@ -43,7 +43,7 @@ class Resilience(unittest.TestCase):
             cluster("robin", *addresses, lb_policy="ROUND_ROBIN"), cluster("random", *addresses, lb_policy="RANDOM"),
             cluster("least", *addresses, lb_policy="LEAST_REQUEST"),
             cluster("weighted", load_assignment=load_assignment("weighted", *addresses, weights=[1, 2, 3])),
-            cluster("limited", cls.a.address, **limits),
+            cluster("twice", cls.a.address, cls.b.address, cls.a.address), cluster("limited", cls.a.address, **limits),
             cluster("one-request", cls.a.address, circuit_breakers={"thresholds": [{"max_requests": 1}]}),
             cluster("none-high", cls.a.address, circuit_breakers={"thresholds": [{"priority": "HIGH", "max_pending_requests": 0}]}),
             cluster("eject-5xx", *addresses, outlier_detection={**ejection, "consecutive_5xx": 3, "enforcing_consecutive_5xx": 100}),
@@ -61,8 +61,8 @@ class Resilience(unittest.TestCase):
                     "common_http_protocol_options": {"max_requests_per_connection": 3, "idle_timeout": "60s"},
                     "explicit_http_config": {"http_protocol_options": {}}}}),
         ]
-        named = ("a", "dead", "robin", "random", "least", "weighted", "limited", "one-request", "eject-5xx", "eject-gateway", "eject-local",
-                 "eject-half", "few-per-connection")
+        named = ("a", "dead", "robin", "random", "least", "weighted", "twice", "limited", "one-request", "eject-5xx", "eject-gateway",
+                 "eject-local", "eject-half", "few-per-connection")
         table = [
             route("/timeout", "a", action={"timeout": "0.2s"}),
             route("/per-try", "a", action={"timeout": "10s", **retry("5xx", 2, per_try_timeout="0.2s")}),
@@ -292,6 +292,10 @@ class Resilience(unittest.TestCase):
 
     def test_weights_of_endpoints(self):
         self.assertEqual({"a": 10, "b": 20, "c": 30}, self.counts("/weighted/", 60))
+
+    def test_an_address_that_a_static_cluster_lists_twice(self):
+        self.assertEqual({"a": 20, "b": 10}, self.counts("/twice/", 30))
+        self.assertEqual(3, self.proxy.stat("cluster.twice.membership_total"))
 
     def test_random_and_least_request_reach_all(self):
         for name in ("random", "least"):

@@ -9,8 +9,11 @@ from meshtest.data_plane import DataPlane, data_plane_kind, weft_only
 from meshtest.frames import CANCEL, DATA, END_HEADERS, END_STREAM, HEADERS, RawHttp2, RST_STREAM, frame, number, request, settings
 from meshtest.raw_http import Closed, Connection, message
 from meshtest.tunnel import SWITCHED, TcpEcho, TunnelUpstream, TunnelUpstream2
+from meshtest.upstream import Reply, Upstream
 from meshtest.wait import wait_for
 
+ADDED = {"request_headers_to_add": [{"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+                                    for name, value in (("upgrade", "websocket"), ("connection", "upgrade"))]}
 WEBSOCKET = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="))
 CONNECT_ERROR = 10
 CONNECT = b"CONNECT far.test:80 HTTP/1.1\r\nHost: far.test:80\r\n\r\n"
@@ -27,8 +30,8 @@ def connect_route(name, **config):
 class Tunnels(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.h1, cls.h2, cls.tcp = TunnelUpstream(), TunnelUpstream2(), TcpEcho()
-        for server in (cls.h1, cls.h2, cls.tcp):
+        cls.h1, cls.h2, cls.tcp, cls.plain = TunnelUpstream(), TunnelUpstream2(), TcpEcho(), Upstream()
+        for server in (cls.h1, cls.h2, cls.tcp, cls.plain):
             cls.addClassCleanup(server.close)
         cls.silent = socket.create_server(("127.0.0.1", 0))
         cls.addClassCleanup(cls.silent.close)
@@ -38,6 +41,8 @@ class Tunnels(unittest.TestCase):
             "refused.test:80": b"HTTP/1.1 407 Who\r\nconnection: close\r\ncontent-length: 3\r\n\r\nwho"})
         cls.h2.statuses["/h2/refuse"] = "403"
         websockets = routes(
+            route("/h2/added", "h2", **ADDED), route("/added", "h1-plain", **ADDED),
+            route("/taken", "h1", request_headers_to_remove=["upgrade"]),
             route("/h2", "h2"), route("/off", "h1", action={"upgrade_configs": [{"upgrade_type": "WebSocket", "enabled": False}]}),
             route("/timeout", "h1", action={"timeout": "0.3s"}), route("/silent", "silent", action={"timeout": "0.3s"}),
             route("/idle", "h1", action={"idle_timeout": "0.3s"}),
@@ -55,6 +60,7 @@ class Tunnels(unittest.TestCase):
              listener(hcm(no_connect), name="no-connect"),
              listener(hcm(websockets, stat_prefix="slow", **TUNNELED), name="slow", per_connection_buffer_limit_bytes=65536)],
             [cluster("h1", cls.h1.address, per_connection_buffer_limit_bytes=65536), cluster("tcp", cls.tcp.address),
+             cluster("h1-plain", cls.plain.address),
              cluster("silent", cls.silent.getsockname()), cluster("dead", ("127.0.0.1", 1)),
              cluster("h2", cls.h2.address, typed_extension_protocol_options=http2(allow_connect=True))]),
             flags=("--file-flush-interval-msec", "20") if data_plane_kind() == "envoy" else ())
@@ -259,6 +265,41 @@ class Tunnels(unittest.TestCase):
             self.assertTrue(piece, f"the end after {got} of {sent} bytes")
             got += len(piece)
 
+    # -- what only configuration asks for, or takes back
+
+    @weft_only("Envoy opens a tunnel to the host, and loses bodies in it")
+    def test_configuration_asks_for_no_tunnel(self):
+        """An Upgrade that a route adds is a line like any other: bodies keep their framing, and what follows is the next request."""
+        with Connection(self.proxy.address()) as client:
+            for body, framing in ((None, "none"), (b"12345", "length"), ([b"123", b"45"], "chunked"), (b"GET /x HTTP/1.1\r\n\r\n", "length")):
+                answer = client.request("POST" if body else "GET", "/added", body=body)
+                self.assertEqual(200, answer.status)
+                seen = self.plain.requests("/added")[-1]
+                self.assertEqual((framing, "websocket", "upgrade"), (seen.framing, seen.header("upgrade"), seen.header("connection")))
+                self.assertEqual(b"" if body is None else b"".join(body) if isinstance(body, list) else body, seen.body)
+        self.assertEqual({seen.connection for seen in self.plain.requests("/added")}, {self.plain.requests("/added")[0].connection})
+        self.plain.on("/added/switches", Reply(raw=SWITCHED + b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nhidden"))
+        with Connection(self.proxy.address()) as client:
+            self.assertEqual(502, client.request("GET", "/added/switches").status)
+            self.assertNotIn(b"hidden", client.request("GET", "/added").body)
+        heads = len(self.h2.heads)
+        self.assertEqual(200, Connection(self.proxy.address()).request("GET", "/h2/added").status)
+        method, head = self.h2.heads[heads]
+        self.assertEqual("GET", method)
+        self.assertFalse({":protocol", "upgrade", "connection"} & set(head))
+        self.assertEqual(0, self.proxy.stat("cluster.h1-plain.upstream_rq_active"))
+
+    @weft_only("Envoy sends a request without end")
+    def test_configuration_takes_the_upgrade_away(self):
+        heads = len(self.h1.heads)
+        client, answer = self.websocket("/taken", behind=b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", more=[("x-case", "taken")])
+        self.assertEqual((403, "close"), (answer.status, answer.header("connection")))
+        self.assertIn("code=403 flags=- details=upgrade_failed", self.log_line("taken"))
+        self.assertEqual(heads, len(self.h1.heads))
+        client = self.h2_tunnel(self.extended("/taken"))
+        self.assertEqual(403, client.status(1))
+        wait_for(lambda: self.proxy.stat("http.main.downstream_rq_active") == self.proxy.stat("http.main.downstream_cx_upgrades_active"), "the gauges")
+
     # -- WebSocket over HTTP/2
 
     def test_from_http2_to_http1(self):
@@ -296,6 +337,12 @@ class Tunnels(unittest.TestCase):
         self.assertNotIn("upgrade", head)
         self.assertNotIn("connection", head)
         self.assertEqual(403, self.websocket("/h2/refuse")[1].status)
+
+    @weft_only("Envoy makes up none")
+    def test_a_client_gets_the_accept_that_http2_does_without(self):
+        answer = self.websocket("/h2/x")[1]
+        self.assertEqual("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", answer.header("sec-websocket-accept"))
+        self.assertIsNone(self.websocket()[1].header("sec-websocket-accept"), "what HTTP/1 hosts say is theirs")
 
     def test_http2_on_both_sides(self):
         client = self.h2_tunnel(self.extended("/h2/x"))

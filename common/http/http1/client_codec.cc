@@ -197,10 +197,10 @@ void UpstreamCodec::send_head(const Head& head, bool end) {
   if (!active_ || request_over_) return;
   head_sent_ = true;
   upgrade_.clear();
-  tunnel_ = asks_for_tunnel(head);
-  if (tunnel_)
+  tunnel_ = head.asks_for_tunnel();
+  if (tunnel_ && head.method() != "CONNECT")
     for (char c : head.value(HeaderId::kUpgrade)) upgrade_ += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  if (options_.close_after_request || draining_ || tunnel_) last_ = true;
+  if (options_.close_after_request || draining_ || tunnel_ || head.method() == "CONNECT") last_ = true;
   parser_.answers(head.method());
   writer_.request(head, end, last_);
   sent(end ? writer_.body({}, true) : true, end);

@@ -116,7 +116,7 @@ void Writer::request(const Head& head, bool end, bool close) {
     text(head.method() == "CONNECT" ? head.authority() : head.path().empty() ? std::string_view("/") : head.path());
     text(" HTTP/1.1\r\n");
   }
-  if (asks_for_tunnel(head)) {
+  if (head.asks_for_tunnel()) {
     // The connection serves nothing after a tunnel, so `close` need not be said.
     lines(head, first, true, false);
     framing_ = Framing::kUntilClose;

@@ -171,7 +171,7 @@ class Http2Codec final : public ClientCodec {
     given_up_.add(id);
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
   }
-  void build_lines(const Head& head, bool request);
+  void build_lines(const Head& head, bool request, bool tunnel);
   void sent_some(Http2Stream& stream);
   void settle();
   void pump();

@@ -47,8 +47,7 @@ void Http2Stream::send_trailers(const Head& head) { codec.send_trailers(*this, h
 
 // --- heads ---
 
-void Http2Codec::build_lines(const Head& head, bool request) {
-  const bool tunnel = head.has(HeaderId::kUpgrade) || (request && head.method() == "CONNECT");
+void Http2Codec::build_lines(const Head& head, bool request, bool tunnel) {
   for (const Header& header : head.headers()) {
     if (header.removed || (tunnel && header.id == HeaderId::kContentLength)) continue;
     switch (header.id) {
@@ -89,7 +88,7 @@ void Http2Codec::send_head(Http2Stream& stream, const Head& head, bool end) {
     const char status[3] = {static_cast<char>('0' + code / 100 % 10), static_cast<char>('0' + code / 10 % 10),
                             static_cast<char>('0' + code % 10)};
     lines_.push_back(pseudo(":status", {status, 3}));
-    build_lines(head, false);
+    build_lines(head, false, switches);
     if (code < 200) {
       nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.number, nullptr, lines_.data(), lines_.size(), nullptr);
       return;
@@ -99,14 +98,14 @@ void Http2Codec::send_head(Http2Stream& stream, const Head& head, bool end) {
     if (failed) submit_reset(stream.number, NGHTTP2_INTERNAL_ERROR);
   } else {
     const bool connect = head.method() == "CONNECT";
-    stream.upgrade = head.value(HeaderId::kUpgrade);
-    stream.tunnel = connect || !stream.upgrade.empty();
+    stream.tunnel = head.asks_for_tunnel();
+    if (stream.tunnel && !connect) stream.upgrade = head.value(HeaderId::kUpgrade);
     lines_.push_back(pseudo(":method", stream.upgrade.empty() ? head.method() : std::string_view("CONNECT")));
     if (!stream.upgrade.empty()) lines_.push_back(pseudo(":protocol", stream.upgrade));
     if (!connect) lines_.push_back(pseudo(":scheme", head.scheme().empty() ? std::string_view("http") : head.scheme()));
     if (!head.authority().empty()) lines_.push_back(pseudo(":authority", head.authority()));
     if (!connect) lines_.push_back(pseudo(":path", head.path().empty() ? std::string_view("/") : head.path()));
-    build_lines(head, true);
+    build_lines(head, true, stream.tunnel);
     stream.head_sent = true;
     const int32_t id = nghttp2_submit_request(session_, nullptr, lines_.data(), lines_.size(), end ? nullptr : &provider, &stream);
     if (id < 0) {

@@ -2,7 +2,7 @@
 sake: the host answers it as it would outside."""
 from meshtest.upstream import Reply
 
-from .case import bad, case, get, request
+from .case import bad, case, get, post, request
 
 WEBSOCKET = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="))
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n"
@@ -43,6 +43,14 @@ tunnel("two-types", get("/x", ("Upgrade", "websocket, chess"), ("Connection", "U
 tunnel("two-lines", get("/x", ("Upgrade", "websocket"), ("Upgrade", "chess"), ("Connection", "Upgrade")))
 bad("tunnel-websocket-with-body", request("POST", "/ws-body", *WEBSOCKET, body=b"12345"), listener="tunnels",
     script={"/ws-body": [Reply(raw=SWITCHED)]})
+# Asked for by nobody but the route, or taken back by it.
+tunnel("upgrade-added", get("/added"))
+tunnel("upgrade-added-post", post("/added/post", b"12345"), patience=1.0)
+tunnel("upgrade-added-switches", get("/added/switches"), script={"/added/switches": [Reply(raw=SWITCHED)]})
+tunnel("upgrade-line-added", get("/added-line"))
+tunnel("upgrade-line-added-post", post("/added-line/post", b"12345"))
+tunnel("upgrade-line-added-switches", get("/added-line/switches"), script={"/added-line/switches": [Reply(raw=SWITCHED)]})
+tunnel("upgrade-taken", websocket("/taken"), patience=1.0)
 tunnel("connect-terminated", connect("end.test:80"))
 tunnel("connect-terminated-early-bytes", connect("end.test:80") + get("/inside"), answers=2)
 tunnel("connect-passed", connect("pass.test:80"), script={"pass.test:80": [Reply(raw=b"HTTP/1.1 200 OK\r\n\r\n")]})

@@ -99,6 +99,7 @@ struct Client {
     head.set_method(upgrade.empty() ? "CONNECT" : "GET");
     if (!upgrade.empty()) head.set_path("/"), set_upgrade(head, upgrade);
     head.set_authority("far:80");
+    head.ask_for_tunnel(true);
     stream->send_head(head, false);
     asked = take_output(*codec);
   }
@@ -152,6 +153,52 @@ TEST(Tunnel, TheServerAnswersSomethingElse) {
   tunnel.receive("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nraw bytes");
   EXPECT_EQ(tunnel.to.body, "raw bytes");
   EXPECT_FALSE(tunnel.to.head.has(HeaderId::kContentLength));
+}
+
+// What configuration adds to a head opens nothing: the forwarder has not asked.
+TEST(Tunnel, AnUpgradeLineAloneOpensNothing) {
+  SlabPool pool;
+  Events events(pool);
+  Recorder to(pool);
+  Head head(pool);
+  head.set_method("POST");
+  head.set_path("/");
+  head.set_authority("x");
+  set_upgrade(head, "websocket");
+  auto h1 = make_http1_client(events, {}, pool);
+  Stream& stream = h1->open(to);
+  stream.send_head(head, false);
+  stream.send_body(slice_of(pool, "body"), true);
+  EXPECT_EQ(take_output(*h1),
+            "POST / HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\ntransfer-encoding: "
+            "chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
+  ReadBuffer in(pool);
+  in.append("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\nfree bytes");
+  EXPECT_TRUE(h1->receive(in));
+  EXPECT_TRUE(to.was_reset);
+  EXPECT_EQ(to.reset_reason, ResetReason::kProtocolError);
+  EXPECT_EQ(to.body, "");
+  EXPECT_TRUE(h1->wants_close());
+}
+
+TEST(Tunnel, AnUpgradeIsNoLineOfHttp2) {
+  SlabPool pool;
+  Events events(pool), server_events(pool);
+  Recorder to(pool);
+  Head head(pool);
+  head.set_method("GET");
+  head.set_path("/");
+  head.set_authority("x");
+  set_upgrade(head, "websocket");
+  auto client = make_http2_client(events, {}, pool);
+  auto server = make_http2_server(server_events, {}, pool);
+  client->open(to).send_head(head, true);
+  ReadBuffer in(pool);
+  in.append(take_output(*client));
+  EXPECT_TRUE(server->receive(in));
+  EXPECT_EQ(server_events.streams.front()->lines, "GET /\nhost: x\n");
+  client->on_connection_lost();
+  server->on_connection_lost();
 }
 
 TEST(Tunnel, PlainBytesInTheClothesOfACodec) {
