@@ -10,6 +10,7 @@
 #include "proxy/config/listeners.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/routes.h"
+#include "proxy/filters/bodies/config.h"
 #include "proxy/filters/matching/config.h"
 #include "proxy/filters/missing_config.h"
 #include "proxy/telemetry/access_log.h"
@@ -268,9 +269,9 @@ class ManagerBuilder {
   }
 
   std::optional<BodyFormat> body_format(const core::SubstitutionFormatString& from, const Where& where) {
-    auto made = body_formatter(from, where);
+    auto made = filters::body_formatter(from, where);
     if (!made) return {};
-    return BodyFormat{std::make_shared<const format::Formatter>(std::move(*made)), content_type(from)};
+    return BodyFormat{std::make_shared<const format::Formatter>(std::move(*made)), filters::content_type(from)};
   }
 
   void local_replies() {
@@ -285,7 +286,7 @@ class ManagerBuilder {
       LocalReplyConfig::Mapper one;
       one.filter = build_log_filter(mapper.filter(), context_.runtime, Where(at, "filter"));
       if (mapper.has_status_code()) one.status = static_cast<int>(mapper.status_code().value());
-      if (mapper.has_body()) one.body = data(mapper.body(), Where(at, "body"));
+      if (mapper.has_body()) one.body = filters::data(mapper.body(), Where(at, "body"));
       if (mapper.has_body_format_override()) one.format = body_format(mapper.body_format_override(), Where(at, "body_format_override"));
       one.headers = filters::headers_to_add(mapper.headers_to_add(), at, "headers_to_add");
       to->mappers.push_back(std::move(one));

@@ -4,12 +4,13 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
-#include "proxy/config/access_logs.h"
 #include "proxy/config/hash_policies.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/route_policies.h"
+#include "proxy/filters/bodies/config.h"
 #include "proxy/filters/matching/config.h"
 #include "proxy/filters/rate_limits/config.h"
+#include "proxy/filters/redirects/config.h"
 #include "proxy/format/formatter.h"
 
 #include <google/protobuf/wrappers.pb.h>
@@ -97,7 +98,7 @@ class RouteBuilder {
     match(from.match(), to, Where(where, "match"));
     switch (from.action_case()) {
       case route_v3::Route::kRoute: to.action = forward(from.route(), Where(where, "route")); break;
-      case route_v3::Route::kRedirect: to.action = redirect(from.redirect(), Where(where, "redirect")); break;
+      case route_v3::Route::kRedirect: to.action = filters::redirect(from.redirect(), Where(where, "redirect")); break;
       case route_v3::Route::kDirectResponse: to.action = direct_response(from.direct_response(), Where(where, "direct_response")); break;
       default:
         where.unsupported("this kind of action is not supported by this version; supported: route, redirect, direct_response");
@@ -237,7 +238,7 @@ class RouteBuilder {
     if (!from.prefix_rewrite().empty()) any = true, to->prefix = from.prefix_rewrite();
     if (from.has_regex_rewrite()) {
       if (any) Where(where, "regex_rewrite").fail("only one of prefix_rewrite and regex_rewrite may be set");
-      any = true, to->path_regex = substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
+      any = true, to->path_regex = filters::substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
     }
     if (from.has_path_rewrite_policy()) {
       const Where at(where, "path_rewrite_policy");
@@ -251,7 +252,7 @@ class RouteBuilder {
       case route_v3::RouteAction::kHostRewriteHeader: any = true, to->host_header = lower(from.host_rewrite_header()); break;
       case route_v3::RouteAction::kAutoHostRewrite: any = true, to->auto_host = from.auto_host_rewrite().value(); break;
       case route_v3::RouteAction::kHostRewritePathRegex:
-        any = true, to->host_path_regex = substitution(from.host_rewrite_path_regex(), Where(where, "host_rewrite_path_regex"));
+        any = true, to->host_path_regex = filters::substitution(from.host_rewrite_path_regex(), Where(where, "host_rewrite_path_regex"));
         break;
       default: break;
     }
@@ -259,43 +260,15 @@ class RouteBuilder {
     return any ? to : nullptr;
   }
 
-  std::shared_ptr<const routing::Redirect> redirect(const route_v3::RedirectAction& from, const Where& where) {
-    auto to = std::make_shared<routing::Redirect>();
-    to->host = from.host_redirect();
-    to->port = from.port_redirect();
-    if (to->port > 65535) Where(where, "port_redirect").fail("must be at most 65535, found " + std::to_string(to->port));
-    if (from.scheme_rewrite_specifier_case() == route_v3::RedirectAction::kHttpsRedirect)
-      to->scheme = from.https_redirect() ? "https" : "";
-    else
-      to->scheme = from.scheme_redirect();
-    switch (from.path_rewrite_specifier_case()) {
-      case route_v3::RedirectAction::kPathRedirect: to->path = from.path_redirect(); break;
-      case route_v3::RedirectAction::kPrefixRewrite: to->prefix_rewrite = from.prefix_rewrite(); break;
-      case route_v3::RedirectAction::kRegexRewrite:
-        to->regex_rewrite = substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
-        break;
-      default: break;
-    }
-    to->strip_query = from.strip_query();
-    switch (from.response_code()) {
-      case route_v3::RedirectAction::FOUND: to->status = 302; break;
-      case route_v3::RedirectAction::SEE_OTHER: to->status = 303; break;
-      case route_v3::RedirectAction::TEMPORARY_REDIRECT: to->status = 307; break;
-      case route_v3::RedirectAction::PERMANENT_REDIRECT: to->status = 308; break;
-      default: to->status = 301; break;
-    }
-    return to;
-  }
-
   std::shared_ptr<const routing::DirectResponse> direct_response(const route_v3::DirectResponseAction& from, const Where& where) {
     auto to = std::make_shared<routing::DirectResponse>();
     to->status = static_cast<uint16_t>(from.status());
     if (from.has_body())
-      if (auto body = data(from.body(), Where(where, "body"))) to->body = std::move(*body);
+      if (auto body = filters::data(from.body(), Where(where, "body"))) to->body = std::move(*body);
     if (from.has_body_format()) {
-      if (auto format = body_formatter(from.body_format(), Where(where, "body_format")))
+      if (auto format = filters::body_formatter(from.body_format(), Where(where, "body_format")))
         to->format = std::make_shared<const format::Formatter>(std::move(*format));
-      to->content_type = content_type(from.body_format());
+      to->content_type = filters::content_type(from.body_format());
     }
     return to;
   }
