@@ -43,6 +43,7 @@ std::shared_ptr<const routing::HashPolicy> hash_policy(const google::protobuf::R
       case Policy::kHeader: rule.of = header(one.header(), Where(at, "header")); break;
       case Policy::kCookie: rule.of = cookie(one.cookie()); break;
       case Policy::kQueryParameter: rule.of = HashRule::QueryParameter{one.query_parameter().name()}; break;
+      case Policy::kFilterState: rule.of = HashRule::FilterState{one.filter_state().key()}; break;
       case Policy::kConnectionProperties:
         if (!one.connection_properties().source_ip()) continue;  // says nothing
         rule.of = HashRule::SourceIp{};

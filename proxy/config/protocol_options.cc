@@ -74,6 +74,7 @@ void read_http1(const core::Http1ProtocolOptions& from, http::Http1Options& to, 
   to.accept_http_10 = from.accept_http_10();
   to.default_host_for_http_10 = from.default_host_for_http_10();
   to.enable_trailers = from.enable_trailers();
+  to.allow_chunked_length = from.allow_chunked_length();
   if (from.has_allow_absolute_url()) to.allow_absolute_url = from.allow_absolute_url().value();
   to.allow_custom_methods = from.allow_custom_methods();
   to.send_fully_qualified_url = from.send_fully_qualified_url();

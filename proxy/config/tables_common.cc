@@ -80,6 +80,7 @@ constexpr Field kHttp1ProtocolOptionsFields[] = {
     {"accept_http_10"},
     {"default_host_for_http_10"},
     {"enable_trailers"},
+    {.name = "allow_chunked_length", .note = "Transfer-Encoding counts, Content-Length is removed"},
     {"use_balsa_parser", "there is one parser"},
     {"header_key_format"},
     {"override_stream_error_on_invalid_http_message", "a malformed HTTP/1 message always ends its connection"},

@@ -142,7 +142,8 @@ bool Exchange::prepare_redirect(const routing::InternalRedirect& policy) {
     for (const std::string& name : policy.copy) request_.remove(name);
     for (const auto& [name, value] : old_lines) request_.add(name, value);
   };
-  const routing::Route* next = table_->match(request_, loop_.random(), {info_.metadata.get()});
+  if (service_->scopes) enter_scope();
+  const routing::Route* next = table_ ? table_->match(request_, loop_.random(), {info_.metadata.get(), info_.filter_state.get()}) : nullptr;
   if (!next) return restore(), refuse(HttpStat::kRedirectNoRoute);
   bool allowed = !policy.no_downgrade || !from_http || to_http;
   if (allowed && policy.allowed_routes)
@@ -172,9 +173,10 @@ bool Exchange::prepare_redirect(const routing::InternalRedirect& policy) {
 // The redirected request is one of its own: it is counted, logged and filtered again, with the body that was kept.
 void Exchange::begin_anew() {
   if (response_ended_ && request_sent_)
-    attempt_.complete();
+    attempt_->complete();
   else
-    attempt_.cancel();
+    attempt_->cancel();
+  give_up_others();
   log_attempt(format::AccessLogType::kUpstreamEnd);
   release_mirrors();
   info_.response_code = response_.status();
@@ -208,6 +210,7 @@ void Exchange::begin_anew() {
   info_.virtual_cluster = info_.upstream_host = info_.upstream_host_name = {};
   info_.end = {};
   info_.metadata.reset();
+  info_.filter_state.reset();
   observe::Cells& http = service_->http;
   http.add(HttpStat::kDownstreamRqTotal);
   http.add(HttpStat::kDownstreamRqActive);

@@ -120,4 +120,11 @@ std::string content_type(const core::SubstitutionFormatString& from) {
   return from.has_json_format() ? "application/json" : "text/plain";
 }
 
+std::shared_ptr<const format::Formatter> text_format(const std::string& from, format::FormatOptions options, const Where& where) {
+  auto made = format::Formatter::text(from, options);
+  if (made) return std::make_shared<const format::Formatter>(std::move(*made));
+  where.fail(made.error().detail);
+  return nullptr;
+}
+
 }  // namespace weft::filters

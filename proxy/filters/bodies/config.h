@@ -3,6 +3,7 @@
 #include "proxy/filters/where.h"
 #include "proxy/format/formatter.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,8 @@ format::JsonTemplate json_template(const google::protobuf::Struct& from);
 std::optional<format::Formatter> formatter(const envoy::config::core::v3::SubstitutionFormatString& from, const Where& where, bool escape);
 // Of a local reply or a direct response: nothing is escaped in text. Nothing after a complaint.
 std::optional<format::Formatter> body_formatter(const envoy::config::core::v3::SubstitutionFormatString& from, const Where& where);
+// Of a plain text with operators; null after a complaint.
+std::shared_ptr<const format::Formatter> text_format(const std::string& from, format::FormatOptions options, const Where& where);
 // What the message says, else what fits its format.
 std::string content_type(const envoy::config::core::v3::SubstitutionFormatString& from);
 

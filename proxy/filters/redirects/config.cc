@@ -1,6 +1,7 @@
 #include "proxy/filters/redirects/config.h"
 
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "proxy/filters/bodies/config.h"
 #include "proxy/filters/matching/config.h"
 
 namespace weft::filters {
@@ -20,6 +21,9 @@ std::shared_ptr<const routing::Redirect> redirect(const RedirectAction& from, co
     case RedirectAction::kPathRedirect: to->path = from.path_redirect(); break;
     case RedirectAction::kPrefixRewrite: to->prefix_rewrite = from.prefix_rewrite(); break;
     case RedirectAction::kRegexRewrite: to->regex_rewrite = substitution(from.regex_rewrite(), Where(where, "regex_rewrite")); break;
+    case RedirectAction::kPathRewrite:
+      to->path_format = text_format(from.path_rewrite(), {.omit_empty = true}, Where(where, "path_rewrite"));
+      break;
     default: break;
   }
   to->strip_query = from.strip_query();
