@@ -196,7 +196,8 @@ struct Http1Options {
   uint32_t max_headers_count = 100;  // 431 beyond
   bool accept_http_10 = false;       // else 426 Upgrade Required
   std::string default_host_for_http_10;
-  bool enable_trailers = false;  // else trailers are dropped
+  bool allow_chunked_length = false;  // beside Transfer-Encoding a Content-Length is removed; else the message is refused
+  bool enable_trailers = false;       // else trailers are dropped
   bool allow_absolute_url = true;
   bool allow_custom_methods = false;  // else methods that no specification names are malformed, as Envoy has it
   NameFormat names = NameFormat::kLower;

@@ -35,6 +35,7 @@ constexpr Metric kListenerManagerStatTable[] = {WEFT_LISTENER_MANAGER_STATS(WEFT
 constexpr Metric kClusterManagerStatTable[] = {WEFT_CLUSTER_MANAGER_STATS(WEFT_STAT_ROW)};
 constexpr Metric kSubscriptionStatTable[] = {WEFT_SUBSCRIPTION_STATS(WEFT_STAT_ROW)};
 constexpr Metric kRdsStatTable[] = {WEFT_RDS_STATS(WEFT_STAT_ROW)};
+constexpr Metric kScopedRdsStatTable[] = {WEFT_SCOPED_RDS_STATS(WEFT_STAT_ROW)};
 constexpr Metric kControlPlaneStatTable[] = {WEFT_CONTROL_PLANE_STATS(WEFT_STAT_ROW)};
 constexpr Metric kRuntimeStatTable[] = {WEFT_RUNTIME_STATS(WEFT_STAT_ROW)};
 constexpr Metric kFilesystemStatTable[] = {WEFT_FILESYSTEM_STATS(WEFT_STAT_ROW)};
@@ -81,6 +82,8 @@ const Shape kLdsShape = make_shape("listener_manager.lds", kSubscriptionStatTabl
 const Shape kRdsShape = make_shape("http.rds", kSubscriptionStatTable);
 const Shape kEdsShape = make_shape("cluster", kSubscriptionStatTable);
 const Shape kRdsReloadShape = make_shape("http.rds", kRdsStatTable);
+const Shape kScopedRdsShape = make_shape("http.scoped_rds", kSubscriptionStatTable);
+const Shape kScopedRdsReloadShape = make_shape("http.scoped_rds", kScopedRdsStatTable);
 const Shape kCdsReloadShape = make_shape("cluster_manager.cds", kRdsStatTable);
 const Shape kControlPlaneShape = make_shape("control_plane", kControlPlaneStatTable);
 const Shape kRuntimeShape = make_shape("runtime", kRuntimeStatTable);
@@ -198,6 +201,16 @@ ScopePtr rds_scope(Registry& registry, std::string_view prefix, std::string_view
 ScopePtr rds_reload_scope(Registry& registry, std::string_view prefix, std::string_view name) {
   std::string http = stat_name(prefix), route = stat_name(name);
   return registry.scope(kRdsReloadShape, "http." + http + ".rds." + route + ".", {{"envoy_rds_route_config", route}, {kHttpTag, http}});
+}
+ScopePtr scoped_rds_scope(Registry& registry, std::string_view prefix, std::string_view name) {
+  std::string http = stat_name(prefix), scoped = stat_name(name);
+  return registry.scope(kScopedRdsShape, "http." + http + ".scoped_rds." + scoped + ".",
+                        {{"envoy_scoped_rds_config", scoped}, {kHttpTag, http}});
+}
+ScopePtr scoped_rds_reload_scope(Registry& registry, std::string_view prefix, std::string_view name) {
+  std::string http = stat_name(prefix), scoped = stat_name(name);
+  return registry.scope(kScopedRdsReloadShape, "http." + http + ".scoped_rds." + scoped + ".",
+                        {{"envoy_scoped_rds_config", scoped}, {kHttpTag, http}});
 }
 ScopePtr eds_scope(Registry& registry, std::string_view name) { return cluster_part(registry, kEdsShape, name, ""); }
 ScopePtr control_plane_scope(Registry& registry) { return registry.scope(kControlPlaneShape, "control_plane."); }

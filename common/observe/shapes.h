@@ -567,6 +567,16 @@ WEFT_STAT_ENUM(RdsStat, WEFT_RDS_STATS)
 extern const Shape kRdsReloadShape;  // "http.rds"
 extern const Shape kCdsReloadShape;  // "cluster_manager.cds"
 
+// http.<stat_prefix>.scoped_rds.<name>.: beside the subscription. Begins as RdsStat does.
+#define WEFT_SCOPED_RDS_STATS(X)                   \
+  WEFT_RDS_STATS(X)                                \
+  X(kActiveScopes, "active_scopes", kGauge, false) \
+  X(kAllScopes, "all_scopes", kGauge, false)       \
+  X(kOnDemandScopes, "on_demand_scopes", kGauge, false)
+WEFT_STAT_ENUM(ScopedRdsStat, WEFT_SCOPED_RDS_STATS)
+extern const Shape kScopedRdsShape;        // "http.scoped_rds"
+extern const Shape kScopedRdsReloadShape;  // "http.scoped_rds"
+
 // control_plane.: the ADS stream.
 #define WEFT_CONTROL_PLANE_STATS(X)                      \
   X(kConnectedState, "connected_state", kGauge, false)   \
@@ -651,6 +661,8 @@ ScopePtr cds_reload_scope(Registry& registry);
 ScopePtr lds_scope(Registry& registry);
 ScopePtr rds_scope(Registry& registry, std::string_view stat_prefix, std::string_view route_configuration);
 ScopePtr rds_reload_scope(Registry& registry, std::string_view stat_prefix, std::string_view route_configuration);
+ScopePtr scoped_rds_scope(Registry& registry, std::string_view stat_prefix, std::string_view scoped_routes);
+ScopePtr scoped_rds_reload_scope(Registry& registry, std::string_view stat_prefix, std::string_view scoped_routes);
 ScopePtr eds_scope(Registry& registry, std::string_view observability_name);
 ScopePtr control_plane_scope(Registry& registry);
 ScopePtr runtime_scope(Registry& registry);

@@ -60,11 +60,24 @@ struct ConfigEntry {
   WallTime error_time;
 };
 
+// The scoped routes of one connection manager.
+struct ScopedRoutesView {
+  std::string name;
+  bool inlined = false;             // written into the connection manager; else they came by SRDS
+  std::vector<std::string> scopes;  // envoy.config.route.v3.ScopedRouteConfiguration, serialised
+  std::string version;
+  WallTime last_updated;
+  // The last refusal after it, if any.
+  std::string error_details, error_version;
+  WallTime error_time;
+};
+
 struct ConfigView {
   std::string bootstrap_bytes;  // envoy.config.bootstrap.v3.Bootstrap
   WallTime bootstrap_time;
   std::string cds_version, lds_version;
   std::vector<ConfigEntry> entries;
+  std::vector<ScopedRoutesView> scoped_routes;
 };
 
 // What /runtime shows.

@@ -123,6 +123,24 @@ struct Dumps {
   }
 };
 
+void add_scopes(ScopedRoutesConfigDump& to, const ScopedRoutesView& view) {
+  constexpr std::string_view kType = "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration";
+  auto fill_scopes = [&](auto& one) {
+    one.set_name(view.name);
+    for (const std::string& bytes : view.scopes) pack_for_show(*one.add_scoped_route_configs(), std::string(kType), bytes);
+    set_time(*one.mutable_last_updated(), view.last_updated);
+  };
+  if (view.inlined) return fill_scopes(*to.add_inline_scoped_route_configs());
+  auto& one = *to.add_dynamic_scoped_route_configs();
+  fill_scopes(one);
+  one.set_version_info(view.version);
+  if (view.error_details.empty()) return;
+  one.set_client_status(NACKED);
+  one.mutable_error_state()->set_details(view.error_details);
+  one.mutable_error_state()->set_version_info(view.error_version);
+  set_time(*one.mutable_error_state()->mutable_last_update_attempt(), view.error_time);
+}
+
 std::vector<std::string_view> split(std::string_view mask) {
   std::vector<std::string_view> paths;
   while (!mask.empty()) {
@@ -181,6 +199,8 @@ Page config_dump_page(PageContext& context, const PageRequest& request) {
   std::vector<pb::Message*> order = {&dumps.bootstrap, &dumps.clusters};
   if (endpoints) order.push_back(&dumps.endpoints);
   ScopedRoutesConfigDump scoped;
+  for (const ScopedRoutesView& view : config.scoped_routes)
+    if (names == nullptr || RE2::FullMatch(view.name, *names)) add_scopes(scoped, view);
   order.insert(order.end(), {&dumps.listeners, &scoped, &dumps.routes, &dumps.secrets});
 
   std::string_view mask = request.value("mask");

@@ -5,6 +5,7 @@
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/protocol_options.h"
+#include "proxy/filters/bodies/config.h"
 #include "proxy/filters/matching/config.h"
 #include "proxy/telemetry/access_log.h"
 
@@ -12,7 +13,7 @@
 #include <google/protobuf/wrappers.pb.h>
 
 #include <charconv>
-#include <map>
+#include <optional>
 
 namespace weft::config {
 namespace {
@@ -22,44 +23,7 @@ namespace file = envoy::extensions::access_loggers::file::v3;
 namespace stream = envoy::extensions::access_loggers::stream::v3;
 namespace core = envoy::config::core::v3;
 using format::Formatter;
-using format::JsonTemplate;
 using telemetry::LogFilter;
-
-JsonTemplate json_template(const google::protobuf::Value& from);
-
-JsonTemplate json_template(const google::protobuf::Struct& from) {
-  JsonTemplate to;
-  to.kind = JsonTemplate::Kind::kObject;
-  std::map<std::string, const google::protobuf::Value*> ordered;
-  for (const auto& [key, value] : from.fields()) ordered.emplace(key, &value);
-  for (const auto& [key, value] : ordered) to.members.push_back({key, json_template(*value)});
-  return to;
-}
-
-JsonTemplate json_template(const google::protobuf::Value& from) {
-  JsonTemplate to;
-  switch (from.kind_case()) {
-    case google::protobuf::Value::kBoolValue:
-      to.kind = JsonTemplate::Kind::kBool;
-      to.flag = from.bool_value();
-      break;
-    case google::protobuf::Value::kNumberValue:
-      to.kind = JsonTemplate::Kind::kNumber;
-      to.number = from.number_value();
-      break;
-    case google::protobuf::Value::kStringValue:
-      to.kind = JsonTemplate::Kind::kFormat;
-      to.format = from.string_value();
-      break;
-    case google::protobuf::Value::kStructValue: return json_template(from.struct_value());
-    case google::protobuf::Value::kListValue:
-      to.kind = JsonTemplate::Kind::kList;
-      for (const auto& item : from.list_value().values()) to.members.push_back({{}, json_template(item)});
-      break;
-    default: break;
-  }
-  return to;
-}
 
 std::optional<Formatter> taken(Result<Formatter> made, const Where& where) {
   if (made) return std::move(*made);
@@ -70,23 +34,6 @@ std::optional<Formatter> taken(Result<Formatter> made, const Where& where) {
 std::optional<Formatter> default_format() {
   Result<Formatter> made = Formatter::text(format::default_access_log_format(), {.escape = true});
   return made ? std::optional<Formatter>(std::move(*made)) : std::nullopt;
-}
-
-std::optional<Formatter> formatter(const core::SubstitutionFormatString& from, const Where& where, bool escape = true) {
-  const format::FormatOptions options{.omit_empty = from.omit_empty_values(), .escape = escape};
-  switch (from.format_case()) {
-    case core::SubstitutionFormatString::kTextFormat:
-      return taken(Formatter::text(from.text_format(), options), Where(where, "text_format"));
-    case core::SubstitutionFormatString::kJsonFormat:
-      return taken(Formatter::json(json_template(from.json_format()), options), Where(where, "json_format"));
-    case core::SubstitutionFormatString::kTextFormatSource: {
-      const Where at(where, "text_format_source");
-      const auto text = data(from.text_format_source(), at);
-      if (!text) return {};
-      return taken(Formatter::text(*text, options), at);
-    }
-    default: where.fail("needs a format"); return {};
-  }
 }
 
 class FilterBuilder {
@@ -198,7 +145,7 @@ std::optional<Target> target(const google::protobuf::Any& any, const Where& wher
   stream::StdoutAccessLog to_stdout;
   stream::StderrAccessLog to_stderr;
   auto line_of = [](const auto& message, const Where& at) {
-    return message.has_log_format() ? formatter(message.log_format(), Where(at, "log_format")) : default_format();
+    return message.has_log_format() ? filters::formatter(message.log_format(), Where(at, "log_format"), true) : default_format();
   };
   if (any.UnpackTo(&to_stdout)) return Target{"/dev/stdout", line_of(to_stdout, Where(where, "(StdoutAccessLog)"))};
   if (any.UnpackTo(&to_stderr)) return Target{"/dev/stderr", line_of(to_stderr, Where(where, "(StderrAccessLog)"))};
@@ -214,10 +161,11 @@ std::optional<Target> target(const google::protobuf::Any& any, const Where& wher
           to_file.format().empty() ? default_format() : taken(Formatter::text(to_file.format(), {.escape = true}), Where(at, "format"));
       break;
     case file::FileAccessLog::kJsonFormat:
-      to.formatter = taken(Formatter::json(json_template(to_file.json_format()), {.escape = true}), Where(at, "json_format"));
+      to.formatter = taken(Formatter::json(filters::json_template(to_file.json_format()), {.escape = true}), Where(at, "json_format"));
       break;
     case file::FileAccessLog::kTypedJsonFormat:
-      to.formatter = taken(Formatter::json(json_template(to_file.typed_json_format()), {.escape = true}), Where(at, "typed_json_format"));
+      to.formatter =
+          taken(Formatter::json(filters::json_template(to_file.typed_json_format()), {.escape = true}), Where(at, "typed_json_format"));
       break;
     default: to.formatter = line_of(to_file, at); break;
   }
@@ -225,15 +173,6 @@ std::optional<Target> target(const google::protobuf::Any& any, const Where& wher
 }
 
 }  // namespace
-
-std::optional<format::Formatter> body_formatter(const core::SubstitutionFormatString& from, const Where& where) {
-  return formatter(from, where, false);
-}
-
-std::string content_type(const core::SubstitutionFormatString& from) {
-  if (!from.content_type().empty()) return from.content_type();
-  return from.has_json_format() ? "application/json" : "text/plain";
-}
 
 telemetry::LogFilter build_log_filter(const log::AccessLogFilter& from, const filters::Runtime& runtime, const Where& where) {
   return FilterBuilder(runtime).build(from, where);

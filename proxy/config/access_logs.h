@@ -4,8 +4,6 @@
 #include "proxy/filters/where.h"
 
 #include <memory>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,14 +14,8 @@ class RepeatedPtrField;
 namespace envoy::config::accesslog::v3 {
 class AccessLog;
 }
-namespace envoy::config::core::v3 {
-class SubstitutionFormatString;
-}
 namespace envoy::config::accesslog::v3 {
 class AccessLogFilter;
-}
-namespace weft::format {
-class Formatter;
 }
 namespace weft::telemetry {
 class AccessLog;
@@ -32,10 +24,6 @@ struct LogFilter;
 
 namespace weft::config {
 
-// Of a local reply or a direct response: nothing is escaped in text. Nothing after a complaint.
-std::optional<format::Formatter> body_formatter(const envoy::config::core::v3::SubstitutionFormatString& from, const filters::Where& where);
-// What the message says, else what fits its format.
-std::string content_type(const envoy::config::core::v3::SubstitutionFormatString& from);
 telemetry::LogFilter build_log_filter(const envoy::config::accesslog::v3::AccessLogFilter& from, const filters::Runtime& runtime,
                                       const filters::Where& where);
 

@@ -10,6 +10,8 @@
 #include "proxy/config/listeners.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/routes.h"
+#include "proxy/config/scopes.h"
+#include "proxy/filters/bodies/config.h"
 #include "proxy/filters/matching/config.h"
 #include "proxy/filters/missing_config.h"
 #include "proxy/telemetry/access_log.h"
@@ -94,20 +96,20 @@ class ManagerBuilder {
       to_->rds_name = from_.rds().route_config_name();
       if (!from_.rds().has_config_source()) return Where(at, "config_source").fail("is required");
       const auto source = config_source(from_.rds().config_source(), Where(at, "config_source"));
-      if (source && source->kind != ConfigSource::Kind::kAds)
-        Where(at, "config_source").unsupported("only ads is supported here by this version");
-      if (source) to_->rds_fetch_timeout = source->initial_fetch_timeout;
+      if (!source) return;
+      to_->rds_path = source->path;
+      to_->rds_directory = source->watched_directory;
+      to_->rds_fetch_timeout = source->initial_fetch_timeout;
       return;
     }
+    if (from_.has_scoped_routes()) return build_scoped_routes(from_.scoped_routes(), context_, *to_, Where(where_, "scoped_routes"));
     if (!from_.has_route_config()) return;
     const Where at(where_, "route_config");
     const filters::FilterBuild build{context_.runtime, context_.registry, from_.stat_prefix(), context_.local_cluster};
     to_->routes = build_routes(from_.route_config(), build, at);
     // Unlike RDS, inline routes are checked unless told otherwise.
     const bool validate = !from_.route_config().has_validate_clusters() || from_.route_config().validate_clusters().value();
-    if (!to_->routes || !validate || !context_.knows_cluster) return;
-    const std::string unknown = to_->routes->unknown_cluster(context_.knows_cluster);
-    if (!unknown.empty()) at.fail("route: unknown cluster '" + unknown + "'");
+    if (to_->routes && validate) check_clusters(*to_->routes, context_, at);
   }
 
   void upgrades() {
@@ -268,9 +270,9 @@ class ManagerBuilder {
   }
 
   std::optional<BodyFormat> body_format(const core::SubstitutionFormatString& from, const Where& where) {
-    auto made = body_formatter(from, where);
+    auto made = filters::body_formatter(from, where);
     if (!made) return {};
-    return BodyFormat{std::make_shared<const format::Formatter>(std::move(*made)), content_type(from)};
+    return BodyFormat{std::make_shared<const format::Formatter>(std::move(*made)), filters::content_type(from)};
   }
 
   void local_replies() {
@@ -285,7 +287,7 @@ class ManagerBuilder {
       LocalReplyConfig::Mapper one;
       one.filter = build_log_filter(mapper.filter(), context_.runtime, Where(at, "filter"));
       if (mapper.has_status_code()) one.status = static_cast<int>(mapper.status_code().value());
-      if (mapper.has_body()) one.body = data(mapper.body(), Where(at, "body"));
+      if (mapper.has_body()) one.body = filters::data(mapper.body(), Where(at, "body"));
       if (mapper.has_body_format_override()) one.format = body_format(mapper.body_format_override(), Where(at, "body_format_override"));
       one.headers = filters::headers_to_add(mapper.headers_to_add(), at, "headers_to_add");
       to->mappers.push_back(std::move(one));

@@ -1,6 +1,7 @@
 #include "proxy/config/hash_policies.h"
 
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "proxy/filters/matching/config.h"
 
 #include <algorithm>
 
@@ -15,7 +16,7 @@ HashRule::Header header(const Policy::Header& from, const Where& where) {
   HashRule::Header to;
   to.name = from.header_name();
   std::transform(to.name.begin(), to.name.end(), to.name.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  if (from.has_regex_rewrite()) to.rewrite = substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
+  if (from.has_regex_rewrite()) to.rewrite = filters::substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
   return to;
 }
 
@@ -30,13 +31,6 @@ HashRule::Cookie cookie(const Policy::Cookie& from) {
 
 }  // namespace
 
-routing::RegexRewrite substitution(const envoy::type::matcher::v3::RegexMatchAndSubstitute& from, const Where& where) {
-  auto compiled = routing::RegexRewrite::compile(from.pattern().regex(), from.substitution());
-  if (compiled) return std::move(*compiled);
-  where.fail(compiled.error().detail);
-  return {};
-}
-
 std::shared_ptr<const routing::HashPolicy> hash_policy(const google::protobuf::RepeatedPtrField<Policy>& from, const Where& parent) {
   if (from.empty()) return nullptr;
   std::vector<HashRule> rules;
@@ -49,6 +43,7 @@ std::shared_ptr<const routing::HashPolicy> hash_policy(const google::protobuf::R
       case Policy::kHeader: rule.of = header(one.header(), Where(at, "header")); break;
       case Policy::kCookie: rule.of = cookie(one.cookie()); break;
       case Policy::kQueryParameter: rule.of = HashRule::QueryParameter{one.query_parameter().name()}; break;
+      case Policy::kFilterState: rule.of = HashRule::FilterState{one.filter_state().key()}; break;
       case Policy::kConnectionProperties:
         if (!one.connection_properties().source_ip()) continue;  // says nothing
         rule.of = HashRule::SourceIp{};

@@ -2,7 +2,6 @@
 #pragma once
 #include "proxy/filters/where.h"
 #include "proxy/routing/hash_policy.h"
-#include "proxy/routing/regex.h"
 
 #include <memory>
 
@@ -13,17 +12,11 @@ class RepeatedPtrField;
 namespace envoy::config::route::v3 {
 class RouteAction_HashPolicy;
 }
-namespace envoy::type::matcher::v3 {
-class RegexMatchAndSubstitute;
-}
 
 namespace weft::config {
 
 // Null for an empty list. `parent` is the message that has the field hash_policy.
 std::shared_ptr<const routing::HashPolicy> hash_policy(
     const google::protobuf::RepeatedPtrField<envoy::config::route::v3::RouteAction_HashPolicy>& from, const filters::Where& parent);
-
-// Never matches after a complaint (a regular expression that does not compile).
-routing::RegexRewrite substitution(const envoy::type::matcher::v3::RegexMatchAndSubstitute& from, const filters::Where& where);
 
 }  // namespace weft::config

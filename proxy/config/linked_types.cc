@@ -17,6 +17,8 @@
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "envoy/type/matcher/v3/http_inputs.pb.h"
+#include "envoy/type/matcher/v3/status_code_input.pb.h"
 #include "udpa/type/v1/typed_struct.pb.h"
 #include "xds/type/v3/typed_struct.pb.h"
 
@@ -44,6 +46,11 @@ void link_extension_types() {
   google::protobuf::LinkMessageReflection<extensions::request_id::uuid::v3::UuidRequestIdConfig>();
   google::protobuf::LinkMessageReflection<extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>();
   google::protobuf::LinkMessageReflection<extensions::transport_sockets::raw_buffer::v3::RawBuffer>();
+  namespace inputs = envoy::type::matcher::v3;
+  google::protobuf::LinkMessageReflection<inputs::HttpRequestHeaderMatchInput>();
+  google::protobuf::LinkMessageReflection<inputs::HttpResponseHeaderMatchInput>();
+  google::protobuf::LinkMessageReflection<inputs::HttpResponseStatusCodeMatchInput>();
+  google::protobuf::LinkMessageReflection<inputs::HttpResponseStatusCodeClassMatchInput>();
   google::protobuf::LinkMessageReflection<udpa::type::v1::TypedStruct>();
   google::protobuf::LinkMessageReflection<xds::type::v3::TypedStruct>();
 }

@@ -14,18 +14,11 @@
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
-#include <sstream>
 
 namespace weft::config {
 
 namespace core = envoy::config::core::v3;
-namespace {
-constexpr uintmax_t kMaxFile = 16 << 20;
-}
 
 std::chrono::milliseconds milliseconds(const google::protobuf::Duration& from) {
   constexpr int64_t kMaxSeconds = 10LL * 366 * 24 * 3600;
@@ -81,6 +74,7 @@ void read_http1(const core::Http1ProtocolOptions& from, http::Http1Options& to, 
   to.accept_http_10 = from.accept_http_10();
   to.default_host_for_http_10 = from.default_host_for_http_10();
   to.enable_trailers = from.enable_trailers();
+  to.allow_chunked_length = from.allow_chunked_length();
   if (from.has_allow_absolute_url()) to.allow_absolute_url = from.allow_absolute_url().value();
   to.allow_custom_methods = from.allow_custom_methods();
   to.send_fully_qualified_url = from.send_fully_qualified_url();
@@ -153,37 +147,6 @@ void set_buffer_limit(uint32_t bytes, http::Http1Options& http1, http::Http2Opti
   if (bytes == 0) return;  // Envoy: no limit; ours stays
   http1.buffer = {bytes, bytes / 2};
   http2.buffer = {bytes, bytes / 2};
-}
-
-std::optional<std::string> data(const core::DataSource& from, const Where& where) {
-  switch (from.specifier_case()) {
-    case core::DataSource::kInlineString: return from.inline_string();
-    case core::DataSource::kInlineBytes: return from.inline_bytes();
-    case core::DataSource::kFilename: {
-      // A device or a pipe would never end.
-      std::error_code error;
-      const bool regular = std::filesystem::is_regular_file(from.filename(), error);
-      if (regular && std::filesystem::file_size(from.filename(), error) > kMaxFile) {
-        Where(where, "filename").fail(from.filename() + " is larger than " + std::to_string(kMaxFile) + " bytes");
-        return {};
-      }
-      std::ifstream in(from.filename(), std::ios::binary);
-      std::ostringstream text;
-      if (regular && in) {
-        text << in.rdbuf();
-        return text.str();
-      }
-      Where(where, "filename").fail("cannot read " + from.filename());
-      return {};
-    }
-    case core::DataSource::kEnvironmentVariable: {
-      if (const char* value = std::getenv(from.environment_variable().c_str())) return std::string(value);
-      Where(where, "environment_variable").fail("the environment has no " + from.environment_variable());
-      return {};
-    }
-    case core::DataSource::SPECIFIER_NOT_SET: return std::string();
-  }
-  return {};
 }
 
 std::optional<ConfigSource> config_source(const core::ConfigSource& from, const Where& where) {

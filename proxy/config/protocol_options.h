@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <optional>
-#include <string>
 
 namespace google::protobuf {
 class Duration;
@@ -15,7 +14,6 @@ class UInt32Value;
 namespace envoy::config::core::v3 {
 class Address;
 class ConfigSource;
-class DataSource;
 class Http1ProtocolOptions;
 class Http2ProtocolOptions;
 }  // namespace envoy::config::core::v3
@@ -33,9 +31,6 @@ std::optional<net::Endpoint> endpoint(const envoy::config::core::v3::Address& fr
 void read_http1(const envoy::config::core::v3::Http1ProtocolOptions& from, http::Http1Options& to, const Where& where);
 void read_http2(const envoy::config::core::v3::Http2ProtocolOptions& from, http::Http2Options& to, const Where& where);
 void set_buffer_limit(uint32_t bytes, http::Http1Options& http1, http::Http2Options& http2);
-
-// The text or bytes; files and environment variables are read now.
-std::optional<std::string> data(const envoy::config::core::v3::DataSource& from, const Where& where);
 
 struct ConfigSource;
 std::optional<ConfigSource> config_source(const envoy::config::core::v3::ConfigSource& from, const Where& where);

@@ -94,11 +94,16 @@ std::shared_ptr<const routing::VirtualClusters> virtual_clusters(const route_v3:
 }
 
 std::shared_ptr<const routing::RareConditions> rare_conditions(const route_v3::RouteMatch& from, const Where& where) {
-  if (from.dynamic_metadata().empty() && from.cookies().empty() && !from.has_tls_context()) return nullptr;
+  if (from.dynamic_metadata().empty() && from.filter_state().empty() && from.cookies().empty() && !from.has_tls_context()) return nullptr;
   auto to = std::make_shared<routing::RareConditions>();
   for (int i = 0; i < from.dynamic_metadata_size(); ++i)
     if (auto matcher = filters::metadata_matcher(from.dynamic_metadata(i), Where(where, "dynamic_metadata", i)))
       to->metadata.push_back(std::move(*matcher));
+  for (int i = 0; i < from.filter_state_size(); ++i) {
+    const Where at(where, "filter_state", i);
+    if (auto value = filters::string_matcher(from.filter_state(i).string_match(), Where(at, "string_match")))
+      to->filter_state.push_back({from.filter_state(i).key(), std::move(*value)});
+  }
   for (int i = 0; i < from.cookies_size(); ++i) {
     const Where at(where, "cookies", i);
     if (auto value = filters::string_matcher(from.cookies(i).string_match(), Where(at, "string_match")))

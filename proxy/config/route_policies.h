@@ -36,7 +36,7 @@ std::shared_ptr<const routing::InternalRedirect> internal_redirect(const envoy::
 // Null when the virtual host has none.
 std::shared_ptr<const routing::VirtualClusters> virtual_clusters(const envoy::config::route::v3::VirtualHost& from,
                                                                  const filters::FilterBuild& build, const Where& where);
-// dynamic_metadata, cookies and tls_context; null when the match has none of them.
+// dynamic_metadata, filter_state, cookies and tls_context; null when the match has none of them.
 std::shared_ptr<const routing::RareConditions> rare_conditions(const envoy::config::route::v3::RouteMatch& from, const Where& where);
 
 // path_match_policy; nothing after a complaint.

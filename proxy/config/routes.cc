@@ -4,12 +4,14 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
-#include "proxy/config/access_logs.h"
 #include "proxy/config/hash_policies.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/route_policies.h"
+#include "proxy/filters/bodies/config.h"
+#include "proxy/filters/match_tree/config.h"
 #include "proxy/filters/matching/config.h"
 #include "proxy/filters/rate_limits/config.h"
+#include "proxy/filters/redirects/config.h"
 #include "proxy/format/formatter.h"
 
 #include <google/protobuf/wrappers.pb.h>
@@ -85,9 +87,34 @@ class RouteBuilder {
     to.rate_limits = rate_limits(from.rate_limits(), where);
     to.mirrors = mirror_policies(from.request_mirror_policies(), build_, where);
     to.virtual_clusters = virtual_clusters(from, build_, where);
+    if (from.has_hedge_policy()) to.hedge_on_per_try_timeout = from.hedge_policy().hedge_on_per_try_timeout();
     to.routes.reserve(static_cast<size_t>(from.routes_size()));
     for (int i = 0; i < from.routes_size(); ++i) to.routes.push_back(route(from.routes(i), from.name(), Where(where, "routes", i)));
+    if (from.has_matcher()) match_tree(from, to, Where(where, "matcher"));
     return to;
+  }
+
+  // The routes of all leaves, one after the other; each leaf knows its own.
+  void match_tree(const route_v3::VirtualHost& from, routing::VirtualHost& to, const Where& where) {
+    if (!from.routes().empty()) return where.fail("must not be set beside routes");
+    filters::MatchTreeBuild build;
+    build.request_head = true;
+    build.action = [&](const google::protobuf::Any& config, const Where& at) {
+      auto range = std::make_shared<routing::RouteRange>();
+      range->first = static_cast<uint32_t>(to.routes.size());
+      route_v3::Route one;
+      route_v3::RouteList several;
+      if (config.UnpackTo(&one)) {
+        to.routes.push_back(route(one, from.name(), Where(at, "(Route)")));
+      } else if (config.UnpackTo(&several)) {
+        const Where list(at, "(RouteList)");
+        for (int i = 0; i < several.routes_size(); ++i)
+          to.routes.push_back(route(several.routes(i), from.name(), Where(list, "routes", i)));
+      }
+      range->count = static_cast<uint32_t>(to.routes.size()) - range->first;
+      return range;
+    };
+    to.matcher = filters::match_tree(from.matcher(), build, where);
   }
 
   routing::Route route(const route_v3::Route& from, const std::string& virtual_host, const Where& where) {
@@ -97,7 +124,7 @@ class RouteBuilder {
     match(from.match(), to, Where(where, "match"));
     switch (from.action_case()) {
       case route_v3::Route::kRoute: to.action = forward(from.route(), Where(where, "route")); break;
-      case route_v3::Route::kRedirect: to.action = redirect(from.redirect(), Where(where, "redirect")); break;
+      case route_v3::Route::kRedirect: to.action = filters::redirect(from.redirect(), Where(where, "redirect")); break;
       case route_v3::Route::kDirectResponse: to.action = direct_response(from.direct_response(), Where(where, "direct_response")); break;
       default:
         where.unsupported("this kind of action is not supported by this version; supported: route, redirect, direct_response");
@@ -171,6 +198,7 @@ class RouteBuilder {
     }
     to->rewrite = rewrite(from, where);
     if (from.has_retry_policy()) to->retry = retry_policy(from.retry_policy(), Where(where, "retry_policy"));
+    if (from.has_hedge_policy()) to->hedge_on_per_try_timeout = from.hedge_policy().hedge_on_per_try_timeout();
     if (from.has_timeout()) to->timeout = milliseconds(from.timeout());
     to->idle_timeout = when_set(from.has_idle_timeout(), from.idle_timeout());
     to->max_grpc_timeout = when_set(from.has_max_grpc_timeout(), from.max_grpc_timeout());
@@ -237,7 +265,7 @@ class RouteBuilder {
     if (!from.prefix_rewrite().empty()) any = true, to->prefix = from.prefix_rewrite();
     if (from.has_regex_rewrite()) {
       if (any) Where(where, "regex_rewrite").fail("only one of prefix_rewrite and regex_rewrite may be set");
-      any = true, to->path_regex = substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
+      any = true, to->path_regex = filters::substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
     }
     if (from.has_path_rewrite_policy()) {
       const Where at(where, "path_rewrite_policy");
@@ -246,12 +274,20 @@ class RouteBuilder {
       if (auto rewrite = template_rewrite(from.path_rewrite_policy(), template_ ? &*template_ : nullptr, at))
         to->path_regex = std::move(*rewrite);
     }
+    if (!from.path_rewrite().empty()) {
+      const Where at(where, "path_rewrite");
+      if (any) at.fail("only one of prefix_rewrite, regex_rewrite, path_rewrite_policy and path_rewrite may be set");
+      any = true, to->path_format = filters::text_format(from.path_rewrite(), {.omit_empty = true}, at);
+    }
     switch (from.host_rewrite_specifier_case()) {
       case route_v3::RouteAction::kHostRewriteLiteral: any = true, to->host = from.host_rewrite_literal(); break;
       case route_v3::RouteAction::kHostRewriteHeader: any = true, to->host_header = lower(from.host_rewrite_header()); break;
       case route_v3::RouteAction::kAutoHostRewrite: any = true, to->auto_host = from.auto_host_rewrite().value(); break;
       case route_v3::RouteAction::kHostRewritePathRegex:
-        any = true, to->host_path_regex = substitution(from.host_rewrite_path_regex(), Where(where, "host_rewrite_path_regex"));
+        any = true, to->host_path_regex = filters::substitution(from.host_rewrite_path_regex(), Where(where, "host_rewrite_path_regex"));
+        break;
+      case route_v3::RouteAction::kHostRewrite:
+        any = true, to->host_format = filters::text_format(from.host_rewrite(), {}, Where(where, "host_rewrite"));
         break;
       default: break;
     }
@@ -259,43 +295,15 @@ class RouteBuilder {
     return any ? to : nullptr;
   }
 
-  std::shared_ptr<const routing::Redirect> redirect(const route_v3::RedirectAction& from, const Where& where) {
-    auto to = std::make_shared<routing::Redirect>();
-    to->host = from.host_redirect();
-    to->port = from.port_redirect();
-    if (to->port > 65535) Where(where, "port_redirect").fail("must be at most 65535, found " + std::to_string(to->port));
-    if (from.scheme_rewrite_specifier_case() == route_v3::RedirectAction::kHttpsRedirect)
-      to->scheme = from.https_redirect() ? "https" : "";
-    else
-      to->scheme = from.scheme_redirect();
-    switch (from.path_rewrite_specifier_case()) {
-      case route_v3::RedirectAction::kPathRedirect: to->path = from.path_redirect(); break;
-      case route_v3::RedirectAction::kPrefixRewrite: to->prefix_rewrite = from.prefix_rewrite(); break;
-      case route_v3::RedirectAction::kRegexRewrite:
-        to->regex_rewrite = substitution(from.regex_rewrite(), Where(where, "regex_rewrite"));
-        break;
-      default: break;
-    }
-    to->strip_query = from.strip_query();
-    switch (from.response_code()) {
-      case route_v3::RedirectAction::FOUND: to->status = 302; break;
-      case route_v3::RedirectAction::SEE_OTHER: to->status = 303; break;
-      case route_v3::RedirectAction::TEMPORARY_REDIRECT: to->status = 307; break;
-      case route_v3::RedirectAction::PERMANENT_REDIRECT: to->status = 308; break;
-      default: to->status = 301; break;
-    }
-    return to;
-  }
-
   std::shared_ptr<const routing::DirectResponse> direct_response(const route_v3::DirectResponseAction& from, const Where& where) {
     auto to = std::make_shared<routing::DirectResponse>();
     to->status = static_cast<uint16_t>(from.status());
     if (from.has_body())
-      if (auto body = data(from.body(), Where(where, "body"))) to->body = std::move(*body);
+      if (auto body = filters::data(from.body(), Where(where, "body"))) to->body = std::move(*body);
     if (from.has_body_format()) {
-      if (auto format = body_formatter(from.body_format(), Where(where, "body_format")))
+      if (auto format = filters::body_formatter(from.body_format(), Where(where, "body_format")))
         to->format = std::make_shared<const format::Formatter>(std::move(*format));
-      to->content_type = content_type(from.body_format());
+      to->content_type = filters::content_type(from.body_format());
     }
     return to;
   }
@@ -315,6 +323,10 @@ class RouteBuilder {
       if (to->max_interval.count() > 0 && to->max_interval < to->base_interval)
         Where(Where(where, "retry_back_off"), "max_interval").fail("must be at least base_interval");
     }
+    for (const auto& reset : from.rate_limited_retry_back_off().reset_headers())
+      to->reset_headers.push_back({lower(reset.name()), reset.format() == route_v3::RetryPolicy::UNIX_TIMESTAMP});
+    if (from.rate_limited_retry_back_off().has_max_interval())
+      to->max_reset_interval = milliseconds(from.rate_limited_retry_back_off().max_interval());
     for (int i = 0; i < from.retriable_status_codes_size(); ++i) to->retriable_status_codes.push_back(from.retriable_status_codes(i));
     to->retriable_headers = filters::header_matchers(from.retriable_headers(), where, "retriable_headers");
     to->retriable_request_headers = filters::header_matchers(from.retriable_request_headers(), where, "retriable_request_headers");
@@ -411,6 +423,12 @@ std::shared_ptr<const routing::RouteTable> build_routes(const route_v3::RouteCon
   if (table) return std::move(*table);
   where.fail(table.error().detail);
   return nullptr;
+}
+
+void check_clusters(const routing::RouteTable& table, const BuildContext& context, const Where& where) {
+  if (!context.knows_cluster) return;
+  const std::string unknown = table.unknown_cluster(context.knows_cluster);
+  if (!unknown.empty()) where.fail("route: unknown cluster '" + unknown + "'");
 }
 
 }  // namespace weft::config

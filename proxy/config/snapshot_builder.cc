@@ -5,6 +5,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/scoped_route.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
 #include "proxy/config/clusters.h"
 #include "proxy/config/endpoints.h"
@@ -13,6 +14,7 @@
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/routes.h"
 #include "proxy/config/runtime_layers.h"
+#include "proxy/config/scopes.h"
 #include "proxy/config/typed_struct.h"
 #include "proxy/filters/table.h"
 
@@ -39,6 +41,7 @@ std::string detail_of(const std::string& name, const Diagnostics& findings) {
 const std::string& name_of(const envoy::config::cluster::v3::Cluster& from) { return from.name(); }
 const std::string& name_of(const envoy::config::listener::v3::Listener& from) { return from.name(); }
 const std::string& name_of(const envoy::config::route::v3::RouteConfiguration& from) { return from.name(); }
+const std::string& name_of(const envoy::config::route::v3::ScopedRouteConfiguration& from) { return from.name(); }
 const std::string& name_of(const envoy::config::core::v3::TypedExtensionConfig& from) { return from.name(); }
 const std::string& name_of(const envoy::service::runtime::v3::Runtime& from) { return from.name(); }
 const std::string& name_of(const envoy::config::endpoint::v3::ClusterLoadAssignment& from) { return from.cluster_name(); }
@@ -59,10 +62,12 @@ class SnapshotBuilder {
         case ResourceType::kRoute: one<envoy::config::route::v3::RouteConfiguration>(raw); break;
         case ResourceType::kRuntime: one<envoy::service::runtime::v3::Runtime>(raw); break;
         case ResourceType::kExtension: one<envoy::config::core::v3::TypedExtensionConfig>(raw); break;
+        case ResourceType::kScope: one<envoy::config::route::v3::ScopedRouteConfiguration>(raw); break;
       }
     }
     for (const std::string& name : changes_.removed) remove(name);
     if (changes_.type == ResourceType::kExtension) rebuild_listeners();
+    if (changes_.type == ResourceType::kScope) refuse_conflicts();
     return std::move(built_);
   }
 
@@ -125,9 +130,9 @@ class SnapshotBuilder {
     const filters::FilterBuild build{context_.runtime, context_.registry, {}, context_.local_cluster};
     auto value = build_routes(message, build, where);
     if (!value) return;
-    if (message.validate_clusters().value() && context_.knows_cluster) {
-      const std::string unknown = value->unknown_cluster(context_.knows_cluster);
-      if (!unknown.empty()) return where.fail("route: unknown cluster '" + unknown + "'");
+    if (message.validate_clusters().value()) {
+      check_clusters(*value, context_, where);
+      if (!where.problems().empty()) return;
     }
     built_.update.routes.emplace_back(name, std::move(value));
     built_.hashes.emplace_back(name, hash);
@@ -154,6 +159,35 @@ class SnapshotBuilder {
     if (!known->make(name, message.typed_config().value(), build, Where(at, inner))) return;
     built_.update.extensions.emplace_back(name, std::make_shared<const Extension>(Extension{type, message.typed_config().value(), hash}));
   }
+  void take(const std::string& name, const envoy::config::route::v3::ScopedRouteConfiguration& message, uint64_t hash, const Where& where) {
+    const auto held = current_.scopes.find(name);
+    if (held != current_.scopes.end() && held->second->path != changes_.path)
+      return where.fail("is there already, from " + (held->second->path.empty() ? std::string("ADS") : held->second->path));
+    if (auto value = build_scope(message, hash, changes_.path, context_, where)) built_.update.scopes.push_back(std::move(value));
+  }
+
+  // Two scopes of one place cannot have the same key. One that is refused leaves its predecessor, which may be in another's way.
+  void refuse_conflicts() {
+    for (;;) {
+      std::vector<std::shared_ptr<const Scope>> all;
+      for (const auto& [name, scope] : current_.scopes) {
+        const bool gone =
+            std::find(built_.update.removed_scopes.begin(), built_.update.removed_scopes.end(), name) != built_.update.removed_scopes.end();
+        const bool changed = std::any_of(built_.update.scopes.begin(), built_.update.scopes.end(),
+                                         [&name = name](const auto& one) { return one->name == name; });
+        if (!gone && !changed) all.push_back(scope);
+      }
+      all.insert(all.end(), built_.update.scopes.begin(), built_.update.scopes.end());
+      const ScopeConflict conflict = find_conflict(all);
+      if (conflict.reason.empty()) return;
+      std::erase_if(built_.update.scopes, [&](const auto& one) { return one->name == conflict.second; });
+      std::erase(built_.accepted, conflict.second);
+      Diagnostics problems;
+      Where(problems, {}).fail(conflict.reason);
+      reject(conflict.second, std::move(problems));
+    }
+  }
+
   void take(const std::string& name, const envoy::service::runtime::v3::Runtime& message, uint64_t, const Where&) {
     built_.update.runtime_layers.emplace_back(name, std::make_shared<const runtime::Layer>(runtime_layer(message.layer())));
   }
@@ -212,6 +246,7 @@ class SnapshotBuilder {
       case ResourceType::kRoute: return noted(current_.routes, current_.route_hashes);
       case ResourceType::kRuntime: break;  // cheap to take again
       case ResourceType::kExtension: return same(current_.extensions);
+      case ResourceType::kScope: return same(current_.scopes);
     }
     return false;
   }
@@ -236,6 +271,9 @@ class SnapshotBuilder {
         break;
       case ResourceType::kExtension:
         if (current_.extensions.contains(name)) built_.update.removed_extensions.push_back(name);
+        break;
+      case ResourceType::kScope:
+        if (current_.scopes.contains(name)) built_.update.removed_scopes.push_back(name);
         break;
     }
   }
@@ -279,6 +317,8 @@ void apply(const Built& built, Values& values) {
   for (const auto& cluster : update.clusters) values.clusters.insert_or_assign(cluster->name, cluster);
   for (const auto& [name, set] : update.endpoints) values.endpoints.insert_or_assign(name, set);
   for (const auto& [name, table] : update.routes) values.routes.insert_or_assign(name, table);
+  for (const auto& scope : update.scopes) values.scopes.insert_or_assign(scope->name, scope);
+  for (const std::string& name : update.removed_scopes) values.scopes.erase(name);
   for (const auto& [name, layer] : update.runtime_layers) values.runtime_layers.insert_or_assign(name, layer);
   for (const std::string& name : update.removed_runtime_layers) values.runtime_layers.erase(name);
   for (const auto& [name, hash] : built.hashes)

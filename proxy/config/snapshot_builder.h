@@ -15,12 +15,15 @@
 
 namespace weft::config {
 
-enum class ResourceType : uint8_t { kCluster, kEndpoints, kListener, kRoute, kRuntime, kExtension };
-inline constexpr size_t kResourceTypes = 6;
-inline constexpr std::string_view kTypeUrls[] = {
-    "type.googleapis.com/envoy.config.cluster.v3.Cluster",   "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-    "type.googleapis.com/envoy.config.listener.v3.Listener", "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
-    "type.googleapis.com/envoy.service.runtime.v3.Runtime",  "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"};
+enum class ResourceType : uint8_t { kCluster, kEndpoints, kListener, kRoute, kRuntime, kExtension, kScope };
+inline constexpr size_t kResourceTypes = 7;
+inline constexpr std::string_view kTypeUrls[] = {"type.googleapis.com/envoy.config.cluster.v3.Cluster",
+                                                 "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+                                                 "type.googleapis.com/envoy.config.listener.v3.Listener",
+                                                 "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+                                                 "type.googleapis.com/envoy.service.runtime.v3.Runtime",
+                                                 "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+                                                 "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration"};
 constexpr std::string_view type_url(ResourceType type) { return kTypeUrls[static_cast<size_t>(type)]; }
 
 // One resource as it came: the body of its Any.
@@ -34,6 +37,7 @@ struct Changes {
   ResourceType type = ResourceType::kCluster;
   std::vector<RawResource> resources;
   std::vector<std::string> removed;
+  std::string path = {};  // of the file that they are in; empty: they came over ADS
 };
 
 // What is in force (or warming), by name. Endpoints by EDS name, routes by RDS name.
@@ -48,6 +52,7 @@ struct Values {
   std::map<std::string, std::shared_ptr<const Extension>, std::less<>> extensions;
   // Of the bootstrap, those with extensions: as they are now.
   std::map<std::string, std::shared_ptr<const Listener>, std::less<>> static_listeners;
+  std::map<std::string, std::shared_ptr<const Scope>, std::less<>> scopes;
   // By RTDS name.
   std::map<std::string, std::shared_ptr<const runtime::Layer>, std::less<>> runtime_layers;
 };

@@ -80,6 +80,7 @@ constexpr Field kHttp1ProtocolOptionsFields[] = {
     {"accept_http_10"},
     {"default_host_for_http_10"},
     {"enable_trailers"},
+    {.name = "allow_chunked_length", .note = "Transfer-Encoding counts, Content-Length is removed"},
     {"use_balsa_parser", "there is one parser"},
     {"header_key_format"},
     {"override_stream_error_on_invalid_http_message", "a malformed HTTP/1 message always ends its connection"},
@@ -191,6 +192,55 @@ constexpr Field kRegexMatchAndSubstituteFields[] = {
     {.name = "pattern", .checks = kRequired},
     {.name = "substitution", .checks = kHeaderValue},
 };
+constexpr Field kXdsTypedExtensionConfigFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "typed_config", .checks = kRequired},
+};
+constexpr Field kMatcherFields[] = {
+    {"matcher_list"},
+    {"matcher_tree"},
+    {"on_no_match"},
+};
+constexpr Field kMatcherOnMatchFields[] = {
+    {.name = "matcher", .note = "one that leads to no action lets those behind it have their turn"},
+    {"action"},
+    {.name = "keep_matching", .only = "false"},
+};
+constexpr Field kMatcherListFields[] = {
+    {.name = "matchers", .checks = kNotEmpty},
+};
+constexpr Field kMatcherListFieldMatcherFields[] = {
+    {.name = "predicate", .checks = kRequired},
+    {.name = "on_match", .checks = kRequired},
+};
+constexpr Field kMatcherListPredicateFields[] = {
+    {"single_predicate"},
+    {"or_matcher"},
+    {"and_matcher"},
+    {"not_matcher"},
+};
+constexpr Field kMatcherListSinglePredicateFields[] = {
+    {.name = "input", .checks = kRequired, .takes = "matching_input"},
+    {"value_match"},
+};
+constexpr Field kMatcherListPredicateListFields[] = {
+    {.name = "predicate", .min = 2},
+};
+constexpr Field kMatcherTreeFields[] = {
+    {.name = "input", .checks = kRequired, .takes = "matching_input"},
+    {"exact_match_map"},
+    {.name = "prefix_match_map", .note = "the longest that leads to an action"},
+};
+constexpr Field kMatchMapFields[] = {
+    {.name = "map", .checks = kNotEmpty},
+};
+constexpr Field kHeaderMatchInputFields[] = {
+    {.name = "header_name", .checks = kHeaderName},
+};
+constexpr Field kXdsRegexMatcherFields[] = {
+    {"google_re2", "RE2 is the only engine"},
+    {.name = "regex", .checks = kNotEmpty},
+};
 
 constexpr FieldTable kTables[] = {
     fields_of("envoy.config.core.v3.Address", kAddressFields, "address"),
@@ -234,6 +284,22 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.type.matcher.v3.ListStringMatcher", kListStringMatcherFields),
     fields_of("envoy.type.matcher.v3.RegexMatcher", kRegexMatcherFields),
     fields_of("envoy.type.matcher.v3.RegexMatchAndSubstitute", kRegexMatchAndSubstituteFields),
+    fields_of("xds.core.v3.TypedExtensionConfig", kXdsTypedExtensionConfigFields),
+    fields_of("xds.type.matcher.v3.Matcher", kMatcherFields),
+    fields_of("xds.type.matcher.v3.Matcher.OnMatch", kMatcherOnMatchFields, "on_match"),
+    fields_of("xds.type.matcher.v3.Matcher.MatcherList", kMatcherListFields),
+    fields_of("xds.type.matcher.v3.Matcher.MatcherList.FieldMatcher", kMatcherListFieldMatcherFields),
+    fields_of("xds.type.matcher.v3.Matcher.MatcherList.Predicate", kMatcherListPredicateFields, "match_type"),
+    fields_of("xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate", kMatcherListSinglePredicateFields, "matcher"),
+    fields_of("xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList", kMatcherListPredicateListFields),
+    fields_of("xds.type.matcher.v3.Matcher.MatcherTree", kMatcherTreeFields, "tree_type"),
+    fields_of("xds.type.matcher.v3.Matcher.MatcherTree.MatchMap", kMatchMapFields),
+    fields_of("xds.type.matcher.v3.StringMatcher", kStringMatcherFields, "match_pattern"),
+    fields_of("xds.type.matcher.v3.RegexMatcher", kXdsRegexMatcherFields, "engine_type"),
+    fields_of("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", kHeaderMatchInputFields, "", "matching_input"),
+    fields_of("envoy.type.matcher.v3.HttpResponseHeaderMatchInput", kHeaderMatchInputFields, "", "matching_input"),
+    no_fields_of("envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput", "matching_input"),
+    no_fields_of("envoy.type.matcher.v3.HttpResponseStatusCodeClassMatchInput", "matching_input"),
 };
 
 }  // namespace

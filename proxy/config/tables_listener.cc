@@ -61,6 +61,7 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {"request_timeout"},
     {.name = "max_request_headers_kb", .min = 1, .max = 8192},
     {"normalize_path"},
+    {"scoped_routes"},
     {"preserve_external_request_id"},
     {"merge_slashes"},
     {"server_header_transformation"},
@@ -126,6 +127,35 @@ constexpr Field kHttpConnectionManagerUpgradeConfigFields[] = {
 constexpr Field kRdsFields[] = {
     {"config_source"},
     {"route_config_name"},
+};
+constexpr Field kScopedRoutesFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "scope_key_builder", .checks = kRequired},
+    {.name = "rds_config_source", .note = "required beside scoped_rds"},
+    {"scoped_route_configurations_list"},
+    {"scoped_rds"},
+};
+constexpr Field kScopeKeyBuilderFields[] = {
+    {.name = "fragments", .checks = kNotEmpty},
+};
+constexpr Field kScopeKeyFragmentBuilderFields[] = {
+    {"header_value_extractor"},
+};
+constexpr Field kHeaderValueExtractorFields[] = {
+    {.name = "name", .checks = kNotEmpty | kHeaderName},
+    {"element_separator"},
+    {"index"},
+    {"element"},
+};
+constexpr Field kHeaderValueExtractorElementFields[] = {
+    {.name = "separator", .checks = kNotEmpty},
+    {.name = "key", .checks = kNotEmpty},
+};
+constexpr Field kScopedRouteConfigurationsListFields[] = {
+    {.name = "scoped_route_configurations", .checks = kNotEmpty, .note = "each with a route_configuration of its own"},
+};
+constexpr Field kScopedRdsFields[] = {
+    {.name = "scoped_rds_config_source", .checks = kRequired},
 };
 constexpr Field kExtensionConfigSourceFields[] = {
     {.name = "config_source", .checks = kRequired},
@@ -264,6 +294,20 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", kEarlyHeaderMutationFields, "",
               "early_header_mutation"),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.Rds", kRdsFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes", kScopedRoutesFields, "config_specifier"),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder", kScopeKeyBuilderFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder",
+              kScopeKeyFragmentBuilderFields, "type"),
+    fields_of(
+        "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor",
+        kHeaderValueExtractorFields, "extract_type"),
+    fields_of(
+        "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor"
+        ".KvElement",
+        kHeaderValueExtractorElementFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList",
+              kScopedRouteConfigurationsListFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds", kScopedRdsFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter", kHttpFilterFields),
     fields_of("envoy.config.core.v3.ExtensionConfigSource", kExtensionConfigSourceFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig",

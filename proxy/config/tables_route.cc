@@ -24,6 +24,18 @@ constexpr Field kRouteConfigurationFields[] = {
     {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
     {"vhost_header"},
 };
+constexpr Field kScopedRouteConfigurationFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "route_configuration_name", .note = "or route_configuration; the former only of what SRDS brings"},
+    {.name = "key", .checks = kRequired},
+    {"route_configuration"},
+};
+constexpr Field kScopedRouteConfigurationKeyFields[] = {
+    {.name = "fragments", .checks = kNotEmpty},
+};
+constexpr Field kScopedRouteConfigurationFragmentFields[] = {
+    {"string_key"},
+};
 constexpr Field kVirtualHostFields[] = {
     {.name = "name", .checks = kNotEmpty},
     {.name = "domains", .checks = kNotEmpty | kHeaderValue},
@@ -38,8 +50,10 @@ constexpr Field kVirtualHostFields[] = {
     {"include_request_attempt_count"},
     {.name = "typed_per_filter_config", .takes = "per_route"},
     {"retry_policy"},
+    {"hedge_policy"},
     {"per_request_buffer_limit_bytes"},
     {"include_attempt_count_in_response"},
+    {.name = "matcher", .takes = "route_action", .note = "in place of routes; it looks at request headers"},
     {"request_mirror_policies"},
     {"include_is_timeout_retry_header"},
     {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
@@ -79,6 +93,7 @@ constexpr Field kRouteMatchFields[] = {
     {.name = "tls_context", .note = "of a plain connection: nothing is presented or validated"},
     {.name = "dynamic_metadata",
      .note = "as it is when the route is looked for: before the filters, and again where one of them asks for it"},
+    {.name = "filter_state", .note = "likewise"},
     {"path_separated_prefix"},
     {.name = "path_match_policy", .takes = "path_match"},
     {"cookies"},
@@ -91,6 +106,17 @@ constexpr Field kCookieMatcherFields[] = {
     {.name = "name", .checks = kNotEmpty},
     {.name = "string_match", .checks = kRequired},
     {"invert_match"},
+};
+constexpr Field kFilterStateMatcherFields[] = {
+    {.name = "key", .checks = kNotEmpty},
+    {"string_match"},
+};
+constexpr Field kHedgePolicyFields[] = {
+    {.name = "initial_requests", .min = 1, .max = 1},
+    {"hedge_on_per_try_timeout"},
+};
+constexpr Field kRouteListFields[] = {
+    {.name = "routes", .note = "the first that matches"},
 };
 constexpr Field kMetadataMatcherFields[] = {
     {.name = "filter", .checks = kNotEmpty},
@@ -186,13 +212,19 @@ constexpr Field kRouteActionFields[] = {
     {"host_rewrite_path_regex"},
     {"request_mirror_policies"},
     {"internal_redirect_policy"},
+    {"hedge_policy"},
     {"max_stream_duration"},
     {"append_x_forwarded_host"},
     {.name = "path_rewrite_policy", .takes = "path_rewrite"},
+    {.name = "host_rewrite", .checks = kHeaderValue, .note = "a format"},
+    {.name = "path_rewrite", .checks = kHeaderValue, .note = "a format; what it gives takes the place of the path, the query stays"},
     {.name = "hash_policy", .note = "counts in clusters whose policy is RING_HASH or MAGLEV, and for weighted clusters that use it"},
 };
 constexpr Field kRouteActionHashPolicyFields[] = {
-    {"header"}, {"cookie"}, {"connection_properties"}, {"query_parameter"}, {"terminal"},
+    {"header"}, {"cookie"}, {"connection_properties"}, {"query_parameter"}, {"filter_state"}, {"terminal"},
+};
+constexpr Field kRouteActionHashPolicyFilterStateFields[] = {
+    {.name = "key", .checks = kNotEmpty},
 };
 constexpr Field kRouteActionHashPolicyHeaderFields[] = {
     {.name = "header_name", .checks = kNotEmpty | kHeaderName},
@@ -252,6 +284,7 @@ constexpr Field kRedirectActionFields[] = {
     {"scheme_redirect"},
     {"port_redirect"},
     {"regex_rewrite"},
+    {.name = "path_rewrite", .checks = kHeaderValue, .note = "a format"},
 };
 constexpr Field kDirectResponseActionFields[] = {
     {.name = "status", .min = 200, .max = 599},
@@ -268,6 +301,7 @@ constexpr Field kRetryPolicyFields[] = {
     {"retry_back_off"},
     {"retriable_headers"},
     {"retriable_request_headers"},
+    {"rate_limited_retry_back_off"},
     {"per_try_idle_timeout"},
 };
 constexpr Field kRetryPolicyRetryHostPredicateFields[] = {
@@ -277,6 +311,14 @@ constexpr Field kRetryPolicyRetryHostPredicateFields[] = {
 constexpr Field kRetryPolicyRetryBackOffFields[] = {
     {.name = "base_interval", .checks = kRequired | kPositive},
     {.name = "max_interval", .checks = kPositive},
+};
+constexpr Field kRetryPolicyRateLimitedBackOffFields[] = {
+    {.name = "reset_headers", .checks = kNotEmpty},
+    {.name = "max_interval", .checks = kPositive},
+};
+constexpr Field kRetryPolicyResetHeaderFields[] = {
+    {.name = "name", .checks = kNotEmpty | kHeaderName},
+    {"format"},
 };
 constexpr Field kRateLimitFields[] = {
     {.name = "stage", .max = 10},
@@ -329,14 +371,20 @@ constexpr Field kFilterConfigFields[] = {
 
 constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RouteConfiguration", kRouteConfigurationFields),
+    fields_of("envoy.config.route.v3.ScopedRouteConfiguration", kScopedRouteConfigurationFields),
+    fields_of("envoy.config.route.v3.ScopedRouteConfiguration.Key", kScopedRouteConfigurationKeyFields),
+    fields_of("envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment", kScopedRouteConfigurationFragmentFields, "type"),
     fields_of("envoy.config.route.v3.VirtualHost", kVirtualHostFields),
-    fields_of("envoy.config.route.v3.Route", kRouteFields, "action"),
+    fields_of("envoy.config.route.v3.Route", kRouteFields, "action", "route_action"),
+    fields_of("envoy.config.route.v3.RouteList", kRouteListFields, "", "route_action"),
+    fields_of("envoy.config.route.v3.HedgePolicy", kHedgePolicyFields),
     fields_of("envoy.config.route.v3.Decorator", kDecoratorFields),
     fields_of("envoy.config.route.v3.RouteMatch", kRouteMatchFields, "path_specifier"),
     no_fields_of("envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions"),
     no_fields_of("envoy.config.route.v3.RouteMatch.ConnectMatcher"),
     fields_of("envoy.config.route.v3.RouteMatch.TlsContextMatchOptions", kTlsContextMatchOptionsFields),
     fields_of("envoy.config.route.v3.CookieMatcher", kCookieMatcherFields),
+    fields_of("envoy.type.matcher.v3.FilterStateMatcher", kFilterStateMatcherFields, "matcher"),
     fields_of("envoy.type.matcher.v3.MetadataMatcher", kMetadataMatcherFields),
     fields_of("envoy.type.matcher.v3.MetadataMatcher.PathSegment", kMetadataPathSegmentFields, "segment"),
     fields_of("envoy.type.matcher.v3.ValueMatcher", kValueMatcherFields, "match_pattern"),
@@ -366,6 +414,7 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute", kRouteActionHashPolicyCookieAttributeFields),
     fields_of("envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties", kRouteActionHashPolicyConnectionPropertiesFields),
     fields_of("envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter", kRouteActionHashPolicyQueryParameterFields),
+    fields_of("envoy.config.route.v3.RouteAction.HashPolicy.FilterState", kRouteActionHashPolicyFilterStateFields),
     fields_of("envoy.config.route.v3.WeightedCluster", kWeightedClusterFields),
     fields_of("envoy.config.route.v3.WeightedCluster.ClusterWeight", kWeightedClusterClusterWeightFields),
     fields_of("envoy.config.route.v3.RedirectAction", kRedirectActionFields),
@@ -374,6 +423,8 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RetryPolicy.RetryHostPredicate", kRetryPolicyRetryHostPredicateFields),
     no_fields_of("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate", "retry_host_predicate"),
     fields_of("envoy.config.route.v3.RetryPolicy.RetryBackOff", kRetryPolicyRetryBackOffFields),
+    fields_of("envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff", kRetryPolicyRateLimitedBackOffFields),
+    fields_of("envoy.config.route.v3.RetryPolicy.ResetHeader", kRetryPolicyResetHeaderFields),
     fields_of("envoy.config.route.v3.RateLimit", kRateLimitFields),
     fields_of("envoy.config.route.v3.RateLimit.Action", kRateLimitActionFields, "action_specifier"),
     no_fields_of("envoy.config.route.v3.RateLimit.Action.SourceCluster"),

@@ -4,6 +4,7 @@
 #pragma once
 #include "proxy/runtime/runtime.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,6 +22,7 @@ namespace weft::config {
 
 struct Extension;
 struct Listener;
+struct Scope;
 
 struct Update {
   template <class T>
@@ -39,6 +41,12 @@ struct Update {
   Named<routing::RouteTable> routes;
   std::vector<std::string> removed_routes;
 
+  // What SRDS brings, and what of it is in force, by the file that it comes from (empty: over ADS): scopes become active one by one,
+  // each once its route configuration is there.
+  Values<Scope> scopes;
+  std::vector<std::string> removed_scopes;
+  Named<std::map<std::string, std::shared_ptr<const Scope>>> scope_tables;
+
   // Under the ECDS name; the listeners that use them are in `listeners`, built anew. Of interest to the control thread alone.
   Named<Extension> extensions;
   std::vector<std::string> removed_extensions;
@@ -48,8 +56,9 @@ struct Update {
 
   bool empty() const {
     return listeners.empty() && removed_listeners.empty() && clusters.empty() && removed_clusters.empty() && endpoints.empty() &&
-           removed_endpoints.empty() && routes.empty() && removed_routes.empty() && runtime_layers.empty() &&
-           removed_runtime_layers.empty() && extensions.empty() && removed_extensions.empty();
+           removed_endpoints.empty() && routes.empty() && removed_routes.empty() && scopes.empty() && removed_scopes.empty() &&
+           scope_tables.empty() && runtime_layers.empty() && removed_runtime_layers.empty() && extensions.empty() &&
+           removed_extensions.empty();
   }
 };
 

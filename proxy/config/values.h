@@ -7,10 +7,12 @@
 #include "proxy/filters/filter.h"
 #include "proxy/routing/forwarded.h"
 #include "proxy/routing/route_table.h"
+#include "proxy/routing/scopes.h"
 #include "proxy/upstream/cluster_config.h"
 #include "proxy/upstream/endpoint_set.h"
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +37,30 @@ struct ExtensionRef {
   bool awaited = true;  // the listener warms until it is there
 };
 
+// config.route.v3.ScopedRouteConfiguration: the route configuration that requests of one key take.
+struct Scope {
+  std::string name;
+  std::string key;                                    // as routing::ScopeKeyBuilder makes it of a request
+  std::string rds_name;                               // the route configuration's, or
+  std::shared_ptr<const routing::RouteTable> routes;  // itself
+  std::string path;                                   // of the file that it came from; empty: over ADS
+  uint64_t hash = 0;
+};
+// Of one connection manager, or of all that are fed from one place, by key.
+using ScopeTable = std::map<std::string, std::shared_ptr<const Scope>>;
+
+// HttpConnectionManager.ScopedRoutes.
+struct ScopedRoutes {
+  std::string name;
+  routing::ScopeKeyBuilder key;
+  std::shared_ptr<const ScopeTable> scopes;  // null: they come by SRDS
+  std::vector<std::string> sources;          // the messages that `scopes` was made of, and when that was
+  std::chrono::system_clock::time_point made = std::chrono::system_clock::now();
+  // Of SRDS.
+  std::string path, watched_directory;  // a file; empty: over ADS
+  Milliseconds fetch_timeout{15'000};
+};
+
 // envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. A zero duration means: off.
 struct HttpConnectionManager {
   enum class Codec : uint8_t { kAuto, kHttp1, kHttp2 };
@@ -48,7 +74,9 @@ struct HttpConnectionManager {
   // The routes themselves, or the name under which RDS delivers them.
   std::shared_ptr<const routing::RouteTable> routes;
   std::string rds_name;
-  Milliseconds rds_fetch_timeout{15'000};  // initial_fetch_timeout of its config source; 0: wait for ever
+  std::shared_ptr<const ScopedRoutes> scoped;  // in place of these two
+  std::string rds_path, rds_directory;         // a file that brings route configurations; empty: over ADS
+  Milliseconds rds_fetch_timeout{15'000};      // initial_fetch_timeout of its config source; 0: wait for ever
   filters::ChainPlan chain;
   std::vector<ExtensionRef> extensions;
   std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace weft::downstream {
@@ -18,6 +19,11 @@ class MirrorPool;
 // Where a route configuration arrives: RDS changes the table, requests keep the one they began with.
 struct RouteSlot {
   std::shared_ptr<const routing::RouteTable> table;
+};
+
+// Where scoped routes arrive: the route configuration of each scope key.
+struct ScopeSlot {
+  std::unordered_map<std::string, std::shared_ptr<RouteSlot>> routes;
 };
 
 // Exchanges are recycled: their header tables and buffers are warm. One that ended may still be on the stack, so it rests until
@@ -69,6 +75,7 @@ struct HttpService {
   observe::Cells& listener_http;  // observe::ListenerHttpStat
   std::string listener_name;
   uint32_t buffer_limit = 1 << 20;
+  std::shared_ptr<ScopeSlot> scopes = nullptr;  // of scoped routes, in place of `routes`
 };
 
 // A tcp_proxy likewise.

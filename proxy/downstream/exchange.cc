@@ -1,6 +1,6 @@
 // The exchange's life: how it begins, what the client's stream may do to it besides sending a request (faults, resets, patience
 // running out), and its one end. Every way out leads through finish(), which counts and logs; rest() gives back what it held.
-#include "proxy/downstream/exchange.h"
+#include "proxy/downstream/hedging.h"
 
 #include "common/observe/shapes.h"
 #include "proxy/downstream/http_connection.h"
@@ -79,12 +79,12 @@ void Exchange::on_reset(http::ResetReason reason, std::string_view details) {
       if (!response_head_sent_) info_.response_code_details = details;
     }
   }
-  attempt_.cancel();
+  attempt_->cancel();
   finish();
 }
 
 void Exchange::abandon() {
-  attempt_.cancel();
+  attempt_->cancel();
   service_->http.add(HttpStat::kDownstreamRqTxReset);
   http::Stream* stream = stream_;
   stream_ = nullptr;
@@ -146,11 +146,11 @@ void Exchange::finish_if_over() {
   if (phase_ == Phase::kOver || phase_ == Phase::kIdle || !response_sent_) return;
   if (tunnel_ == Tunnel::kOpen && !request_ended_) return;  // its sides end one by one
   // An upstream that has answered in full need not hear the rest of the request.
-  if (attempt_.active()) {
+  if (attempt_->active()) {
     if (request_sent_)
-      attempt_.complete();
+      attempt_->complete();
     else
-      attempt_.cancel();
+      attempt_->cancel();
   }
   if (!request_ended_) {
     service_->http.add(HttpStat::kDownstreamRqResponseBeforeRqComplete);
@@ -165,7 +165,8 @@ void Exchange::finish() {
   if (phase_ == Phase::kOver) return;
   phase_ = Phase::kOver;
   info_.end = loop_.now();
-  attempt_.cancel();
+  attempt_->cancel();
+  give_up_others();
   log_attempt(format::AccessLogType::kUpstreamEnd);
   if (!mirrors_.empty()) release_mirrors();
   if (plan_) {
@@ -239,10 +240,13 @@ void Exchange::rest() {
   destroy_filters();
   retry_.reset();
   retry_budget_.reset();
+  hedging_.reset();
+  attempt_ = &first_;
   cluster_.reset();
   cluster_config_.reset();
   endpoints_.reset();
   table_.reset();
+  former_tables_.clear();
   service_.reset();
   route_ = nullptr;
   weighted_ = nullptr;
@@ -260,6 +264,7 @@ void Exchange::rest() {
   kinds_ = {};
   redirects_.reset();
   info_.metadata.reset();
+  info_.filter_state.reset();
   body_bytes_ = body_sent_ = held_bytes_ = 0;
   timeouts_ = {};
   phase_ = Phase::kIdle;

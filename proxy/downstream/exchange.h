@@ -131,6 +131,8 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void open_tunnel();
   std::span<const std::string> internal_only_headers() const;
   bool check_underscores();
+  std::shared_ptr<const routing::RouteTable> table_now() const;
+  void enter_scope();
   void match_route();
   void find_cluster();
   void make_filters();
@@ -145,12 +147,14 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool check_strictly();
   bool forward_to_cluster(const routing::Forward& forward);
   void hash_request(const routing::Forward& forward);
-  void start_attempt();
+  // `beside`: on that one, while others run.
+  void start_attempt(upstream::Attempt* beside = nullptr);
   void send_request_body();
   void arm_route_timeout();
   void on_route_timeout();
   void note_upstream_code(int status);
   // exchange_retry.cc
+  upstream::RetryDecision decide_on_failed(upstream::AttemptEnd how, bool request_sent);
   bool retry_on_head();
   void schedule_retry(const upstream::RetryDecision& decision, bool after_timeout = false);
   void on_retry_due();
@@ -160,6 +164,20 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void on_per_try_idle();
   void on_upstream_too_long();
   void give_up_try(unsigned counter, std::string_view details);
+  // exchange_hedging.cc
+  struct Rival;
+  struct Hedging;
+  void hedge();
+  void begin_another_later(const upstream::RetryDecision& decision, bool after_timeout);
+  void begin_beside();
+  void on_rival_ready(Rival& rival);
+  void on_rival_head(Rival& rival, bool end);
+  void on_rival_failed(Rival& rival, upstream::AttemptEnd how, std::string_view detail);
+  bool others_run(const upstream::Attempt& attempt) const;
+  bool contends(upstream::Attempt& attempt, http::Head& answer);
+  bool is_outrun(upstream::Attempt& attempt, upstream::AttemptEnd how);
+  void settle_on(upstream::Attempt& attempt);
+  void give_up_others();
   // exchange_detours.cc
   void start_mirrors();
   void end_mirrors();
@@ -196,12 +214,15 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   format::RequestInfo info_;
 
   std::shared_ptr<const routing::RouteTable> table_;
+  std::vector<std::shared_ptr<const routing::RouteTable>> former_tables_;  // of scopes that it was in: filters may look into them
   const routing::Route* route_ = nullptr;
   const routing::WeightedCluster* weighted_ = nullptr;
   std::shared_ptr<upstream::Cluster> cluster_;
   std::shared_ptr<const upstream::ClusterConfig> cluster_config_;  // as it was: info_ has views into it
   std::shared_ptr<const upstream::EndpointSet> endpoints_;
-  upstream::Attempt attempt_{*this};
+  upstream::Attempt first_{*this};
+  upstream::Attempt* attempt_ = &first_;  // that whose answer is awaited, or comes; another one only where attempts run at once
+  std::unique_ptr<Hedging> hedging_;      // several attempts run at once; null: they never did
   std::optional<upstream::RetryState> retry_;
   std::shared_ptr<upstream::Budget> retry_budget_;
   std::vector<const upstream::HostState*> tried_;

@@ -5,6 +5,7 @@
 #include "common/observe/shapes.h"
 #include "proxy/downstream/http_connection.h"
 #include "proxy/downstream/mirror.h"
+#include "proxy/routing/url.h"
 
 #include <algorithm>
 
@@ -15,29 +16,6 @@ using http::HeaderId;
 using observe::ClusterStat;
 using observe::HttpStat;
 using observe::VirtualHostStat;
-
-// An absolute URL as Location has it, in the pieces that a request needs.
-struct Target {
-  std::string scheme, authority, path;
-};
-std::optional<Target> target_of(std::string_view url) {
-  const size_t mark = url.find("://");
-  if (mark == std::string_view::npos || mark == 0) return {};
-  Target target;
-  target.scheme = url.substr(0, mark);
-  std::transform(target.scheme.begin(), target.scheme.end(), target.scheme.begin(),
-                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  url.remove_prefix(mark + 3);
-  const size_t end = std::min(url.find_first_of("/?#"), url.size());
-  target.authority = url.substr(0, end);
-  if (target.authority.empty() || target.authority.find_first_of("@ ") != std::string::npos) return {};
-  std::string_view rest = url.substr(end);
-  rest = rest.substr(0, rest.find('#'));  // a request's path has none
-  if (!rest.starts_with('/')) target.path = "/";
-  target.path += rest;
-  if (std::any_of(target.path.begin(), target.path.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) return {};
-  return target;
-}
 
 }  // namespace
 
@@ -136,14 +114,14 @@ bool Exchange::prepare_redirect(const routing::InternalRedirect& policy) {
   };
   const bool whole = request_ended_ && request_filtered_end_ && (keep_body_ || info_.bytes_received == 0);
   if (!whole || !response_.has(HeaderId::kLocation) || !stream_) return false;
-  const std::optional<Target> target = target_of(response_.value(HeaderId::kLocation));
+  const std::optional<routing::Url> target = routing::url_of(response_.value(HeaderId::kLocation));
   if (!target) return refuse(HttpStat::kRedirectBadLocation);
   const bool from_http = request_.scheme() != "https", to_http = target->scheme == "http";
   if (!policy.cross_scheme && from_http != to_http) return refuse(HttpStat::kRedirectUnsafeScheme);
   if (!redirects_) redirects_ = std::make_unique<Redirects>();
   if (redirects_->count >= policy.most) return refuse(HttpStat::kRedirectTooMany);
 
-  const Target old{std::string(request_.scheme()), std::string(request_.authority()), std::string(request_.path())};
+  const routing::Url old{std::string(request_.scheme()), std::string(request_.authority()), std::string(request_.path())};
   std::vector<std::pair<std::string, std::string>> old_lines;
   const int status = response_.status();
   for (const std::string& name : policy.copy) {
@@ -153,7 +131,7 @@ bool Exchange::prepare_redirect(const routing::InternalRedirect& policy) {
     for (const http::Header& line : response_.headers())
       if (!line.removed && line.name() == name) request_.add(name, line.value());
   }
-  auto name_target = [this](const Target& to) {
+  auto name_target = [this](const routing::Url& to) {
     request_.set_scheme(to.scheme);
     request_.set_authority(to.authority);
     request_.set_path(to.path);
@@ -164,7 +142,8 @@ bool Exchange::prepare_redirect(const routing::InternalRedirect& policy) {
     for (const std::string& name : policy.copy) request_.remove(name);
     for (const auto& [name, value] : old_lines) request_.add(name, value);
   };
-  const routing::Route* next = table_->match(request_, loop_.random(), {info_.metadata.get()});
+  if (service_->scopes) enter_scope();
+  const routing::Route* next = table_ ? table_->match(request_, loop_.random(), {info_.metadata.get(), info_.filter_state.get()}) : nullptr;
   if (!next) return restore(), refuse(HttpStat::kRedirectNoRoute);
   bool allowed = !policy.no_downgrade || !from_http || to_http;
   if (allowed && policy.allowed_routes)
@@ -194,9 +173,10 @@ bool Exchange::prepare_redirect(const routing::InternalRedirect& policy) {
 // The redirected request is one of its own: it is counted, logged and filtered again, with the body that was kept.
 void Exchange::begin_anew() {
   if (response_ended_ && request_sent_)
-    attempt_.complete();
+    attempt_->complete();
   else
-    attempt_.cancel();
+    attempt_->cancel();
+  give_up_others();
   log_attempt(format::AccessLogType::kUpstreamEnd);
   release_mirrors();
   info_.response_code = response_.status();
@@ -230,6 +210,7 @@ void Exchange::begin_anew() {
   info_.virtual_cluster = info_.upstream_host = info_.upstream_host_name = {};
   info_.end = {};
   info_.metadata.reset();
+  info_.filter_state.reset();
   observe::Cells& http = service_->http;
   http.add(HttpStat::kDownstreamRqTotal);
   http.add(HttpStat::kDownstreamRqActive);

@@ -1,6 +1,6 @@
 // What the route says is done: an answer of our own, or an attempt on a host of the cluster, and the request's bytes on their way
 // to it. How an attempt may end before an answer is exchange_retry.cc.
-#include "proxy/downstream/exchange.h"
+#include "proxy/downstream/hedging.h"
 
 #include "common/observe/shapes.h"
 #include "proxy/downstream/http_connection.h"
@@ -62,7 +62,7 @@ void Exchange::redirect(const routing::Redirect& redirect) {
   filters::LocalReply moved;
   moved.status = redirect.status;
   moved.details = "direct_response";
-  moved.headers.emplace_back("location", routing::redirect_location(*route_, request_));
+  moved.headers.emplace_back("location", routing::redirect_location(*route_, request_, info_));
   reply(std::move(moved));
 }
 
@@ -130,7 +130,7 @@ void Exchange::hash_request(const routing::Forward& forward) {
 
 // --- the attempt ---
 
-void Exchange::start_attempt() {
+void Exchange::start_attempt(upstream::Attempt* beside) {
   const routing::Forward& forward = *route_->forward();
   ++info_.attempt_count;
   endpoints_ = cluster_->endpoints();
@@ -140,6 +140,7 @@ void Exchange::start_attempt() {
     context.max_host_attempts = retry_->host_attempts();
   }
   const upstream::Pick pick = cluster_->pick(context);
+  if (!pick.host && beside && others_run(*beside)) return;
   if (!pick.host) return fail(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag::kNoHealthyUpstream);
   if (retry_ && retry_->enabled()) tried_.push_back(pick.host->state.get());
   if (!plan_->router().suppress_envoy_headers && route_->virtual_host && route_->virtual_host->include_request_attempt_count) {
@@ -149,36 +150,42 @@ void Exchange::start_attempt() {
   info_.upstream_host = pick.host->state->address;  // endpoints_ keeps both
   info_.upstream_host_name = pick.host->hostname;
   info_.upstream_connect_begin = loop_.now();
-  body_sent_ = 0;
-  request_sent_ = false;
+  if (!beside) {
+    attempt_ = &first_;
+    body_sent_ = 0;
+    request_sent_ = false;
+  }
   attempt_to_log_ = !plan_->router().upstream_logs.empty();
   if (service_->config->match_upstream_scheme) request_.set_scheme("http");  // no TLS to any host yet
   const http::Protocol protocol = tunnel_terminates_ ? http::Protocol::kTcp : cluster_->protocol_for(connection_->protocol());
   if (timeouts_.per_try.count() > 0 && request_ended_) loop_.wheel().arm(try_timeout_, timeouts_.per_try);
-  attempt_.start(cluster_, *pick.host, protocol, forward.priority);
+  if (hedging_)
+    hedging_->runs.push_back(
+        {beside ? beside : attempt_, endpoints_, info_.upstream_host, info_.upstream_host_name, info_.upstream_connect_begin});
+  (beside ? beside : attempt_)->start(cluster_, *pick.host, protocol, forward.priority);
 }
 
 void Exchange::on_attempt_ready() {
   arm_try_idle();
   if (cluster_config_->max_stream_duration.count() > 0) loop_.wheel().arm(upstream_timeout_, cluster_config_->max_stream_duration);
   info_.upstream_ready = info_.upstream_request_begin = loop_.now();
-  info_.upstream_connection_id = attempt_.connection_id();
-  info_.upstream_protocol = to_string(attempt_.protocol());
-  info_.upstream_local_address = attempt_.local_address();
+  info_.upstream_connection_id = attempt_->connection_id();
+  info_.upstream_protocol = to_string(attempt_->protocol());
+  info_.upstream_local_address = attempt_->local_address();
   const bool end = request_filtered_end_ && body_.empty() && !has_request_trailers_ && tunnel_ == Tunnel::kNo;
   request_sent_ = end;
-  attempt_.mark_sent();
+  attempt_->mark_sent();
   // A WebSocket over HTTP/2 has no key (RFC 8441 5); an HTTP/1 server wants one.
-  if (tunnel_ == Tunnel::kAsked && attempt_.protocol() == http::Protocol::kHttp11 && request_.value(HeaderId::kUpgrade) == "websocket" &&
+  if (tunnel_ == Tunnel::kAsked && attempt_->protocol() == http::Protocol::kHttp11 && request_.value(HeaderId::kUpgrade) == "websocket" &&
       connection_->protocol() == http::Protocol::kHttp2 && !request_.find("sec-websocket-key"))
     request_.set("sec-websocket-key", websocket_key(loop_));
   count_kinds(observe::VirtualHostStat::kUpstreamRqTotal);
-  attempt_.stream()->send_head(request_, end);
+  attempt_->stream()->send_head(request_, end);
   if (!end) send_request_body();
 }
 
 void Exchange::send_request_body() {
-  http::Stream* to = attempt_.stream();
+  http::Stream* to = attempt_->stream();
   if (!to || request_sent_) return;
   if (tunnel_ == Tunnel::kAsked) {  // what comes before the answer waits for it
     if (body_bytes_ > service_->buffer_limit && stream_ && !request_ended_) stream_->pause();
@@ -189,7 +196,7 @@ void Exchange::send_request_body() {
     const bool end = request_filtered_end_ && body_sent_ == body_.size() && !has_request_trailers_;
     if (end) request_sent_ = true;
     to->send_body(keep_body_ ? slice : std::move(slice), end);
-    to = attempt_.stream();
+    to = attempt_->stream();
     if (!to) return;  // reset while sending
   }
   if (!keep_body_) {
@@ -229,9 +236,9 @@ void Exchange::on_route_timeout() {
   if (cluster_) {
     cluster_->stats().add(ClusterStat::kUpstreamRqTimeout);
     count_kinds(observe::VirtualHostStat::kUpstreamRqTimeout);
-    if (attempt_.active()) {
-      upstream::HostState::count(attempt_.host_state()->timeouts);
-      cluster_->report(attempt_.host_state(), {upstream::HostResult::Kind::kTimeout});
+    if (attempt_->active()) {
+      upstream::HostState::count(attempt_->host_state()->timeouts);
+      cluster_->report(attempt_->host_state(), {upstream::HostResult::Kind::kTimeout});
     }
   }
   info_.flags.set(ResponseFlag::kUpstreamRequestTimeout);

@@ -6,6 +6,8 @@
 #include "proxy/downstream/mirror.h"
 #include "proxy/routing/rewrite.h"
 
+#include <utility>
+
 namespace weft::downstream {
 namespace {
 
@@ -45,7 +47,7 @@ bool Exchange::admit() {
   const net::Endpoint& peer = connection_->peer_address();
   routing::Client client{peer.address(), peer.port(), connection_->local_address().port(), false};
   // One table for the whole request: filters and the log keep views into it.
-  table_ = service_->routes->table;
+  table_ = table_now();
   const routing::Forwarded forwarded = routing::mutate_request(request_, config.forwarded, client, internal_only_headers());
   info_.request_id = request_.value(HeaderId::kXRequestId);
   if (forwarded.client != peer.address()) {
@@ -161,9 +163,24 @@ bool Exchange::check_underscores() {
 
 // --- its route ---
 
+// With scoped routes the table is that of the request's key, which filters may have changed. Null: no scope has it.
+std::shared_ptr<const routing::RouteTable> Exchange::table_now() const {
+  if (!service_->scopes) return service_->routes->table;
+  const std::optional<std::string> key = service_->config->scoped->key.key_of(request_);
+  if (!key) return nullptr;
+  const auto found = service_->scopes->routes.find(*key);
+  return found == service_->scopes->routes.end() ? nullptr : found->second->table;
+}
+
+void Exchange::enter_scope() {
+  std::shared_ptr<const routing::RouteTable> table = table_now();
+  if (table != table_) former_tables_.push_back(std::exchange(table_, std::move(table)));
+}
+
 void Exchange::match_route() {
   info_.route_name = {};
-  route_ = table_ ? table_->match(request_, loop_.random(), {info_.metadata.get()}) : nullptr;
+  if (service_->scopes) enter_scope();
+  route_ = table_ ? table_->match(request_, loop_.random(), {info_.metadata.get(), info_.filter_state.get()}) : nullptr;
   weighted_ = nullptr;
   if (!route_) return;
   info_.route_name = route_->name;
@@ -172,7 +189,10 @@ void Exchange::match_route() {
   }
   const routing::Forward* forward = route_->forward();
   if (forward && forward->idle_timeout) arm_idle();
-  if (forward) find_cluster();
+  if (forward) return find_cluster();
+  cluster_ = nullptr;
+  cluster_config_ = nullptr;
+  info_.upstream_cluster_raw = info_.upstream_cluster = {};
 }
 
 void Exchange::find_cluster() {
@@ -302,7 +322,7 @@ void Exchange::on_body(Slice slice, bool end) {
     if (held_bytes_ > service_->buffer_limit && stream_ && !request_ended_) stream_->pause();
     return;
   }
-  if (phase_ == Phase::kForwarding || (phase_ == Phase::kAnswering && attempt_.active())) {
+  if (phase_ == Phase::kForwarding || (phase_ == Phase::kAnswering && attempt_->active())) {
     if (end) arm_route_timeout();
     take_request_body(std::move(slice), end);
     send_request_body();
@@ -321,7 +341,7 @@ void Exchange::on_trailers() {
     if (body_limit_ && request_waits_ && check_awaited_body()) run_request_filters(next_request_filter_);
     return;
   }
-  if (phase_ == Phase::kForwarding || (phase_ == Phase::kAnswering && attempt_.active())) {
+  if (phase_ == Phase::kForwarding || (phase_ == Phase::kAnswering && attempt_->active())) {
     arm_route_timeout();
     if (!plan_->request_body().empty()) take_request_body({}, true);
     for (uint8_t i : plan_->request_trailers())
@@ -360,7 +380,7 @@ void Exchange::take_request_body(Slice slice, bool end) {
   const uint64_t limit = route_->request_body_buffer_limit.value_or(
       route_->virtual_host ? route_->virtual_host->request_body_buffer_limit.value_or(service_->buffer_limit) : service_->buffer_limit);
   if (keep_body_ && body_bytes_ > limit) keep_body_ = false;
-  if (!attempt_.stream() && body_bytes_ > limit && stream_ && !request_ended_) stream_->pause();
+  if (!attempt_->stream() && body_bytes_ > limit && stream_ && !request_ended_) stream_->pause();
 }
 
 }  // namespace weft::downstream

@@ -28,6 +28,7 @@ void Exchange::on_attempt_informational() {
 
 void Exchange::on_attempt_head(bool end) {
   arm_idle();
+  if (hedging_ && attempt_ == &first_ && !contends(first_, response_)) return;
   arm_try_idle();
   info_.upstream_response_begin = loop_.now();
   try_timeout_.disarm();
@@ -91,7 +92,7 @@ void Exchange::run_response_filters(size_t from) {
     if (verdict == filters::Verdict::kWait) {
       response_waits_ = true;
       if (!whole_response_) {
-        if (attempt_.stream()) attempt_.stream()->pause();
+        if (attempt_->stream()) attempt_->stream()->pause();
         return;
       }
       if (!finish_whole_response()) return;
@@ -128,7 +129,7 @@ void Exchange::append_response_body(std::string_view bytes) {
 void Exchange::resume_response() {
   if (!response_waits_ || phase_ != Phase::kAnswering) return;
   response_waits_ = false;
-  if (attempt_.stream()) attempt_.stream()->resume();
+  if (attempt_->stream()) attempt_->stream()->resume();
   run_response_filters(next_response_filter_);
   if (phase_ != Phase::kAnswering || !response_head_sent_) return;
   release_held_response();
@@ -164,7 +165,7 @@ void Exchange::on_attempt_body(Slice slice, bool end) {
   response_ended_ = end;
   if (end) {
     info_.upstream_response_end = loop_.now();
-    if (tunnel_ == Tunnel::kOpen && !request_ended_ && attempt_.protocol() == http::Protocol::kHttp11) {  // as Envoy logs it
+    if (tunnel_ == Tunnel::kOpen && !request_ended_ && attempt_->protocol() == http::Protocol::kHttp11) {  // as Envoy logs it
       info_.flags.set(ResponseFlag::kUpstreamConnectionTermination);
       info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
     }
@@ -225,7 +226,7 @@ void Exchange::pass_response(size_t below, filters::Body body, bool end) {
         // The upstream has done its part.
         route_timeout_.disarm();
         try_idle_timeout_.disarm();
-        if (attempt_.active() && request_sent_) attempt_.complete();
+        if (attempt_->active() && request_sent_) attempt_->complete();
       }
     }
     if (t < trailers.size() && trailers[t] == i) {
@@ -273,11 +274,11 @@ void Exchange::abandon_response(std::string_view details) {
 
 void Exchange::pause_response(bool pause) {
   response_paused_ = pause;
-  if (!attempt_.stream()) return;
+  if (!attempt_->stream()) return;
   if (pause)
-    attempt_.stream()->pause();
+    attempt_->stream()->pause();
   else if (!response_waits_ && stream_ && stream_->writable())
-    attempt_.stream()->resume();
+    attempt_->stream()->resume();
 }
 
 void Exchange::write_response_body(Slice slice, bool end) {
@@ -286,11 +287,11 @@ void Exchange::write_response_body(Slice slice, bool end) {
   if (end) end_response();
   if (slice.size || end) stream_->send_body(std::move(slice), end);
   if (end) return finish_if_over();
-  if (stream_ && !stream_->writable() && attempt_.stream()) attempt_.stream()->pause();
+  if (stream_ && !stream_->writable() && attempt_->stream()) attempt_->stream()->pause();
 }
 
 void Exchange::on_drained() {
-  if (attempt_.stream() && !response_waits_ && !response_paused_) attempt_.stream()->resume();
+  if (attempt_->stream() && !response_waits_ && !response_paused_) attempt_->stream()->resume();
 }
 
 void Exchange::on_attempt_trailers() {
@@ -342,7 +343,8 @@ void Exchange::reply(filters::LocalReply reply) {
   if (phase_ == Phase::kOver || phase_ == Phase::kIdle || replying_ || response_head_sent_) return;
   if (reply.flag) info_.flags.set(*reply.flag);
   info_.response_code_details = reply.details;
-  attempt_.cancel();
+  attempt_->cancel();
+  give_up_others();
   log_attempt(format::AccessLogType::kUpstreamEnd);
   if (retry_timer_) retry_timer_->cancel();
   try_timeout_.disarm();

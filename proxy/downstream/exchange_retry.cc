@@ -1,8 +1,7 @@
 // An attempt comes to nothing: it failed, took too long, or its answer is one that the policy tries again. One more attempt if
 // the policy and its budget grant it and the request can still be repeated; else the failure becomes the answer, in Envoy's words.
-#include "proxy/downstream/exchange.h"
-
 #include "proxy/downstream/environment.h"
+#include "proxy/downstream/hedging.h"
 
 #include <algorithm>
 
@@ -61,7 +60,15 @@ upstream::AttemptFailure failure_of(AttemptEnd how) {
 
 }  // namespace
 
+upstream::RetryDecision Exchange::decide_on_failed(AttemptEnd how, bool request_sent) {
+  return retry_->decide_on_failure(failure_of(how), request_sent, loop_.random());
+}
+
 void Exchange::on_attempt_failed(AttemptEnd how, std::string_view detail) {
+  if (hedging_ && attempt_ == &first_ && phase_ == Phase::kForwarding) {
+    if (is_outrun(first_, how)) return;
+    settle_on(first_);
+  }
   failure_text_ = detail;
   info_.upstream_transport_failure_reason =
       how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout ? std::string_view(failure_text_) : std::string_view();
@@ -85,8 +92,8 @@ void Exchange::on_attempt_failed(AttemptEnd how, std::string_view detail) {
     return response_head_sent_ ? abandon() : fail(502, std::string(kTryAgain) + std::string(text.reason), text.details, text.flag);
   }
   if (phase_ != Phase::kForwarding) return;
-  if (retry_ && !timed_out_ && (keep_body_ || (body_sent_ == 0 && !attempt_.request_sent()))) {
-    const upstream::RetryDecision decision = retry_->decide_on_failure(failure_of(how), attempt_.request_sent(), loop_.random());
+  if (retry_ && !timed_out_ && (keep_body_ || (body_sent_ == 0 && !attempt_->request_sent()))) {
+    const upstream::RetryDecision decision = decide_on_failed(how, attempt_->request_sent());
     if (decision.retry()) return schedule_retry(decision);
     note_not_retried(decision);
   }
@@ -112,9 +119,9 @@ bool Exchange::retry_on_head() {
   if (!keep_body_ && (body_sent_ || !request_filtered_end_ || body_bytes_ || info_.bytes_received)) return false;  // the body is gone
   // An answer that is complete and whose request is sent leaves its connection fit for others.
   if (response_ended_ && request_sent_)
-    attempt_.complete();
+    attempt_->complete();
   else
-    attempt_.cancel();
+    attempt_->cancel();
   schedule_retry(decision);
   return true;
 }
@@ -123,22 +130,19 @@ void Exchange::schedule_retry(const upstream::RetryDecision& decision, bool afte
   upstream_timeout_.disarm();
   try_idle_timeout_.disarm();
   log_attempt(format::AccessLogType::kUpstreamEnd);
-  if (route_->virtual_host && route_->virtual_host->include_is_timeout_retry_header) {
-    request_.set("x-envoy-is-timeout-retry", after_timeout ? "true" : "false");
-  }
-  cluster_->stats().add(ClusterStat::kUpstreamRqRetry);
-  count_kinds(observe::VirtualHostStat::kUpstreamRqRetry);
-  cluster_->stats().add(ClusterStat::kUpstreamRqRetryBackoffExponential);
   response_.clear();
   response_trailers_.clear();
   response_ended_ = false;
   has_response_trailers_ = false;
-  if (!retry_timer_) retry_timer_ = std::make_unique<net::Alarm>(loop_, [this] { on_retry_due(); });
-  retry_timer_->set(decision.delay);
+  begin_another_later(decision, after_timeout);
 }
 
 void Exchange::on_retry_due() {
-  if (phase_ == Phase::kForwarding) start_attempt();
+  if (phase_ != Phase::kForwarding) return;
+  if (hedging_ && std::any_of(hedging_->runs.begin(), hedging_->runs.end(), [](const auto& run) { return run.attempt->active(); }))
+    return begin_beside();
+  if (hedging_) hedging_->retry_due = false;
+  start_attempt();
 }
 
 void Exchange::note_not_retried(const upstream::RetryDecision& decision) {
@@ -156,7 +160,9 @@ void Exchange::note_not_retried(const upstream::RetryDecision& decision) {
 // --- an attempt's timeouts ---
 
 void Exchange::on_per_try_timeout() {
-  if (phase_ == Phase::kForwarding && attempt_.active()) give_up_try(ClusterStat::kUpstreamRqPerTryTimeout, "upstream_per_try_timeout");
+  if (phase_ != Phase::kForwarding) return;
+  if (routing::hedges(*route_)) return hedge();
+  if (attempt_->active()) give_up_try(ClusterStat::kUpstreamRqPerTryTimeout, "upstream_per_try_timeout");
 }
 
 // per_try_idle_timeout: an attempt that neither ends nor moves.
@@ -165,11 +171,11 @@ void Exchange::arm_try_idle() {
 }
 
 void Exchange::on_per_try_idle() {
-  if (!attempt_.active()) return;
+  if (!attempt_->active()) return;
   if (phase_ == Phase::kForwarding) return give_up_try(ClusterStat::kUpstreamRqPerTryIdleTimeout, "upstream_per_try_idle_timeout");
   if (!response_head_sent_) return;  // a response filter waits, not the upstream
   cluster_->stats().add(ClusterStat::kUpstreamRqPerTryIdleTimeout);
-  upstream::HostState::count(attempt_.host_state()->timeouts);
+  upstream::HostState::count(attempt_->host_state()->timeouts);
   info_.flags.set(ResponseFlag::kUpstreamRequestTimeout);
   info_.response_code_details = "upstream_per_try_idle_timeout";
   abandon();
@@ -177,7 +183,7 @@ void Exchange::on_per_try_idle() {
 
 // The cluster's max_stream_duration.
 void Exchange::on_upstream_too_long() {
-  if (!attempt_.active()) return;
+  if (!attempt_->active()) return;
   cluster_->stats().add(ClusterStat::kUpstreamRqMaxDurationReached);
   info_.flags.set(ResponseFlag::kUpstreamMaxStreamDurationReached);
   if (response_head_sent_) {
@@ -191,9 +197,9 @@ void Exchange::on_upstream_too_long() {
 // Another try if the policy grants one, else the answer is ours.
 void Exchange::give_up_try(unsigned counter, std::string_view details) {
   cluster_->stats().add(counter);
-  upstream::HostState::count(attempt_.host_state()->timeouts);
-  cluster_->report(attempt_.host_state(), {upstream::HostResult::Kind::kTimeout});
-  attempt_.cancel();
+  upstream::HostState::count(attempt_->host_state()->timeouts);
+  cluster_->report(attempt_->host_state(), {upstream::HostResult::Kind::kTimeout});
+  attempt_->cancel();
   try_timeout_.disarm();
   try_idle_timeout_.disarm();
   if (retry_ && keep_body_) {

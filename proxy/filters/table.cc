@@ -15,6 +15,7 @@
 #include "proxy/filters/http/health_check/filter.h"
 #include "proxy/filters/http/local_ratelimit/filter.h"
 #include "proxy/filters/http/ratelimit/filter.h"
+#include "proxy/filters/http/set_filter_state/filter.h"
 #include "proxy/filters/http/set_metadata/filter.h"
 
 namespace weft::filters {
@@ -37,6 +38,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
       health_check_type(),
       local_ratelimit_type(),
       ratelimit_type(),
+      set_filter_state_type(),
       set_metadata_type(),
   };
   // clang-format on

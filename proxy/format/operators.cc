@@ -1,6 +1,8 @@
 // The command operators: how each prints, what it takes. An operator that can have no value here (nothing of TLS, of tracing)
 // prints "-" like Envoy does where there is none; one whose source does not exist in this proxy is refused by name.
 #include "proxy/format/address_text.h"
+#include "proxy/format/escape.h"
+#include "proxy/format/filter_state.h"
 #include "proxy/format/grpc_status.h"
 #include "proxy/format/metadata.h"
 #include "proxy/format/operation.h"
@@ -263,6 +265,24 @@ bool dynamic_metadata_json(const Operation& op, const Info& info, Out out) {
   return dynamic_metadata(quoted, info, out);
 }
 
+// --- filter state ---
+
+// As text where it was asked for as PLAIN, else as JSON has a text.
+bool filter_state(const Operation& op, const Info& info, Out out) {
+  const FilterStateObject* object = info.filter_state ? info.filter_state->find(op.text) : nullptr;
+  if (!object) return false;
+  if (op.option == 1)
+    out += object->text;
+  else
+    append_json_string(out, object->text);
+  return true;
+}
+bool filter_state_json(const Operation& op, const Info& info, Out out) {
+  Operation quoted = op;
+  quoted.option = 0;
+  return filter_state(quoted, info, out);
+}
+
 // --- arguments, read when a format is compiled ---
 
 std::string lower(std::string_view text) {
@@ -382,6 +402,17 @@ Status read_any_metadata(std::string_view name, std::string_view argument, Opera
   return read_metadata(name, argument.substr(kDynamic.size()), op);
 }
 
+Status read_filter_state(std::string_view name, std::string_view argument, Operation& op) {
+  const size_t colon = argument.find(':');
+  const std::string_view form = colon == std::string_view::npos ? std::string_view("TYPED") : argument.substr(colon + 1);
+  if (form != "TYPED" && form != "PLAIN")
+    return invalid("%" + std::string(name) + "(" + std::string(argument) + ")% is not supported: the form is PLAIN or TYPED");
+  op.text = argument.substr(0, colon);
+  op.option = form == "PLAIN" ? 1 : 0;
+  op.print_json = filter_state_json;
+  return {};
+}
+
 // --- the table ---
 
 enum class Takes : unsigned char { kNothing, kMaybe, kArgument };
@@ -491,6 +522,7 @@ constexpr Entry kEntries[] = {
     {"ENVIRONMENT", kArgument, true, false, false, constant_text, read_environment},
     {"DYNAMIC_METADATA", kArgument, true, false, true, dynamic_metadata, read_metadata},
     {"METADATA", kArgument, true, false, true, dynamic_metadata, read_any_metadata},
+    {"FILTER_STATE", kArgument, true, false, true, filter_state, read_filter_state},
     {"ACCESS_LOG_TYPE", kNothing, false, false, false, log_type},
 };
 
@@ -515,8 +547,7 @@ bool is_tls(std::string_view name) {
 constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
     {"CLUSTER_METADATA", "cluster metadata"},
     {"UPSTREAM_METADATA", "host metadata"},
-    {"FILTER_STATE", "filter state"},
-    {"UPSTREAM_FILTER_STATE", "filter state"},
+    {"UPSTREAM_FILTER_STATE", "the upstream's filter state"},
     {"CEL", "CEL"},
     {"TYPED_CEL", "CEL"},
     {"COALESCE", "alternatives"},

@@ -15,6 +15,7 @@ class Head;
 
 namespace weft::format {
 
+class FilterState;
 class Metadata;
 
 // What %ACCESS_LOG_TYPE% prints.
@@ -92,7 +93,8 @@ struct RequestInfo {
   const http::Head* response = nullptr;
   const http::Head* trailers = nullptr;  // the response's
 
-  std::shared_ptr<Metadata> metadata;  // what filters noted (metadata.h); null until one does
+  std::shared_ptr<Metadata> metadata;         // what filters noted (metadata.h); null until one does
+  std::shared_ptr<FilterState> filter_state;  // what they left for others (filter_state.h); likewise
 };
 
 }  // namespace weft::format

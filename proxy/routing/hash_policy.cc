@@ -1,6 +1,8 @@
 #include "proxy/routing/hash_policy.h"
 
 #include "proxy/format/address_text.h"
+#include "proxy/format/filter_state.h"
+#include "proxy/routing/header_values.h"
 #include "proxy/routing/matchers.h"
 
 #include <xxhash.h>
@@ -12,40 +14,10 @@
 namespace weft::routing {
 namespace {
 
-// Envoy's header map has one line of these, whatever was received.
-bool is_one_line(http::HeaderId id) {
-  using Id = http::HeaderId;
-  for (Id one : {Id::kAccept, Id::kAcceptEncoding, Id::kAuthorization, Id::kCacheControl, Id::kContentEncoding, Id::kContentType,
-                 Id::kGrpcTimeout, Id::kReferer, Id::kUserAgent, Id::kVia, Id::kXForwardedClientCert, Id::kXForwardedFor,
-                 Id::kXForwardedHost, Id::kXForwardedPort, Id::kXForwardedProto, Id::kXRequestId})
-    if (id == one) return true;
-  return false;
-}
-
-// The values of a header, one for each line; of the first line's parts, the part.
-std::vector<std::string_view> values_of(const http::Head& request, std::string_view name, std::string& scratch) {
-  std::string_view part;
-  if (name == ":method") {
-    part = request.method();
-  } else if (name == ":path") {
-    part = request.path();
-  } else if (name == ":scheme") {
-    part = request.scheme();
-  } else {
-    if (name == ":authority") name = http::name_of(http::HeaderId::kHost);
-    if (is_one_line(http::intern(name)) && request.find(name)) return {request.joined(name, scratch)};
-    std::vector<std::string_view> values;
-    for (const http::Header& header : request.headers())
-      if (!header.removed && header.name() == name) values.push_back(header.value());
-    return values;
-  }
-  return part.empty() ? std::vector<std::string_view>() : std::vector{part};
-}
-
 // Of several lines the order does not matter: sorted, each is hashed with what the one before it gave.
 std::optional<uint64_t> header_hash(const HashRule::Header& rule, const http::Head& request) {
   std::string scratch;
-  std::vector<std::string_view> values = values_of(request, rule.name, scratch);
+  std::vector<std::string_view> values = header_values(request, rule.name, scratch);
   if (values.empty()) return {};
   std::vector<std::string> rewritten;
   if (rule.rewrite) {
@@ -105,6 +77,9 @@ RequestHash HashPolicy::hash(const http::Head& request, const format::RequestInf
       one = cookie_hash(*cookie, request, info, cookies, out.set_cookies);
     } else if (const auto* parameter = std::get_if<HashRule::QueryParameter>(&rule.of)) {
       if (const auto value = query_parameter(query_of(request.path()), parameter->name)) one = hash_of(*value);
+    } else if (const auto* state = std::get_if<HashRule::FilterState>(&rule.of)) {
+      const format::FilterStateObject* object = info.filter_state ? info.filter_state->find(state->key) : nullptr;
+      if (object && object->hashable) one = hash_of(object->text);
     } else if (const std::string_view ip = format::ip_of(info.downstream_remote_address); !ip.empty()) {
       one = hash_of(ip);
     }

@@ -31,7 +31,10 @@ struct HashRule {
   struct QueryParameter {
     std::string name;
   };
-  std::variant<Header, Cookie, SourceIp, QueryParameter> of;
+  struct FilterState {
+    std::string key;  // of an object that can be hashed
+  };
+  std::variant<Header, Cookie, SourceIp, QueryParameter, FilterState> of;
   bool terminal = false;  // the rules after it count only if there is no number yet
 };
 

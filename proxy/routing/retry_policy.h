@@ -40,6 +40,12 @@ RetryOnParse parse_retry_grpc_on(std::string_view words);  // gRPC words
 // What RetryPolicy.retry_on takes: both kinds mixed.
 RetryOnParse parse_retry_on_config(std::string_view words);
 
+// RetryPolicy.ResetHeader: where an answer says when it makes sense to ask again.
+struct ResetHeader {
+  std::string name;           // in lower case
+  bool is_timestamp = false;  // seconds since 1970; else seconds from now
+};
+
 struct RetryPolicy {
   uint32_t retry_on = 0;
   uint32_t num_retries = 1;
@@ -47,6 +53,8 @@ struct RetryPolicy {
   std::chrono::milliseconds per_try_idle_timeout{0};  // 0: none
   std::chrono::milliseconds base_interval{25};
   std::chrono::milliseconds max_interval{0};  // 0: ten times base_interval
+  std::vector<ResetHeader> reset_headers;     // rate_limited_retry_back_off: the first that says at most the following wins
+  std::chrono::milliseconds max_reset_interval{300'000};
   std::vector<uint32_t> retriable_status_codes;
   std::vector<HeaderMatcher> retriable_headers;          // of responses: any may match
   std::vector<HeaderMatcher> retriable_request_headers;  // of requests: where there are some, one must match

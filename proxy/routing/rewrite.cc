@@ -1,5 +1,6 @@
 #include "proxy/routing/rewrite.h"
 
+#include "proxy/format/formatter.h"
 #include "proxy/routing/forwarded.h"
 #include "proxy/routing/route_table.h"
 
@@ -28,7 +29,22 @@ void set_host(http::Head& request, std::string_view host, bool append_forwarded_
   request.set_authority(host);
 }
 
-void rewrite_host(http::Head& request, const Rewrite* rewrite, const WeightedCluster* weighted) {
+// What `format` makes of the request, as a path. A blank, which a header may bring, would end the target for whoever reads it.
+std::string formatted_path(const format::Formatter& format, const format::RequestInfo& info) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string text, out;
+  format.append(text, info);
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > ' ' && byte < 0x7f && c != '#')
+      out += c;
+    else
+      out.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+  }
+  return out;
+}
+
+void rewrite_host(http::Head& request, const Rewrite* rewrite, const WeightedCluster* weighted, const format::RequestInfo& info) {
   bool forwarded_host = rewrite && rewrite->append_x_forwarded_host;
   if (weighted && !weighted->host_rewrite.empty()) return set_host(request, weighted->host_rewrite, forwarded_host);
   if (!rewrite) return;
@@ -39,6 +55,10 @@ void rewrite_host(http::Head& request, const Rewrite* rewrite, const WeightedClu
     if (!value.empty()) set_host(request, value, forwarded_host);
   } else if (rewrite->host_path_regex) {
     std::string host = rewrite->host_path_regex.apply(path_of(request.path()));
+    if (!host.empty()) set_host(request, host, forwarded_host);
+  } else if (rewrite->host_format) {
+    std::string host;
+    rewrite->host_format->append(host, info);
     if (!host.empty()) set_host(request, host, forwarded_host);
   }
 }
@@ -72,9 +92,13 @@ bool is_plain_https(const Redirect& redirect, const Route& route) {
 
 }  // namespace
 
-std::string rewritten_path(const Route& route, std::string_view path_and_query) {
+std::string rewritten_path(const Route& route, std::string_view path_and_query, const format::RequestInfo& info) {
   const Forward* forward = route.forward();
   if (!forward || !forward->rewrite) return {};
+  if (forward->rewrite->path_format) {
+    std::string path = formatted_path(*forward->rewrite->path_format, info);
+    return path.empty() ? path : path.append(path_and_query.substr(path_of(path_and_query).size()));
+  }
   return with_new_path(route, path_and_query, forward->rewrite->prefix, forward->rewrite->path_regex);
 }
 
@@ -83,9 +107,9 @@ void finish_request(http::Head& request, const Route& route, const WeightedClust
   apply_levels(route, weighted, [&](const HeaderMutations& level) { level.request.apply(request, info); });
   const Forward* forward = route.forward();
   if (!forward) return;
-  rewrite_host(request, forward->rewrite.get(), weighted);
+  rewrite_host(request, forward->rewrite.get(), weighted, info);
   if (!forward->rewrite) return;
-  std::string path = rewritten_path(route, request.path());
+  std::string path = rewritten_path(route, request.path(), info);
   if (path.empty()) return;
   if (insert_original_path) request.set(HeaderId::kXEnvoyOriginalPath, std::string(request.path()));
   request.set_path(path);
@@ -101,7 +125,7 @@ void finish_response(http::Head& response, const Route& route, const WeightedClu
   apply_levels(route, weighted, [&](const HeaderMutations& level) { level.response.apply(response, info); });
 }
 
-std::string redirect_location(const Route& route, const http::Head& request) {
+std::string redirect_location(const Route& route, const http::Head& request, const format::RequestInfo& info) {
   const Redirect& redirect = *route.redirect();
   std::string_view old_scheme = request.scheme().empty() ? "http" : request.scheme();
   std::string_view scheme = redirect.scheme.empty() ? old_scheme : std::string_view(redirect.scheme);
@@ -124,14 +148,19 @@ std::string redirect_location(const Route& route, const http::Head& request) {
   std::string_view target = request.path();
   std::string_view query = target.substr(path_of(target).size());
   std::string path;
-  if (!redirect.path.empty()) {
+  bool strip = redirect.strip_query;
+  if (redirect.path_format && !(path = formatted_path(*redirect.path_format, info)).empty()) {
+    // A query of its own stays.
+    if (!strip && path.find('?') == std::string::npos) path += query;
+    strip = false;
+  } else if (!redirect.path.empty()) {
     path = redirect.path;
     if (path.find('?') == std::string::npos) path += query;
   } else {
     path = with_new_path(route, target, redirect.prefix_rewrite, redirect.regex_rewrite);
     if (path.empty()) path = target;
   }
-  if (redirect.strip_query) path.resize(std::min(path.find('?'), path.size()));
+  if (strip) path.resize(std::min(path.find('?'), path.size()));
   if (!path.starts_with('/')) out += '/';
   return out += path;
 }

@@ -16,9 +16,9 @@ void rewrite_host_automatically(http::Head& request, const Route& route, std::st
 void finish_response(http::Head& response, const Route& route, const WeightedCluster* weighted, const format::RequestInfo& info);
 
 // The value of `location`.
-std::string redirect_location(const Route& route, const http::Head& request);
+std::string redirect_location(const Route& route, const http::Head& request, const format::RequestInfo& info);
 
 // The path that the route sends upstream, query included; empty: unchanged.
-std::string rewritten_path(const Route& route, std::string_view path_and_query);
+std::string rewritten_path(const Route& route, std::string_view path_and_query, const format::RequestInfo& info);
 
 }  // namespace weft::routing

@@ -21,8 +21,15 @@ const FilterOverride* find(const std::shared_ptr<const FilterOverrides>& overrid
 
 bool InternalRedirect::follows(int status) const { return std::find(codes.begin(), codes.end(), status) != codes.end(); }
 
+bool FilterStateMatcher::matches(const format::FilterState* state) const {
+  const format::FilterStateObject* object = state ? state->find(key) : nullptr;
+  return object && value.matches(object->text);
+}
+
 bool RareConditions::match(const http::Head& head, const Circumstances& circumstances) const {
   return std::all_of(metadata.begin(), metadata.end(), [&](const MetadataMatcher& one) { return one.matches(circumstances.metadata); }) &&
+         std::all_of(filter_state.begin(), filter_state.end(),
+                     [&](const FilterStateMatcher& one) { return one.matches(circumstances.filter_state); }) &&
          std::all_of(cookies.begin(), cookies.end(), [&](const CookieMatcher& one) { return one.matches(head); }) &&
          circumstances.certificate_presented == certificate_presented.value_or(circumstances.certificate_presented) &&
          circumstances.certificate_validated == certificate_validated.value_or(circumstances.certificate_validated);
@@ -102,6 +109,12 @@ const RetryPolicy* retry_policy(const Route& route) {
   const Forward* forward = route.forward();
   if (forward && forward->retry) return forward->retry.get();
   return route.virtual_host ? route.virtual_host->retry.get() : nullptr;
+}
+
+bool hedges(const Route& route) {
+  const Forward* forward = route.forward();
+  if (forward && forward->hedge_on_per_try_timeout) return *forward->hedge_on_per_try_timeout;
+  return route.virtual_host && route.virtual_host->hedge_on_per_try_timeout;
 }
 
 const FilterOverride* filter_override(const Route& route, const WeightedCluster* weighted, std::string_view filter) {

@@ -2,7 +2,9 @@
 // configuration and owned by a RouteTable. Rare parts hang on pointers, so that ten thousand plain routes stay small.
 #pragma once
 #include "common/observe/metrics.h"
+#include "proxy/format/filter_state.h"
 #include "proxy/routing/hash_policy.h"
+#include "proxy/routing/match_tree.h"
 #include "proxy/routing/matchers.h"
 #include "proxy/routing/metadata_matcher.h"
 #include "proxy/routing/mutations.h"
@@ -81,12 +83,14 @@ struct InternalRedirect {
 
 // How path and authority change on the way upstream; at most one of each kind is set.
 struct Rewrite {
-  std::string prefix;            // prefix_rewrite
-  RegexRewrite path_regex;       // regex_rewrite; path_rewrite_policy
-  std::string host;              // host_rewrite_literal
-  std::string host_header;       // host_rewrite_header
-  RegexRewrite host_path_regex;  // host_rewrite_path_regex
-  bool auto_host = false;        // the chosen endpoint's hostname
+  std::string prefix;                                    // prefix_rewrite
+  RegexRewrite path_regex;                               // regex_rewrite; path_rewrite_policy
+  std::shared_ptr<const format::Formatter> path_format;  // path_rewrite
+  std::string host;                                      // host_rewrite_literal
+  std::string host_header;                               // host_rewrite_header
+  RegexRewrite host_path_regex;                          // host_rewrite_path_regex
+  std::shared_ptr<const format::Formatter> host_format;  // host_rewrite
+  bool auto_host = false;                                // the chosen endpoint's hostname
   bool append_x_forwarded_host = false;
 };
 
@@ -106,6 +110,7 @@ struct Forward {
   std::shared_ptr<WeightedClusters> weighted;
   std::shared_ptr<const Rewrite> rewrite;
   std::shared_ptr<const RetryPolicy> retry;       // null: the virtual host's
+  std::optional<bool> hedge_on_per_try_timeout;   // hedge_policy; unset: as the virtual host says
   std::shared_ptr<const MirrorPolicies> mirrors;  // null: the virtual host's
   std::shared_ptr<const InternalRedirect> internal_redirect;
   std::shared_ptr<const HashPolicy> hash_policy;  // for clusters that hash; null: a host by chance
@@ -128,9 +133,10 @@ struct Redirect {
   std::string host;
   std::string scheme;  // scheme_redirect; https_redirect is "https"
   uint32_t port = 0;
-  std::string path;  // one of these three; a path_redirect with "?" brings its own query
+  std::string path;  // one of these four; a path_redirect or path_rewrite with "?" brings its own query
   std::string prefix_rewrite;
   RegexRewrite regex_rewrite;
+  std::shared_ptr<const format::Formatter> path_format;  // path_rewrite
   bool strip_query = false;
   uint16_t status = 301;
 };
@@ -147,12 +153,21 @@ struct VirtualHost;
 // What a route may match on, beside the head and chance.
 struct Circumstances {
   const format::Metadata* metadata = nullptr;                         // null: nothing has been noted
+  const format::FilterState* filter_state = nullptr;                  // likewise
   bool certificate_presented = false, certificate_validated = false;  // of the client
+};
+
+// type.matcher.v3.FilterStateMatcher.
+struct FilterStateMatcher {
+  std::string key;
+  StringMatcher value;
+  bool matches(const format::FilterState* state) const;
 };
 
 // Conditions that few routes have.
 struct RareConditions {
   std::vector<MetadataMatcher> metadata;
+  std::vector<FilterStateMatcher> filter_state;
   std::vector<CookieMatcher> cookies;
   std::optional<bool> certificate_presented, certificate_validated;  // tls_context
   bool match(const http::Head& head, const Circumstances& circumstances) const;
@@ -211,12 +226,19 @@ struct Route {
 class RouteIndex;
 class RouteTable;
 
+// A leaf of a virtual host's matcher: so many of its routes, from that one on.
+struct RouteRange : MatchAction {
+  uint32_t first = 0, count = 0;
+};
+
 struct VirtualHost {
   std::string name;
   std::vector<std::string> domains;
   std::vector<Route> routes;
   TlsRequirement require_tls = TlsRequirement::kNone;
+  std::shared_ptr<const MatchTree> matcher;        // leads to a RouteRange, whose routes come into question; null: all do, in order
   std::shared_ptr<const RetryPolicy> retry;        // for routes that have none
+  bool hedge_on_per_try_timeout = false;           // hedge_policy, for routes that have none
   bool include_request_attempt_count = false;      // x-envoy-attempt-count upstream
   bool include_attempt_count_in_response = false;  // and downstream
   bool include_is_timeout_retry_header = false;    // x-envoy-is-timeout-retry
@@ -240,6 +262,8 @@ const WeightedCluster* pick_weighted(const Forward& forward, const http::Head& r
 std::string_view cluster_name(const Forward& forward, const WeightedCluster* weighted, const http::Head& request);
 // The policy of route or virtual host; null: no retries but those that request headers ask for.
 const RetryPolicy* retry_policy(const Route& route);
+// Whether an attempt that takes too long goes on beside the next one.
+bool hedges(const Route& route);
 // The mirror policies of the most specific level that has some; null: none.
 const MirrorPolicies* mirror_policies(const Route& route);
 // The host that a mirrored request names: the suffix goes before the port.

@@ -80,7 +80,7 @@ Status RouteTable::index() {
         return invalid("response body size is " + std::to_string(direct->body.size()) + " bytes; maximum is " +
                        std::to_string(options_.max_direct_response_body_size));
     }
-    if (host.routes.size() >= RouteIndex::kWorthwhile) host.index = std::make_shared<const RouteIndex>(host.routes);
+    if (host.routes.size() >= RouteIndex::kWorthwhile && !host.matcher) host.index = std::make_shared<const RouteIndex>(host.routes);
     for (const std::string& domain : host.domains)
       if (Status status = add_domain(domain, host); !status) return status;
   }
@@ -155,10 +155,14 @@ const Route* RouteTable::match(const http::Head& request, uint64_t random, const
     if (route.matches(request, plain, random, circumstances)) found = &route;
     return found != nullptr;
   };
-  if (host->index)
+  if (host->matcher) {
+    if (const auto* some = static_cast<const RouteRange*>(host->matcher->find({&request, nullptr})))
+      std::any_of(host->routes.begin() + some->first, host->routes.begin() + some->first + some->count, fits);
+  } else if (host->index) {
     host->index->each_candidate(plain, [&](uint32_t number) { return fits(host->routes[number]); });
-  else
+  } else {
     std::any_of(host->routes.begin(), host->routes.end(), fits);
+  }
   return found;
 }
 

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/http/head.h"
 #include "common/observe/shapes.h"
+#include "proxy/config/scopes.h"
 #include "proxy/format/request_info.h"
 #include "proxy/server/server.h"
 #include "proxy/telemetry/access_log.h"
@@ -54,6 +55,7 @@ ConfigEntry::Kind kind_of(config::ResourceType type) {
     case config::ResourceType::kListener: return ConfigEntry::Kind::kListener;
     case config::ResourceType::kRoute: return ConfigEntry::Kind::kRoute;
     case config::ResourceType::kExtension:
+    case config::ResourceType::kScope:
     case config::ResourceType::kRuntime: break;
   }
   return ConfigEntry::Kind::kCluster;
@@ -69,6 +71,31 @@ ConfigEntry static_entry(ConfigEntry::Kind kind, config::ResourceType type, cons
   entry.bytes = std::move(bytes);
   entry.last_updated = when;
   return entry;
+}
+
+admin::ScopedRoutesView scopes_of(const config::ScopedRoutes& scoped, const std::vector<xds::ResourceState>& states) {
+  admin::ScopedRoutesView view;
+  view.name = scoped.name;
+  view.inlined = scoped.scopes != nullptr;
+  view.scopes = scoped.sources;
+  if (view.inlined) {
+    view.last_updated = scoped.made;
+    return view;
+  }
+  for (const xds::ResourceState& state : states) {
+    if (state.type != config::ResourceType::kScope || state.path != scoped.path) continue;
+    if (!state.error.empty() && state.last_error >= view.error_time) {
+      view.error_details = state.error;
+      view.error_version = state.error_version;
+      view.error_time = state.last_error;
+    }
+    if (!state.bytes) continue;
+    view.scopes.push_back(*state.bytes);
+    if (state.last_updated < view.last_updated) continue;
+    view.version = state.version;
+    view.last_updated = state.last_updated;
+  }
+  return view;
 }
 
 }  // namespace
@@ -224,10 +251,14 @@ admin::ConfigView AdminView::config(bool with_endpoints) {
     }
   }
   if (!server_.discovery_) return view;
-  for (const xds::ResourceState& state : server_.discovery_->resources()) {
+  const std::vector<xds::ResourceState> states = server_.discovery_->resources();
+  for (const auto& [name, entry] : server_.listeners_.entries())
+    if (const config::ScopedRoutes* scoped = config::scoped_routes(*entry.config)) view.scoped_routes.push_back(scopes_of(*scoped, states));
+  for (const xds::ResourceState& state : states) {
     if (state.type == config::ResourceType::kEndpoints && !with_endpoints) continue;
     if (state.type == config::ResourceType::kExtension) continue;  // in the listeners that use them
     if (state.type == config::ResourceType::kRuntime) continue;    // /runtime shows them
+    if (state.type == config::ResourceType::kScope) continue;      // beside the connection managers that use them
     ConfigEntry entry;
     entry.kind = kind_of(state.type);
     entry.state = state.warming ? ConfigEntry::State::kWarming : ConfigEntry::State::kActive;

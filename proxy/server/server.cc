@@ -140,8 +140,9 @@ std::vector<std::pair<std::string, std::string>> Server::apply(const config::Upd
   made.removed_clusters.clear();
   clusters_.apply(made);
   for (auto& worker : workers_) {
-    worker->post([&w = *worker, routes = update.routes] {
+    worker->post([&w = *worker, routes = update.routes, scopes = update.scope_tables] {
       for (const auto& [name, table] : routes) w.set_routes(name, table);
+      for (const auto& [path, table] : scopes) w.set_scopes(path, *table);
     });
   }
   auto failed = listeners_.apply(update.listeners, update.removed_listeners);

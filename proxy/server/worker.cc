@@ -76,6 +76,25 @@ std::shared_ptr<downstream::RouteSlot> Worker::slot(const std::string& name) {
 
 void Worker::set_routes(const std::string& name, std::shared_ptr<const routing::RouteTable> table) { slot(name)->table = std::move(table); }
 
+std::shared_ptr<downstream::ScopeSlot> Worker::scope_slot(const std::string& path) {
+  auto& slot = scopes_[path];
+  if (!slot) slot = std::make_shared<downstream::ScopeSlot>();
+  return slot;
+}
+
+void Worker::fill(downstream::ScopeSlot& to, const config::ScopeTable& scopes) {
+  to.routes.clear();
+  for (const auto& [key, scope] : scopes) {
+    auto& routes = to.routes[key];
+    if (scope->routes)
+      routes = std::make_shared<downstream::RouteSlot>(downstream::RouteSlot{scope->routes});
+    else
+      routes = slot(scope->rds_name);
+  }
+}
+
+void Worker::set_scopes(const std::string& path, const config::ScopeTable& scopes) { fill(*scope_slot(path), scopes); }
+
 void Worker::set_listener(std::shared_ptr<const config::Listener> config, const ListenerScopes& scopes, int fd) {
   const std::string name = config->name;
   std::erase_if(farewells_, [&name](const auto& farewell) { return farewell->is_for(name); });
@@ -91,11 +110,18 @@ void Worker::set_listener(std::shared_ptr<const config::Listener> config, const 
     } else {
       routes = slot((*manager)->rds_name);
     }
+    std::shared_ptr<downstream::ScopeSlot> scopes_of_keys;
+    if (const config::ScopedRoutes* scoped = (*manager)->scoped.get(); scoped && scoped->scopes) {
+      scopes_of_keys = std::make_shared<downstream::ScopeSlot>();
+      fill(*scopes_of_keys, *scoped->scopes);
+    } else if (scoped) {
+      scopes_of_keys = scope_slot(scoped->path);
+    }
     const unsigned thread = loop_.thread();
-    listening.http = std::make_shared<downstream::HttpService>(
-        downstream::HttpService{environment_, *manager, std::move(routes), scopes.http, scopes.http1, scopes.http2, scopes.listener,
-                                scopes.listener_http, scopes.http->cells(thread), scopes.http1->cells(thread), scopes.http2->cells(thread),
-                                scopes.listener->cells(thread), scopes.listener_http->cells(thread), name, config->buffer_limit});
+    listening.http = std::make_shared<downstream::HttpService>(downstream::HttpService{
+        environment_, *manager, std::move(routes), scopes.http, scopes.http1, scopes.http2, scopes.listener, scopes.listener_http,
+        scopes.http->cells(thread), scopes.http1->cells(thread), scopes.http2->cells(thread), scopes.listener->cells(thread),
+        scopes.listener_http->cells(thread), name, config->buffer_limit, std::move(scopes_of_keys)});
     for (auto& [key, kept] : connections_)
       if (kept.listener == name && kept.http) kept.http->change_service(listening.http);
   } else {

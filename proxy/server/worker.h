@@ -38,6 +38,8 @@ class Worker final : public downstream::ConnectionOwner {
   // --- on its thread ---
   void apply_clusters(const ClusterUpdate& update) { clusters_.apply(update); }
   void set_routes(const std::string& name, std::shared_ptr<const routing::RouteTable> table);
+  // `path`: of the file that they come from; empty: over ADS.
+  void set_scopes(const std::string& path, const config::ScopeTable& scopes);
   // `fd` is this worker's socket, or -1: the present one is kept. Connections go on under the new configuration.
   void set_listener(std::shared_ptr<const config::Listener> listener, const ListenerScopes& scopes, int fd);
   // Another name for the same sockets: a listener that replaces one at its address takes them over.
@@ -70,6 +72,8 @@ class Worker final : public downstream::ConnectionOwner {
   void on_connection_over(net::Connection& connection) override;
   void accept(const std::string& listener, net::Socket socket);
   std::shared_ptr<downstream::RouteSlot> slot(const std::string& name);
+  std::shared_ptr<downstream::ScopeSlot> scope_slot(const std::string& path);
+  void fill(downstream::ScopeSlot& slot, const config::ScopeTable& scopes);
   void on_ebb();
   void cut(std::string listener);
 
@@ -80,6 +84,7 @@ class Worker final : public downstream::ConnectionOwner {
   downstream::MirrorPool mirrors_;
   downstream::Environment environment_;
   std::map<std::string, std::shared_ptr<downstream::RouteSlot>> routes_;
+  std::map<std::string, std::shared_ptr<downstream::ScopeSlot>> scopes_;  // by the file that they come from; empty: ADS
   std::map<std::string, Listening> listeners_;
   std::unordered_map<net::Connection*, Kept> connections_;
   size_t high_water_ = 0;  // the most connections since memory was last given back

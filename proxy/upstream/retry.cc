@@ -109,7 +109,27 @@ bool RetryState::wants(AttemptFailure failure, bool request_sent) const {
 }
 
 RetryDecision RetryState::decide_on_head(const http::Head& answer, uint64_t random) {
-  return grant(retry_on_ != 0 && wants(answer), random);
+  RetryDecision decision = grant(would_retry(answer), random);
+  if (!decision.retry() || !policy_ || policy_->reset_headers.empty()) return decision;
+  if (const auto asked = asked_delay(answer)) {
+    // Not before that, and not all at once.
+    decision.delay = *asked + std::chrono::milliseconds(random % (static_cast<uint64_t>(asked->count()) / 2 + 1));
+    decision.rate_limited = true;
+  }
+  return decision;
+}
+
+// rate_limited_retry_back_off: what the answer says, if it is a time that we are ready to wait.
+std::optional<std::chrono::milliseconds> RetryState::asked_delay(const http::Head& answer) const {
+  for (const ResetHeader& reset : policy_->reset_headers) {
+    uint32_t seconds = 0;
+    if (!parse_number(answer.value(reset.name), seconds)) continue;
+    int64_t wait = seconds;
+    if (reset.is_timestamp) wait -= std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    const std::chrono::milliseconds delay(wait * 1000);
+    if (wait > 0 && delay <= policy_->max_reset_interval) return delay;
+  }
+  return {};
 }
 
 RetryDecision RetryState::decide_on_failure(AttemptFailure failure, bool request_sent, uint64_t random) {

@@ -26,6 +26,7 @@ struct RetryDecision {
   };
   Kind kind = Kind::kNo;
   std::chrono::milliseconds delay{0};
+  bool rate_limited = false;  // `delay` is what the answer asked for
   bool retry() const { return kind == Kind::kRetry; }
 };
 
@@ -56,6 +57,10 @@ class RetryState {
   RetryDecision decide_on_head(const http::Head& answer, uint64_t random);
   // `request_sent`: bytes of the request may have reached the host (for reset-before-request).
   RetryDecision decide_on_failure(AttemptFailure failure, bool request_sent, uint64_t random);
+  // An attempt that takes too long goes on; another one begins beside it while there are retries left.
+  RetryDecision decide_on_hedge(uint64_t random) { return grant(retry_on_ != 0, random); }
+  // Whether the policy would try again after this, were there retries left.
+  bool would_retry(const http::Head& answer) const { return retry_on_ != 0 && wants(answer); }
 
   uint32_t retries() const { return retries_; }  // granted so far
   bool avoid_previous_hosts() const { return policy_ && policy_->avoid_previous_hosts; }
@@ -66,6 +71,7 @@ class RetryState {
   bool wants(const http::Head& answer) const;
   bool wants(AttemptFailure failure, bool request_sent) const;
   RetryDecision grant(bool wanted, uint64_t random);
+  std::optional<std::chrono::milliseconds> asked_delay(const http::Head& answer) const;
 
   const routing::RetryPolicy* policy_;
   Budget& budget_;

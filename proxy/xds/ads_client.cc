@@ -17,8 +17,8 @@ namespace discovery = envoy::service::discovery::v3;
 using observe::ControlPlaneStat;
 
 // Make before break, also when several types are due at once.
-constexpr ResourceType kOrder[] = {ResourceType::kRuntime,  ResourceType::kCluster,   ResourceType::kEndpoints,
-                                   ResourceType::kListener, ResourceType::kExtension, ResourceType::kRoute};
+constexpr ResourceType kOrder[] = {ResourceType::kRuntime,   ResourceType::kCluster, ResourceType::kEndpoints, ResourceType::kListener,
+                                   ResourceType::kExtension, ResourceType::kScope,   ResourceType::kRoute};
 constexpr int kInvalidArgument = 3;
 
 bool type_of(std::string_view url, ResourceType& type) {

@@ -69,6 +69,7 @@ void Discovery::Impl::start(std::function<void()> on_first_complete) {
   for (const auto& listener : bootstrap_.statics.listeners) note_rds(*listener);
   for (const auto& listener : bootstrap_.statics.listeners) note_extensions(listener);
   subscribe_endpoints();
+  subscribe_scopes();
   subscribe_routes();
   subscribe_extensions();
   if (ads_) ads_->start();
@@ -133,9 +134,9 @@ void Discovery::Impl::add_path(ResourceType type, const std::string& path, const
   if (paths_.contains(path)) return;
   paths_[path] = std::make_unique<PathSource>(
       loop_, path, directory, [this, type, path, complete](std::string text) { on_file(type, path, text, complete); },
-      [this, type](std::string reason) {
+      [this, type, path](std::string reason) {
         log::get(log::Logger::kConfig).warn("{}", reason);
-        on_file_failed(type);
+        on_file_failed(type, path);
       });
 }
 
@@ -157,10 +158,11 @@ void Discovery::Impl::on_file(ResourceType type, const std::string& path, const 
   }
   if (!good) {
     log::get(log::Logger::kConfig).warn("{} is refused, what was there stays:\n{}", path, render(problems));
-    return on_file_failed(type);
+    return on_file_failed(type, path);
   }
   Response response;
   response.changes.type = type;
+  response.changes.path = path;
   for (const auto& any : parsed.resources()) response.changes.resources.push_back({any.type_url(), any.value(), ""});
   response.version = parsed.version_info();
   response.complete = complete;
@@ -168,10 +170,14 @@ void Discovery::Impl::on_file(ResourceType type, const std::string& path, const 
 }
 
 // A file that is not there or cannot be read is as much of an answer as there will be: nobody waits for it.
-void Discovery::Impl::on_file_failed(ResourceType type) {
+void Discovery::Impl::on_file_failed(ResourceType type, const std::string& path) {
   stats_.failed(type);
   if (type == ResourceType::kCluster) clusters_first_.answered = true;
   if (type == ResourceType::kListener) listeners_first_.answered = true;
+  if (type == ResourceType::kScope) {
+    note_scopes_answer(path);
+    warm({});
+  }
   if (type == ResourceType::kRuntime) std::erase_if(static_waits_, [](const std::string& what) { return what.starts_with("runtime "); });
   complete_if_first();
 }
@@ -182,6 +188,7 @@ void Discovery::Impl::on_ads_disconnected(const std::string&) {
   if (bootstrap_.cds.kind == config::ConfigSource::Kind::kAds) stats_.failed(ResourceType::kCluster);
   if (bootstrap_.lds.kind == config::ConfigSource::Kind::kAds) stats_.failed(ResourceType::kListener);
   stats_.failed(ResourceType::kEndpoints);
+  stats_.failed(ResourceType::kScope);
   stats_.failed(ResourceType::kRoute);
   stats_.failed(ResourceType::kRuntime);
   stats_.failed(ResourceType::kExtension);

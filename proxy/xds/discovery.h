@@ -37,6 +37,7 @@ struct ResourceState {
   config::ResourceType type;
   std::string name;
   std::string version;
+  std::string path;                          // of the file that it came from; empty: over ADS
   std::shared_ptr<const std::string> bytes;  // the body of its Any; null if none was ever accepted
   std::chrono::system_clock::time_point last_updated;
   bool warming = false;  // accepted, waits for what it refers to

@@ -16,7 +16,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// All four types have their name as field 1.
+// All types have their name as field 1.
 std::string resource_name(const config::RawResource& resource) {
   if (!resource.name.empty()) return resource.name;
   google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(resource.bytes.data()),
@@ -77,6 +77,9 @@ void Discovery::Impl::add_absent(config::Changes& changes) const {
   };
   if (changes.type == ResourceType::kCluster) absent(values_.clusters);
   if (changes.type == ResourceType::kListener) absent(values_.listeners);
+  if (changes.type != ResourceType::kScope) return;
+  for (const auto& [name, scope] : values_.scopes)
+    if (scope->path == changes.path && !present.contains(name)) changes.removed.push_back(name);
 }
 
 void Discovery::Impl::take(const Arrived& arrived, config::Built& built, std::chrono::steady_clock::time_point began) {
@@ -99,11 +102,11 @@ void Discovery::Impl::take(const Arrived& arrived, config::Built& built, std::ch
   const std::string detail = built.nack_detail();
   if (!detail.empty()) log::get(log::Logger::kConfig).warn("{} rejected: {}", config::type_url(type), detail);
   const auto took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began);
-  if (type == ResourceType::kCluster || type == ResourceType::kListener) {
+  if (type == ResourceType::kCluster || type == ResourceType::kListener || type == ResourceType::kScope) {
     if (detail.empty())
-      stats_.accepted(type, "", response.version, took, !built.update.empty());
+      stats_.accepted(type, arrived.response.changes.path, response.version, took, !built.update.empty());
     else
-      stats_.rejected(type, "");
+      stats_.rejected(type, arrived.response.changes.path);
   } else {
     for (const config::RawResource& resource : response.changes.resources) {
       const std::string name = resource_name(resource);
@@ -117,6 +120,8 @@ void Discovery::Impl::take(const Arrived& arrived, config::Built& built, std::ch
   }
   if (arrived.path.empty() && ads_) detail.empty() ? ads_->ack(response) : ads_->nack(response, detail, rejected);
 
+  if (type == ResourceType::kScope) note_scopes_answer(arrived.path);
+  if (type == ResourceType::kRoute && !arrived.path.empty()) routes_of_files_.insert(built.accepted.begin(), built.accepted.end());
   warm(built.update);
   if (type == ResourceType::kCluster) clusters_first_.answered = true;
   if (type == ResourceType::kListener) listeners_first_.answered = true;
@@ -135,6 +140,7 @@ void Discovery::Impl::note_states(const Arrived& arrived, const config::Built& b
     ResourceState& state = states_[{changes.type, name}];
     state.type = changes.type;
     state.name = name;
+    state.path = arrived.path;
     if (rejected.contains(name)) {
       state.error_version = version_of(name);
       state.last_error = now;
@@ -153,7 +159,8 @@ void Discovery::Impl::note_states(const Arrived& arrived, const config::Built& b
   std::set<std::string> offered;
   for (const config::RawResource& resource : changes.resources) offered.insert(resource_name(resource));
   std::erase_if(states_, [&](const auto& entry) {
-    return entry.first.first == changes.type && !entry.second.bytes && !offered.contains(entry.first.second);
+    return entry.first.first == changes.type && entry.second.path == arrived.path && !entry.second.bytes &&
+           !offered.contains(entry.first.second);
   });
 }
 

@@ -48,7 +48,7 @@ class Discovery::Impl final : public AdsEvents {
   void begin_source(ResourceType type, const config::ConfigSource& source, First& first);
   void add_path(ResourceType type, const std::string& path, const std::string& directory, bool complete);
   void on_file(ResourceType type, const std::string& path, const std::string& text, bool complete);
-  void on_file_failed(ResourceType type);
+  void on_file_failed(ResourceType type, const std::string& path);
   void on_ads_response(Response response) override;
   void on_ads_disconnected(const std::string&) override;
   // Building.
@@ -60,6 +60,9 @@ class Discovery::Impl final : public AdsEvents {
   // Warming.
   void warm(const config::Update& built);
   void release_routes(config::Update& ready);
+  void release_scopes(config::Update& ready);
+  void release_listeners(config::Update& ready);
+  void note_scopes_answer(const std::string& path);
   void activate_cluster(const std::string& name);
   void activate_listener(const std::string& name);
   void deliver(config::Update ready);
@@ -71,12 +74,14 @@ class Discovery::Impl final : public AdsEvents {
   bool lacks_routes(const config::Listener& listener) const;
   bool lacks_extension(const config::Listener& listener) const;
   void begin_runtime();
+  void wait_for_routes(const std::string& name, std::chrono::milliseconds patience);
   void give_up_static(const std::string& what);
   void wait_for(const std::string& what, std::chrono::milliseconds patience, std::function<void()> passed);
   void wait_no_more(const std::string& what);
   // Subscriptions.
   void subscribe_endpoints();
   void subscribe_routes();
+  void subscribe_scopes();
   void subscribe_extensions();
   template <class Held>
   void drop_unnamed(Held& held, const std::set<std::string>& names, ResourceType type);
@@ -108,6 +113,10 @@ class Discovery::Impl final : public AdsEvents {
   std::map<std::string, std::shared_ptr<const routing::RouteTable>> warming_routes_;
   std::map<std::string, std::unique_ptr<Deadline>> deadlines_;
   std::set<std::string> static_waits_;
+  // Of scoped routes, by the file that they come from (empty: ADS): who has answered, and what is in force.
+  std::set<std::string> scopes_answered_;
+  std::map<std::string, std::shared_ptr<const config::ScopeTable>> scope_tables_;
+  std::set<std::string> routes_of_files_;  // a file may bring more of them than are named yet
   First clusters_first_, listeners_first_;
   config::Update held_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

@@ -1,6 +1,8 @@
 // What is subscribed to follows from what is accepted: the endpoints that clusters name, the routes that listeners name.
 #include "proxy/xds/discovery_impl.h"
 
+#include "proxy/config/scopes.h"
+
 namespace weft::xds {
 
 void Discovery::Impl::subscribe_endpoints() {
@@ -19,19 +21,48 @@ void Discovery::Impl::subscribe_endpoints() {
 }
 
 void Discovery::Impl::subscribe_routes() {
-  std::set<std::string> names;
+  std::set<std::string> names, kept = routes_of_files_;
   SubscriptionStats::Subscribers subscribers;
   auto collect = [&](const config::Listener& listener) {
-    const std::string name(config::rds_name(listener));
-    if (name.empty()) return;
-    names.insert(name);
-    subscribers.emplace(name, std::get<std::shared_ptr<const config::HttpConnectionManager>>(listener.chain.terminal)->stat_prefix);
+    const auto* manager = std::get_if<std::shared_ptr<const config::HttpConnectionManager>>(&listener.chain.terminal);
+    if (!manager || !*manager) return;
+    auto want = [&](const std::string& name) {
+      subscribers.emplace(name, (*manager)->stat_prefix);
+      kept.insert(name);
+      if ((*manager)->rds_path.empty())
+        names.insert(name);
+      else
+        add_path(ResourceType::kRoute, (*manager)->rds_path, (*manager)->rds_directory, false);
+    };
+    if (!(*manager)->rds_name.empty()) want((*manager)->rds_name);
+    const config::ScopedRoutes* scoped = (*manager)->scoped.get();
+    if (!scoped || scoped->scopes) return;
+    for (const auto& [name, scope] : values_.scopes)
+      if (scope->path == scoped->path && !scope->rds_name.empty()) want(scope->rds_name);
   };
   for (const auto& listener : bootstrap_.statics.listeners) collect(*listener);
   for (const auto& [name, listener] : values_.listeners) collect(*listener);
   stats_.set(ResourceType::kRoute, subscribers);
-  drop_unnamed(values_.routes, names, ResourceType::kRoute);
+  drop_unnamed(values_.routes, kept, ResourceType::kRoute);
   if (ads_) ads_->subscribe(ResourceType::kRoute, std::move(names));
+}
+
+// Over ADS everything that there is, once a listener wants any.
+void Discovery::Impl::subscribe_scopes() {
+  SubscriptionStats::Subscribers subscribers;
+  auto collect = [&](const config::Listener& listener) {
+    const config::ScopedRoutes* scoped = config::scoped_routes(listener);
+    if (!scoped || scoped->scopes) return;
+    const auto& manager = *std::get<std::shared_ptr<const config::HttpConnectionManager>>(listener.chain.terminal);
+    subscribers.emplace(scoped->path, manager.stat_prefix + "\n" + scoped->name);
+    if (!scoped->path.empty())
+      add_path(ResourceType::kScope, scoped->path, scoped->watched_directory, true);
+    else if (ads_)
+      ads_->subscribe_all(ResourceType::kScope);
+  };
+  for (const auto& listener : bootstrap_.statics.listeners) collect(*listener);
+  for (const auto& [name, listener] : values_.listeners) collect(*listener);
+  stats_.set(ResourceType::kScope, subscribers);
 }
 
 void Discovery::Impl::subscribe_extensions() {

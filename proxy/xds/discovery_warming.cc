@@ -3,6 +3,8 @@
 #include "proxy/xds/discovery_impl.h"
 #include "proxy/xds/runtime_sources.h"
 
+#include "proxy/config/scopes.h"
+
 #include "common/base/log.h"
 #include "common/observe/shapes.h"
 
@@ -16,9 +18,14 @@ namespace {
 using config::Update;
 using std::chrono::milliseconds;
 
+// 0: for ever.
 milliseconds rds_patience(const config::Listener& listener) {
   const auto* manager = std::get_if<std::shared_ptr<const config::HttpConnectionManager>>(&listener.chain.terminal);
-  return manager && *manager ? (*manager)->rds_fetch_timeout : milliseconds(0);
+  if (!manager || !*manager) return milliseconds(0);
+  const milliseconds routes = (*manager)->rds_fetch_timeout;
+  if (!(*manager)->scoped) return routes;
+  const milliseconds scopes = (*manager)->scoped->fetch_timeout;
+  return routes.count() <= 0 || scopes.count() <= 0 ? milliseconds(0) : std::max(routes, scopes);
 }
 
 }  // namespace
@@ -69,6 +76,10 @@ void Discovery::Impl::warm(const Update& built) {
   for (const std::string& name : built.removed_routes) warming_routes_.erase(name);
   release_routes(ready);
   ready.removed_routes = built.removed_routes;
+  for (const std::string& name : built.removed_scopes)
+    if (ads_) ads_->forget(ResourceType::kScope, name);
+  release_scopes(ready);
+  release_listeners(ready);
   for (const auto& [name, extension] : built.extensions) {
     static_waits_.erase("extension " + name);
     wait_no_more("extension " + name);
@@ -98,6 +109,8 @@ void Discovery::Impl::warm(const Update& built) {
           .warn("listener {}: its routes or its filters' configuration did not come in time, going on without", name);
       if (auto found = warming_listeners_.find(name); found != warming_listeners_.end()) {
         if (lacks_routes(*found->second)) stats_.timed_out(ResourceType::kRoute, config::rds_name(*found->second));
+        const config::ScopedRoutes* scoped = config::scoped_routes(*found->second);
+        if (scoped && !scoped->scopes && !scopes_answered_.contains(scoped->path)) stats_.timed_out(ResourceType::kScope, scoped->path);
         for (const config::ExtensionRef& ref : config::extensions_of(*found->second))
           if (!values_.extensions.contains(ref.name)) stats_.timed_out(ResourceType::kExtension, ref.name);
       }
@@ -118,6 +131,7 @@ void Discovery::Impl::warm(const Update& built) {
   if (runtime_)
     for (const std::string& name : built.removed_runtime_layers) runtime_->set_resource(name, nullptr);
   subscribe_endpoints();
+  subscribe_scopes();
   subscribe_routes();
   subscribe_extensions();
   deliver(std::move(ready));
@@ -138,15 +152,58 @@ void Discovery::Impl::release_routes(Update& ready) {
     at = warming_routes_.erase(at);
     static_waits_.erase("routes " + name);
     wait_no_more("routes " + name);
-    for (auto listener = warming_listeners_.begin(); listener != warming_listeners_.end();) {
-      if (config::rds_name(*listener->second) != name || lacks_extension(*listener->second)) {
-        ++listener;
-        continue;
+  }
+}
+
+// Scopes become active one by one: until the routes of one are there, its key means what it meant before. So a key that moves from
+// scope to scope, or a scope that changes its routes, leaves no request without.
+void Discovery::Impl::release_scopes(Update& ready) {
+  for (const std::string& path : scopes_answered_) {
+    std::shared_ptr<const config::ScopeTable>& present = scope_tables_[path];
+    config::ScopeTable next;
+    size_t all = 0, by_rds = 0;
+    for (const auto& [name, scope] : values_.scopes) {
+      if (scope->path != path) continue;
+      ++all;
+      if (!scope->rds_name.empty()) ++by_rds;
+      if (scope->routes || (values_.routes.contains(scope->rds_name) && !warming_routes_.contains(scope->rds_name))) {
+        next.emplace(scope->key, scope);
+      } else if (present) {
+        if (const auto before = present->find(scope->key); before != present->end()) next.emplace(*before);
       }
-      wait_no_more("listener " + listener->first);
-      ready.listeners.push_back(listener->second);
-      listener = warming_listeners_.erase(listener);
     }
+    stats_.count_scopes(path, all, by_rds);
+    if (present && *present == next) continue;
+    present = std::make_shared<const config::ScopeTable>(std::move(next));
+    ready.scope_tables.emplace_back(path, present);
+  }
+}
+
+// Those that have what they waited for.
+void Discovery::Impl::release_listeners(Update& ready) {
+  for (auto at = warming_listeners_.begin(); at != warming_listeners_.end();) {
+    if (lacks_routes(*at->second) || lacks_extension(*at->second)) {
+      ++at;
+      continue;
+    }
+    wait_no_more("listener " + at->first);
+    ready.listeners.push_back(at->second);
+    at = warming_listeners_.erase(at);
+  }
+}
+
+// All scopes of that place are known now: what waited for them waits for their routes.
+void Discovery::Impl::note_scopes_answer(const std::string& path) {
+  scopes_answered_.insert(path);
+  static_waits_.erase("scopes " + path);
+  wait_no_more("scopes " + path);
+  if (first_complete_) return;
+  for (const auto& listener : bootstrap_.statics.listeners) {
+    const config::ScopedRoutes* scoped = config::scoped_routes(*listener);
+    if (!scoped || scoped->scopes || scoped->path != path) continue;
+    for (const auto& [name, scope] : values_.scopes)
+      if (scope->path == path && !scope->rds_name.empty() && !values_.routes.contains(scope->rds_name))
+        wait_for_routes(scope->rds_name, rds_patience(*listener));
   }
 }
 
@@ -157,6 +214,8 @@ void Discovery::Impl::activate_cluster(const std::string& name) {
   ready.clusters.push_back(found->second);
   warming_clusters_.erase(found);
   release_routes(ready);
+  release_scopes(ready);
+  release_listeners(ready);
   deliver(std::move(ready));
   mark_warming();
   complete_if_first();
@@ -227,10 +286,19 @@ void Discovery::Impl::note_eds(const upstream::ClusterConfig& cluster) {
 }
 
 void Discovery::Impl::note_rds(const config::Listener& listener) {
-  const std::string name(config::rds_name(listener));
-  if (name.empty()) return;
+  if (const std::string name(config::rds_name(listener)); !name.empty()) wait_for_routes(name, rds_patience(listener));
+  const config::ScopedRoutes* scoped = config::scoped_routes(listener);
+  if (!scoped || scoped->scopes) return;
+  static_waits_.insert("scopes " + scoped->path);
+  wait_for("scopes " + scoped->path, scoped->fetch_timeout, [this, path = scoped->path] {
+    stats_.timed_out(ResourceType::kScope, path);
+    give_up_static("scopes " + path);
+  });
+}
+
+void Discovery::Impl::wait_for_routes(const std::string& name, milliseconds patience) {
   static_waits_.insert("routes " + name);
-  wait_for("routes " + name, rds_patience(listener), [this, name] {
+  wait_for("routes " + name, patience, [this, name] {
     stats_.timed_out(ResourceType::kRoute, name);
     give_up_static("routes " + name);
   });
@@ -249,8 +317,15 @@ void Discovery::Impl::note_extensions(const std::shared_ptr<const config::Listen
 }
 
 bool Discovery::Impl::lacks_routes(const config::Listener& listener) const {
-  const std::string_view rds = config::rds_name(listener);
-  return !rds.empty() && (values_.routes.find(rds) == values_.routes.end() || warming_routes_.contains(std::string(rds)));
+  auto lacks = [this](std::string_view rds) {
+    return !rds.empty() && (values_.routes.find(rds) == values_.routes.end() || warming_routes_.contains(std::string(rds)));
+  };
+  if (lacks(config::rds_name(listener))) return true;
+  const config::ScopedRoutes* scoped = config::scoped_routes(listener);
+  if (!scoped || scoped->scopes) return false;
+  if (!scopes_answered_.contains(scoped->path)) return true;
+  return std::any_of(values_.scopes.begin(), values_.scopes.end(),
+                     [&](const auto& one) { return one.second->path == scoped->path && lacks(one.second->rds_name); });
 }
 
 bool Discovery::Impl::lacks_extension(const config::Listener& listener) const {

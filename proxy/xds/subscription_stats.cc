@@ -23,6 +23,12 @@ SubscriptionStats::Subscription SubscriptionStats::make(ResourceType type, const
     case ResourceType::kRoute:
       made = {observe::rds_scope(metrics_, subscriber, name), observe::rds_reload_scope(metrics_, subscriber, name)};
       break;
+    case ResourceType::kScope: {
+      const size_t end = subscriber.find('\n');
+      const std::string prefix = subscriber.substr(0, end), scoped = subscriber.substr(end + 1);
+      made = {observe::scoped_rds_scope(metrics_, prefix, scoped), observe::scoped_rds_reload_scope(metrics_, prefix, scoped)};
+      break;
+    }
     case ResourceType::kExtension:
       made = {observe::ecds_scope(metrics_, name), nullptr};
       made.extension = observe::extension_scope(metrics_, name);
@@ -84,6 +90,14 @@ void SubscriptionStats::timed_out(ResourceType type, std::string_view name) {
   each(type, name, [](Subscription& subscription) {
     if (subscription.extension) subscription.extension->cells(0).add(observe::ExtensionStat::kConfigFail);
     subscription.scope->cells(0).add(SubscriptionStat::kInitFetchTimeout);
+  });
+}
+
+void SubscriptionStats::count_scopes(std::string_view path, size_t all, size_t by_rds) {
+  static_assert(unsigned(observe::ScopedRdsStat::kConfigReload) == unsigned(RdsStat::kConfigReload));
+  each(ResourceType::kScope, path, [&](Subscription& subscription) {
+    subscription.reload->cells(0).set(observe::ScopedRdsStat::kAllScopes, static_cast<int64_t>(all));
+    subscription.reload->cells(0).set(observe::ScopedRdsStat::kActiveScopes, static_cast<int64_t>(by_rds));
   });
 }
 

@@ -19,7 +19,8 @@ namespace weft::xds {
 class SubscriptionStats {
  public:
   using ResourceType = config::ResourceType;
-  // (resource, subscriber): an EDS name and the cluster's stat name, a route configuration and the stat prefix.
+  // (resource, subscriber): an EDS name and the cluster's stat name, a route configuration and the stat prefix; the file that
+  // scopes come from (empty: ADS) and the stat prefix with the name of the scoped routes behind a line's end.
   using Subscribers = std::set<std::pair<std::string, std::string>>;
 
   explicit SubscriptionStats(observe::Registry& metrics) : metrics_(metrics) {}
@@ -33,6 +34,8 @@ class SubscriptionStats {
   void accepted(ResourceType type, std::string_view name, const std::string& version, std::chrono::milliseconds took, bool changed);
   void rejected(ResourceType type, std::string_view name);
   void timed_out(ResourceType type, std::string_view name);
+  // How many scopes have come from that place, and how many of them have their routes by RDS.
+  void count_scopes(std::string_view path, size_t all, size_t by_rds);
   // The source could not be had: its stream broke, its file cannot be read.
   void failed(ResourceType type);
 

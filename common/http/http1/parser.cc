@@ -374,7 +374,7 @@ bool Parser::read_framing_fields() {
   const Header* encoding = head_->find(HeaderId::kTransferEncoding);
   const Header* length = head_->find(HeaderId::kContentLength);
   if (encoding) {
-    if (length) {
+    if (length && !(options_.allow_chunked_length && equals_ignoring_case(encoding->value(), "chunked"))) {
       fault_.details = "http1.content_length_and_chunked_not_allowed";
       return false;
     }
@@ -387,6 +387,10 @@ bool Parser::read_framing_fields() {
       return false;
     }
     framing_ = Framing::kChunked;
+    if (length) {  // it is not to reach anybody who might go by it (RFC 9112 6.3)
+      if (!parse_length(length->value())) return false;
+      head_->remove(HeaderId::kContentLength);
+    }
   } else if (length) {
     const std::optional<uint64_t> size = parse_length(length->value());
     if (!size) return false;

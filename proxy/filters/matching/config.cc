@@ -25,6 +25,13 @@ std::optional<routing::Regex> regex(const envoy::type::matcher::v3::RegexMatcher
   return {};
 }
 
+routing::RegexRewrite substitution(const envoy::type::matcher::v3::RegexMatchAndSubstitute& from, const Where& where) {
+  auto compiled = routing::RegexRewrite::compile(from.pattern().regex(), from.substitution());
+  if (compiled) return std::move(*compiled);
+  where.fail(compiled.error().detail);
+  return {};
+}
+
 std::optional<StringMatcher> string_matcher(const envoy::type::matcher::v3::StringMatcher& from, const Where& where) {
   using From = envoy::type::matcher::v3::StringMatcher;
   switch (from.match_pattern_case()) {

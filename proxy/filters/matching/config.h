@@ -32,6 +32,7 @@ class QueryParameterMatcher;
 namespace envoy::type::matcher::v3 {
 class ListStringMatcher;
 class MetadataMatcher;
+class RegexMatchAndSubstitute;
 class RegexMatcher;
 class StringMatcher;
 }  // namespace envoy::type::matcher::v3
@@ -43,6 +44,8 @@ namespace weft::filters {
 
 // Nothing after a complaint (a regular expression that does not compile).
 std::optional<routing::Regex> regex(const envoy::type::matcher::v3::RegexMatcher& from, const Where& where);
+// Never matches after a complaint.
+routing::RegexRewrite substitution(const envoy::type::matcher::v3::RegexMatchAndSubstitute& from, const Where& where);
 std::optional<routing::StringMatcher> string_matcher(const envoy::type::matcher::v3::StringMatcher& from, const Where& where);
 std::vector<routing::StringMatcher> string_matchers(const envoy::type::matcher::v3::ListStringMatcher& from, const Where& where);
 std::optional<routing::HeaderMatcher> header_matcher(const envoy::config::route::v3::HeaderMatcher& from, const Where& where);

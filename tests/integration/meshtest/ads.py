@@ -20,10 +20,11 @@ LISTENER = "envoy.config.listener.v3.Listener"
 ROUTES = "envoy.config.route.v3.RouteConfiguration"
 RUNTIME = "envoy.service.runtime.v3.Runtime"
 EXTENSION = "envoy.config.core.v3.TypedExtensionConfig"
+SCOPE = "envoy.config.route.v3.ScopedRouteConfiguration"
 # Make before break: what is pointed at goes first.
 ORDER = (CLUSTER, ENDPOINTS, LISTENER, ROUTES)
-_KINDS = (*ORDER, RUNTIME, EXTENSION)
-_COMPLETE = (CLUSTER, LISTENER)  # of these a state-of-the-world response is the whole world
+_KINDS = (*ORDER, RUNTIME, EXTENSION, SCOPE)
+_COMPLETE = (CLUSTER, LISTENER, SCOPE)  # of these a state-of-the-world response is the whole world
 _PREFIX = "type.googleapis.com/"
 _SERVICE = "envoy.service.discovery.v3"
 

@@ -84,6 +84,18 @@ TEST(Http1Server, ReadsBodiesByLengthAndByChunks) {
             "head.\nPOST /\nhost: x\ncontent-length: 0\n\n\n--\n");
 }
 
+TEST(Http1Server, ALengthBesideChunksIsRemovedIfItIsAllowed) {
+  Http1Options options;
+  options.allow_chunked_length = true;
+  const auto with_length = [](const std::string& length) {
+    return "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: " + length + "\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+  };
+  for (const char* length : {"0", "1", "50"})
+    EXPECT_EQ(serve_all_ways(with_length(length), options).log, "head\nend\nPOST /\nhost: x\ntransfer-encoding: chunked\n\nx\n--\n");
+  for (const char* length : {"x", "-1", "1, 1", ""})
+    EXPECT_EQ(serve_all_ways(with_length(length), options).log.find("POST"), std::string::npos);
+}
+
 TEST(Http1Server, TrailersAreDroppedUnlessWanted) {
   const std::string_view bytes =
       "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\nContent-Length: 50\r\nHost: evil\r\n\r\n";

@@ -53,7 +53,7 @@ TEST(FieldTables, AgreeWithTheDescriptors) {
       if (!inner) continue;
       if (inner->full_name() == "google.protobuf.Any") {
         // Where anything known may stand, the surrounding message says what (takes of the parent).
-        EXPECT_TRUE(!row.takes.empty() || table.message == "envoy.config.core.v3.TypedExtensionConfig") << where;
+        EXPECT_TRUE(!row.takes.empty() || table.message.ends_with(".core.v3.TypedExtensionConfig")) << where;
       } else if (inner->full_name().rfind("google.protobuf.", 0) != 0) {
         EXPECT_NE(find_table(inner->full_name()), nullptr) << where << " needs a table for " << inner->full_name();
       }

@@ -5,6 +5,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/scoped_route.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/values.h"
@@ -433,6 +434,76 @@ TEST_F(SnapshotBuilderTest, ALayerOfTheRuntime) {
   ASSERT_EQ(built.update.runtime_layers.size(), 1u);
   EXPECT_EQ(built.update.runtime_layers[0].second->at("a.b").number, 5u);
   EXPECT_EQ(built.update.runtime_layers[0].second->at("c").share, (runtime::Share{1, 1'000'000}));
+}
+
+RawResource scope(const std::string& name, const std::string& key, const std::string& routes = "route_configuration_name: r") {
+  return resource<envoy::config::route::v3::ScopedRouteConfiguration>(
+      ResourceType::kScope, "{name: " + name + ", key: {fragments: [{string_key: " + key + "}]}, " + routes + "}");
+}
+
+TEST_F(SnapshotBuilderTest, Scopes) {
+  Built built = push(ResourceType::kScope, {scope("s1", "a"), scope("s2", "b", "route_configuration: {name: own}")});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  EXPECT_EQ(values_.scopes.at("s1")->rds_name, "r");
+  EXPECT_EQ(values_.scopes.at("s2")->routes->name(), "own");
+  EXPECT_NE(values_.scopes.at("s1")->key, values_.scopes.at("s2")->key);
+  EXPECT_EQ(push(ResourceType::kScope, {scope("s1", "a")}).unchanged, std::vector<std::string>{"s1"});
+  // Keys may change places in one response.
+  built = push(ResourceType::kScope, {scope("s1", "b"), scope("s2", "a")});
+  EXPECT_TRUE(built.rejected.empty()) << built.nack_detail();
+  built = push(ResourceType::kScope, {}, {"s2"});
+  EXPECT_FALSE(values_.scopes.contains("s2"));
+}
+
+TEST_F(SnapshotBuilderTest, ScopesThatCannotBe) {
+  push(ResourceType::kScope, {scope("s1", "a"), scope("s2", "b")});
+  Built built = push(ResourceType::kScope, {scope("s3", "a"), scope("s4", "d")});
+  EXPECT_EQ(built.nack_detail(), "s3: scope key conflict found, first scope is 's1', second scope is 's3'");
+  EXPECT_TRUE(values_.scopes.contains("s4"));
+  // The one that is refused keeps its key, and so is in the other's way.
+  built = push(ResourceType::kScope, {scope("s1", "b"), scope("s5", "a")});
+  EXPECT_EQ(built.rejected.size(), 2u) << built.nack_detail();
+  EXPECT_EQ(push(ResourceType::kScope, {scope("s6", "q", "on_demand: false")}).nack_detail(),
+            "s6: needs exactly one of route_configuration_name, route_configuration");
+  EXPECT_EQ(push(ResourceType::kScope, {scope("s6", "q", "on_demand: true, route_configuration_name: r")}).nack_detail(),
+            "s6: on_demand: envoy.config.route.v3.ScopedRouteConfiguration.on_demand is not supported by this version");
+  built = build(values_, {ResourceType::kScope, {scope("s1", "z")}, {}, "/etc/scopes.yaml"}, context_);
+  EXPECT_EQ(built.nack_detail(), "s1: is there already, from ADS");
+}
+
+TEST_F(SnapshotBuilderTest, RoutesByAMatcher) {
+  const std::string host = R"(
+name: r
+virtual_hosts:
+- name: v
+  domains: ["*"]
+  matcher:
+    matcher_tree:
+      input: {name: i, typed_config: {"@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput, header_name: x}}
+      exact_match_map:
+        map:
+          a: {action: {name: r, typed_config: {"@type": type.googleapis.com/envoy.config.route.v3.Route, name: one,
+              match: {prefix: /}, direct_response: {status: 200}}}}
+    on_no_match: {action: {name: l, typed_config: {"@type": type.googleapis.com/envoy.config.route.v3.RouteList, routes: [
+        {name: two, match: {prefix: /2}, direct_response: {status: 200}}, {name: three, match: {prefix: /3}, direct_response: {status: 200}}]}}}
+)";
+  const Built built = push(ResourceType::kRoute, {routes(host)});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  const routing::RouteTable& table = *values_.routes.at("r");
+  auto match = [&](std::string_view path, std::string_view value) {
+    SlabPool pool;
+    http::Head request(pool);
+    request.set_method("GET");
+    request.set_path(path);
+    request.set_authority("h");
+    if (!value.empty()) request.add("x", value);
+    const routing::Route* found = table.match(request, 0);
+    return found ? found->name : "none";
+  };
+  EXPECT_EQ(match("/2", "a"), "one");
+  EXPECT_EQ(match("/2", "b"), "two");
+  EXPECT_EQ(match("/3", ""), "three");
+  EXPECT_EQ(match("/4", ""), "none");
 }
 
 }  // namespace

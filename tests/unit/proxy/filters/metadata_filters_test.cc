@@ -1,7 +1,10 @@
 #include "envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata.pb.h"
+#include "envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.pb.h"
 #include "envoy/extensions/filters/http/set_metadata/v3/set_metadata.pb.h"
 #include "proxy/filters/http/header_to_metadata/filter.h"
+#include "proxy/filters/http/set_filter_state/filter.h"
 #include "proxy/filters/http/set_metadata/filter.h"
+#include "proxy/format/filter_state.h"
 
 #include "fake_context.h"
 
@@ -11,6 +14,7 @@ namespace weft::filters {
 namespace {
 
 using HeaderConfig = envoy::extensions::filters::http::header_to_metadata::v3::Config;
+using StateConfig = envoy::extensions::filters::http::set_filter_state::v3::Config;
 using SetConfig = envoy::extensions::filters::http::set_metadata::v3::Config;
 
 HeaderConfig::KeyValuePair* note(HeaderConfig& config, const char* header, HeaderConfig::ValueType type = HeaderConfig::STRING,
@@ -104,6 +108,34 @@ TEST(SetMetadata, WhoMayOverwrite) {
   EXPECT_TRUE(noted(context, "old"));
   EXPECT_TRUE(noted(context, "taken"));
   EXPECT_FALSE(noted(context, "denied"));
+}
+
+TEST(SetFilterState, LeavesTextsOfTheRequest) {
+  StateConfig config;
+  config.set_clear_route_cache(true);
+  auto add = [&](const std::string& key, const std::string& factory, const std::string& format) {
+    auto* item = config.add_on_request_headers();
+    item->set_object_key(key);
+    item->set_factory_key(factory);
+    item->mutable_format_string()->mutable_text_format_source()->set_inline_string(format);
+    return item;
+  };
+  add("plain", "envoy.string", "<%REQ(x-a)%>");
+  add("envoy.hashable_string", "", "h");
+  auto* skipped = add("skipped", "envoy.string", "%REQ(x-no)%");
+  skipped->set_skip_if_empty(true);
+  skipped->mutable_format_string()->set_omit_empty_values(true);
+  auto factory = factory_of(set_filter_state_type(), config);
+  FakeContext context;
+  context.info().request = &context.request();
+  context.request().add("x-a", "1");
+  MadeFilter filter(*factory);
+  EXPECT_EQ(filter->on_request_head(context, true), Verdict::kContinue);
+  const format::FilterState& state = *context.info().filter_state;
+  EXPECT_EQ(state.find("plain")->text, "<1>");
+  EXPECT_FALSE(state.find("plain")->hashable);
+  EXPECT_TRUE(state.find("envoy.hashable_string")->hashable);
+  EXPECT_EQ(state.find("skipped"), nullptr);
 }
 
 }  // namespace

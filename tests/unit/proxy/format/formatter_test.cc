@@ -1,5 +1,7 @@
 #include "proxy/format/formatter.h"
 
+#include "proxy/format/filter_state.h"
+
 #include "common/http/head.h"
 #include "proxy/format/operation.h"
 
@@ -121,7 +123,27 @@ TEST(Formatter, RefusesAsEnvoyDoes) {
   EXPECT_EQ(r.print("%GRPC_STATUS(FOO)%"), "error: GrpcStatusFormatter only supports CAMEL_STRING, SNAKE_STRING or NUMBER. Got: FOO");
   EXPECT_EQ(r.print("%PATH(A:B)%"), "error: Invalid PATH option: 'A', only 'WQ'/'NQ' are allowed");
   EXPECT_EQ(r.print("%DURATION()%"), "7");
-  EXPECT_EQ(r.print("%FILTER_STATE(a)%"), "error: %FILTER_STATE% is not supported: this proxy gives no access to filter state");
+  EXPECT_EQ(r.print("%UPSTREAM_FILTER_STATE(a)%"),
+            "error: %UPSTREAM_FILTER_STATE% is not supported: this proxy gives no access to the upstream's filter state");
+  EXPECT_EQ(r.print("%FILTER_STATE(a:FIELD:b)%"), "error: %FILTER_STATE(a:FIELD:b)% is not supported: the form is PLAIN or TYPED");
+}
+
+// As Envoy 1.40 printed an envoy.string.
+TEST(Formatter, FilterState) {
+  Request r;
+  EXPECT_EQ(r.print("%FILTER_STATE(a)%|%FILTER_STATE(a:PLAIN)%"), "-|-");
+  filter_state_of(r.info).set("a", {"abc\"d"});
+  EXPECT_EQ(r.print("%FILTER_STATE(a)%|%FILTER_STATE(a:TYPED):4%"), "\"abc\\\"d\"|\"abc");
+  EXPECT_EQ(r.print("%FILTER_STATE(a:PLAIN)%|%FILTER_STATE(a:PLAIN):3%|%FILTER_STATE(b)%"), "abc\"d|abc|-");
+}
+
+TEST(FilterState, TheLastOneCounts) {
+  FilterState state;
+  state.set("a", {"1"});
+  state.set("a", {"2", true});
+  EXPECT_EQ(state.find("a")->text, "2");
+  EXPECT_TRUE(state.find("a")->hashable);
+  EXPECT_EQ(state.find("b"), nullptr);
 }
 
 TEST(Formatter, OmitsEmptyForHeaderValues) {

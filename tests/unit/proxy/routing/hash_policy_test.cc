@@ -1,5 +1,6 @@
 #include "proxy/routing/hash_policy.h"
 
+#include "proxy/format/filter_state.h"
 #include "tests/unit/proxy/routing/test_head.h"
 
 #include <gtest/gtest.h>
@@ -49,6 +50,17 @@ TEST(HashPolicy, LinesOfAHeaderInAnyOrder) {
   // What Envoy holds in one line counts as one.
   EXPECT_EQ(hash({header("x-forwarded-for")}, "/", {{"x-forwarded-for", "a"}, {"x-forwarded-for", "b"}}).value,
             hash({header("x-forwarded-for")}, "/", {{"x-forwarded-for", "a,b"}}).value);
+}
+
+TEST(HashPolicy, FilterStateThatCanBeHashed) {
+  TestHead request("/", {});
+  format::RequestInfo with = info();
+  const HashPolicy policy({{HashRule::FilterState{"key"}}});
+  EXPECT_FALSE(policy.hash(request, with).value);
+  format::filter_state_of(with).set("key", {"42"});
+  EXPECT_FALSE(policy.hash(request, with).value);
+  format::filter_state_of(with).set("key", {"42", true});
+  EXPECT_EQ(policy.hash(request, with).value, k42);
 }
 
 TEST(HashPolicy, RewritesTheValueFirst) {

@@ -1,6 +1,7 @@
 // Expected values are what Envoy 1.40 answered or sent upstream for the same route and request.
 #include "proxy/routing/rewrite.h"
 
+#include "proxy/format/formatter.h"
 #include "proxy/format/request_info.h"
 #include "tests/unit/proxy/routing/routes.h"
 
@@ -46,7 +47,7 @@ TEST(Rewrite, ReplacesWhatTheRouteMatched) {
                {separated, "/sep/a", "/new/a"},
                {route_to("x", "/rr", regex), "/rr/a/b?q", "/b/a?q"},
                {route_to("x", "/"), "/same?x", ""}};
-  for (const Case& c : cases) EXPECT_EQ(rewritten_path(c.route, c.before), c.after) << c.before;
+  for (const Case& c : cases) EXPECT_EQ(rewritten_path(c.route, c.before, {}), c.after) << c.before;
 }
 
 TEST(Rewrite, TellsTheUpstreamWhatWas) {
@@ -212,7 +213,43 @@ TEST(Redirect, WritesTheLocation) {
   for (const Case& c : cases) {
     auto table = table_of({route_redirect("/r", c.redirect)});
     TestHead request(c.path, {{"host", c.host}}, "GET", c.scheme);
-    EXPECT_EQ(redirect_location(*table->match(request, 0), request), c.location);
+    EXPECT_EQ(redirect_location(*table->match(request, 0), request, {}), c.location);
+  }
+}
+
+std::shared_ptr<const format::Formatter> formatted(std::string_view text, bool omit_empty) {
+  return std::make_shared<const format::Formatter>(format::Formatter::text(text, {.omit_empty = omit_empty}).value());
+}
+
+TEST(Rewrite, ByFormats) {
+  TestHead request("/p/x?y=1", {{"host", "o.test"}, {"x-p", "a b#\xc3"}, {"x-h", "h"}});
+  format::RequestInfo info;
+  info.request = &request.head;
+  Rewrite rewrite;
+  rewrite.path_format = formatted("/new/%REQ(x-p)%", true);
+  rewrite.host_format = formatted("%REQ(x-h)%.test", false);
+  const Route route = route_to("x", "/", rewrite);
+  // A blank in a path would end the request's target.
+  EXPECT_EQ(rewritten_path(route, "/p/x?y=1", info), "/new/a%20b%23%C3?y=1");
+  finish_request(request, route, nullptr, info);
+  EXPECT_EQ(request.host(), "h.test");
+  EXPECT_EQ(request.path(), "/new/a%20b%23%C3?y=1");
+  Rewrite nothing;
+  nothing.path_format = formatted("%REQ(x-no)%", true);
+  EXPECT_EQ(rewritten_path(route_to("x", "/", nothing), "/p", info), "");
+}
+
+TEST(Redirect, ByAFormat) {
+  TestHead request("/e/x?y=1", {{"host", "o:88"}, {"x-p", "a"}, {"x-q", "a?b"}});
+  format::RequestInfo info;
+  info.request = &request.head;
+  const std::pair<const char*, const char*> cases[] = {
+      {"/to%REQ(x-p)%", "http://o:88/toa?y=1"}, {"/to%REQ(x-q)%", "http://o:88/toa?b"}, {"%REQ(x-no)%", "http://o:88/e/x?y=1"}};
+  for (const auto& [format, location] : cases) {
+    Redirect redirect;
+    redirect.path_format = formatted(format, true);
+    auto table = table_of({route_redirect("/", redirect)});
+    EXPECT_EQ(redirect_location(*table->match(request, 0), request, info), location);
   }
 }
 
@@ -221,7 +258,7 @@ TEST(Redirect, ToTlsKeepsHostAndPortAsTheyCame) {
   host.require_tls = TlsRequirement::kAll;
   auto table = table_of(std::vector{host});
   TestHead request("/z?a", {{"host", "o.test:80"}, {"x-forwarded-proto", "http"}});
-  EXPECT_EQ(redirect_location(*table->match(request, 0), request), "https://o.test:80/z?a");
+  EXPECT_EQ(redirect_location(*table->match(request, 0), request, {}), "https://o.test:80/z?a");
 }
 
 }  // namespace

@@ -217,5 +217,53 @@ TEST(Retry, WithoutAnyPolicyNothingIsRetried) {
   EXPECT_FALSE(retry.decide_on_failure(kConnect, false, 0).retry());
 }
 
+// rate_limited_retry_back_off, as Envoy 1.40 kept it.
+TEST(Retry, WaitsAsLongAsTheAnswerAsks) {
+  const auto in_a_minute = std::to_string(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()) + 60);
+  struct Case {
+    testing::Lines lines;
+    int from, to;  // seconds; 0: the usual back-off
+  } cases[] = {
+      {{{"retry-after", "10"}}, 10, 15},
+      {{{"retry-after", "x"}}, 0, 0},
+      {{{"retry-after", "0"}}, 0, 0},
+      {{{"retry-after", "101"}}, 0, 0},
+      {{{"retry-after", "101"}, {"reset", in_a_minute}}, 58, 90},
+      {{{"reset", "1000"}}, 0, 0},
+      {{}, 0, 0},
+  };
+  RetryPolicy policy = on("5xx", 100);
+  policy.reset_headers = {{"retry-after", false}, {"reset", true}};
+  policy.max_reset_interval = std::chrono::seconds(100);
+  Budget budget({});
+  for (const Case& c : cases) {
+    for (uint64_t random : {0ull, 12'345ull, ~0ull}) {
+      TestHead request("/", {});
+      RetryState state(&policy, request, budget, kDefault);
+      TestHead answer(503, c.lines);
+      const RetryDecision decision = state.decide_on_head(answer, random);
+      ASSERT_TRUE(decision.retry());
+      EXPECT_EQ(decision.rate_limited, c.to != 0);
+      if (c.to == 0) {
+        EXPECT_LT(decision.delay, std::chrono::seconds(1));
+        continue;
+      }
+      EXPECT_GE(decision.delay, std::chrono::seconds(c.from));
+      EXPECT_LE(decision.delay, std::chrono::seconds(c.to));
+    }
+  }
+}
+
+TEST(Retry, HedgesWhileThereAreRetriesLeft) {
+  RetryPolicy policy = on("connect-failure", 1);
+  Budget budget({});
+  TestHead request("/", {});
+  RetryState state(&policy, request, budget, kDefault);
+  EXPECT_TRUE(state.decide_on_hedge(1).retry());
+  EXPECT_EQ(state.decide_on_hedge(1).kind, Kind::kLimitExceeded);
+  RetryState none(nullptr, request, budget, kDefault);
+  EXPECT_FALSE(none.decide_on_hedge(1).retry());
+}
+
 }  // namespace
 }  // namespace weft::upstream
