@@ -53,7 +53,7 @@ ConfigEntry::Kind kind_of(config::ResourceType type) {
     case config::ResourceType::kEndpoints: return ConfigEntry::Kind::kEndpoint;
     case config::ResourceType::kListener: return ConfigEntry::Kind::kListener;
     case config::ResourceType::kRoute: return ConfigEntry::Kind::kRoute;
-    case config::ResourceType::kExtension:
+    case config::ResourceType::kExtension: return ConfigEntry::Kind::kExtension;
     case config::ResourceType::kRuntime: break;
   }
   return ConfigEntry::Kind::kCluster;
@@ -226,8 +226,7 @@ admin::ConfigView AdminView::config(bool with_endpoints) {
   if (!server_.discovery_) return view;
   for (const xds::ResourceState& state : server_.discovery_->resources()) {
     if (state.type == config::ResourceType::kEndpoints && !with_endpoints) continue;
-    if (state.type == config::ResourceType::kExtension) continue;  // in the listeners that use them
-    if (state.type == config::ResourceType::kRuntime) continue;    // /runtime shows them
+    if (state.type == config::ResourceType::kRuntime) continue;  // /runtime shows them
     ConfigEntry entry;
     entry.kind = kind_of(state.type);
     entry.state = state.warming ? ConfigEntry::State::kWarming : ConfigEntry::State::kActive;
