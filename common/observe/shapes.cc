@@ -12,6 +12,8 @@ constexpr Metric kRingHashStatTable[] = {WEFT_RING_HASH_STATS(WEFT_STAT_ROW)};
 constexpr Metric kMaglevStatTable[] = {WEFT_MAGLEV_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttpStatTable[] = {WEFT_HTTP_STATS(WEFT_STAT_ROW)};
 constexpr Metric kVirtualHostStatTable[] = {WEFT_VIRTUAL_HOST_STATS(WEFT_STAT_ROW)};
+constexpr Metric kCustomResponseStatTable[] = {WEFT_CUSTOM_RESPONSE_STATS(WEFT_STAT_ROW)};
+constexpr Metric kHeaderToMetadataStatTable[] = {WEFT_HEADER_TO_METADATA_STATS(WEFT_STAT_ROW)};
 constexpr Metric kSetMetadataStatTable[] = {WEFT_SET_METADATA_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCorsStatTable[] = {WEFT_CORS_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttp1StatTable[] = {WEFT_HTTP1_STATS(WEFT_STAT_ROW)};
@@ -50,6 +52,8 @@ const Shape kMaglevShape = make_shape("cluster.maglev_lb", kMaglevStatTable);
 const Shape kHttpShape = make_shape("http", kHttpStatTable);
 const Shape kVirtualClusterShape = make_shape("vhost.vcluster", kVirtualHostStatTable);
 const Shape kRouteShape = make_shape("vhost.route", kVirtualHostStatTable);
+const Shape kCustomResponseShape = make_shape("http.custom_response", kCustomResponseStatTable);
+const Shape kHeaderToMetadataShape = make_shape("http_filter_name", kHeaderToMetadataStatTable);
 const Shape kSetMetadataShape = make_shape("http.set_metadata", kSetMetadataStatTable);
 const Shape kCorsShape = make_shape("http.cors", kCorsStatTable);
 const Shape kHttp1Shape = make_shape("http1", kHttp1StatTable);
@@ -135,6 +139,12 @@ ScopePtr route_scope(Registry& registry, std::string_view virtual_host, std::str
 }
 ScopePtr set_metadata_scope(Registry& registry, std::string_view prefix) {
   return http_part(registry, kSetMetadataShape, prefix, "set_metadata.");
+}
+ScopePtr custom_response_scope(Registry& registry, std::string_view prefix) {
+  return http_part(registry, kCustomResponseShape, prefix, "");
+}
+ScopePtr header_to_metadata_scope(Registry& registry, std::string_view own_prefix) {
+  return registry.scope(kHeaderToMetadataShape, "http_filter_name." + stat_name(own_prefix) + ".");
 }
 ScopePtr cors_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kCorsShape, prefix, "cors."); }
 ScopePtr csrf_scope(Registry& registry, std::string_view prefix) { return http_part(registry, kCsrfShape, prefix, "csrf."); }

@@ -278,6 +278,27 @@ extern const Shape kRouteShape;           // "vhost.route"
 WEFT_STAT_ENUM(SetMetadataStat, WEFT_SET_METADATA_STATS)
 extern const Shape kSetMetadataShape;  // "http.set_metadata"
 
+// http.<stat_prefix>.: the custom response filter, where it sends requests elsewhere.
+#define WEFT_CUSTOM_RESPONSE_STATS(X)                            \
+  X(kInvalidUri, "custom_response_invalid_uri", kCounter, false) \
+  X(kRedirectNoRoute, "custom_response_redirect_no_route", kCounter, false)
+WEFT_STAT_ENUM(CustomResponseStat, WEFT_CUSTOM_RESPONSE_STATS)
+extern const Shape kCustomResponseShape;  // "http.custom_response"
+
+// http_filter_name.<its stat_prefix>.: the header to metadata filter.
+#define WEFT_HEADER_TO_METADATA_STATS(X)                                    \
+  X(kBase64DecodeFailed, "base64_decode_failed", kCounter, false)           \
+  X(kHeaderValueTooLong, "header_value_too_long", kCounter, false)          \
+  X(kRegexSubstitutionFailed, "regex_substitution_failed", kCounter, false) \
+  X(kRequestHeaderNotFound, "request_header_not_found", kCounter, false)    \
+  X(kRequestMetadataAdded, "request_metadata_added", kCounter, false)       \
+  X(kRequestRulesProcessed, "request_rules_processed", kCounter, false)     \
+  X(kResponseHeaderNotFound, "response_header_not_found", kCounter, false)  \
+  X(kResponseMetadataAdded, "response_metadata_added", kCounter, false)     \
+  X(kResponseRulesProcessed, "response_rules_processed", kCounter, false)
+WEFT_STAT_ENUM(HeaderToMetadataStat, WEFT_HEADER_TO_METADATA_STATS)
+extern const Shape kHeaderToMetadataShape;  // "http_filter_name"
+
 // http.<stat_prefix>.cors.: the CORS filter.
 #define WEFT_CORS_STATS(X)                             \
   X(kOriginInvalid, "origin_invalid", kCounter, false) \
@@ -626,6 +647,8 @@ ScopePtr http_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr virtual_cluster_scope(Registry& registry, std::string_view virtual_host, std::string_view virtual_cluster);
 ScopePtr route_scope(Registry& registry, std::string_view virtual_host, std::string_view stat_prefix);
 ScopePtr set_metadata_scope(Registry& registry, std::string_view stat_prefix);
+ScopePtr custom_response_scope(Registry& registry, std::string_view stat_prefix);
+ScopePtr header_to_metadata_scope(Registry& registry, std::string_view own_prefix);
 ScopePtr cors_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr csrf_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix);

@@ -45,7 +45,7 @@ struct ListenerView {
 
 // One resource as it was accepted (or refused).
 struct ConfigEntry {
-  enum class Kind : unsigned char { kCluster, kListener, kRoute, kEndpoint, kSecret };
+  enum class Kind : unsigned char { kCluster, kListener, kRoute, kEndpoint, kSecret, kExtension };
   enum class State : unsigned char { kActive, kWarming, kDraining };
   Kind kind = Kind::kCluster;
   State state = State::kActive;

@@ -47,6 +47,7 @@ void fill(T& to, pb::Any& resource, const ConfigEntry& entry) {
 struct Dumps {
   BootstrapConfigDump bootstrap;
   ClustersConfigDump clusters;
+  EcdsConfigDump extensions;
   EndpointsConfigDump endpoints;
   ListenersConfigDump listeners;
   RoutesConfigDump routes;
@@ -75,6 +76,13 @@ struct Dumps {
           if (entry.bytes.empty()) to.clear_endpoint_config();
         }
         break;
+      case Kind::kExtension: {
+        if (entry.bytes.empty() && !refused(entry)) break;  // asked for, that is all
+        auto& to = *extensions.add_ecds_filters();
+        fill(to, *to.mutable_ecds_filter(), entry);
+        if (entry.bytes.empty()) to.clear_ecds_filter();
+        break;
+      }
       case Kind::kRoute:
         if (entry.from_bootstrap) {
           auto& to = *routes.add_static_route_configs();
@@ -197,6 +205,7 @@ Page config_dump_page(PageContext& context, const PageRequest& request) {
     if (names == nullptr || RE2::FullMatch(entry.name, *names)) dumps.add(entry);
 
   std::vector<pb::Message*> order = {&dumps.bootstrap, &dumps.clusters};
+  if (dumps.extensions.ecds_filters_size() > 0) order.push_back(&dumps.extensions);
   if (endpoints) order.push_back(&dumps.endpoints);
   ScopedRoutesConfigDump scoped;
   for (const ScopedRoutesView& view : config.scoped_routes)

@@ -8,6 +8,7 @@
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "proxy/config/attempt_filters.h"
 #include "proxy/config/bootstrap.h"
 #include "proxy/config/endpoints.h"
 #include "proxy/config/hash_policies.h"
@@ -282,6 +283,7 @@ class ClusterBuilder {
       if (legacy) Where(where_, "http_protocol_options").fail("must not be set beside typed_extension_protocol_options");
       const Where inside(at, "(HttpProtocolOptions)");
       common_options(options.common_http_protocol_options(), Where(inside, "common_http_protocol_options"));
+      out_->attempt_filters = attempt_plan(options.http_filters(), context_, inside, "http_filters");
       if (options.has_use_downstream_protocol_config()) {
         out_->protocol = ClusterConfig::Protocol::kAsDownstream;
         const Where part(inside, "use_downstream_protocol_config");

@@ -6,6 +6,7 @@
 #include "envoy/extensions/http/original_ip_detection/xff/v3/xff.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "proxy/config/access_logs.h"
+#include "proxy/config/attempt_filters.h"
 #include "proxy/config/bootstrap.h"
 #include "proxy/config/listeners.h"
 #include "proxy/config/proto_loader.h"
@@ -154,6 +155,11 @@ class ManagerBuilder {
         router.respect_expected_rq_timeout = options.respect_expected_rq_timeout();
         router.suppress_grpc_failure_stats = options.suppress_grpc_request_failure_code_stats();
         router.upstream_logs = build_access_logs(options.upstream_log(), context_, Where(config, "(Router)"), "upstream_log");
+        router.reject_early_connect_data = options.reject_connect_request_early_data().value();
+        router.log_upstream_streams = options.upstream_log_options().flush_upstream_log_on_upstream_stream();
+        router.upstream_log_interval = milliseconds(options.upstream_log_options().upstream_log_flush_interval());
+        router.attempt_filters =
+            attempt_plan(options.upstream_http_filters(), context_, Where(config, "(Router)"), "upstream_http_filters");
         strict_checks(options, router, Where(config, "(Router)"));
         continue;
       }

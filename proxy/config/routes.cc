@@ -136,6 +136,7 @@ class RouteBuilder {
     if (!to.stat_prefix.empty() && build_.registry) to.stats = observe::route_scope(*build_.registry, virtual_host, to.stat_prefix);
     to.decorator = from.decorator().operation();
     to.request_body_buffer_limit = buffer_limit(from);
+    to.metadata = filters::metadata(from.metadata());
     return to;
   }
 

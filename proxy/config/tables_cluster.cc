@@ -153,6 +153,8 @@ constexpr Field kHttpProtocolOptionsFields[] = {
     {"explicit_http_config"},
     {"use_downstream_protocol_config"},
     {.name = "auto_config", .note = "refused in a cluster whose transport socket negotiates no ALPN"},
+    {.name = "http_filters",
+     .note = "header_mutation, and upstream_codec as the last; of requests that routes bring, not of copies and filters' own calls"},
 };
 constexpr Field kHttpProtocolOptionsUseDownstreamHttpConfigFields[] = {
     {"http_protocol_options"},

@@ -211,6 +211,14 @@ constexpr Field kRouterFields[] = {
     {"strict_check_headers"},
     {"respect_expected_rq_timeout"},
     {"suppress_grpc_request_failure_code_stats"},
+    {.name = "upstream_http_filters",
+     .note = "header_mutation, and upstream_codec as the last; a cluster's http_filters come in their place"},
+    {"upstream_log_options"},
+    {"reject_connect_request_early_data"},
+};
+constexpr Field kUpstreamAccessLogOptionsFields[] = {
+    {"flush_upstream_log_on_upstream_stream"},
+    {.name = "upstream_log_flush_interval", .min = 0.001},
 };
 constexpr Field kAccessLogFields[] = {
     {"name"},
@@ -322,6 +330,9 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.type.v3.HashPolicy", kHashPolicyFields, "policy_specifier"),
     no_fields_of("envoy.type.v3.HashPolicy.SourceIp"),
     fields_of("envoy.extensions.filters.http.router.v3.Router", kRouterFields, "", "http_filter"),
+    fields_of("envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions", kUpstreamAccessLogOptionsFields),
+    no_fields_of("envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec", "http_filter",
+                 "only in upstream_http_filters and in a cluster's http_filters"),
     fields_of("envoy.config.accesslog.v3.AccessLog", kAccessLogFields),
     fields_of("envoy.config.accesslog.v3.AccessLogFilter", kAccessLogFilterFields, "filter_specifier"),
     no_fields_of("envoy.config.accesslog.v3.TraceableFilter"),

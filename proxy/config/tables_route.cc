@@ -63,7 +63,7 @@ constexpr Field kRouteFields[] = {
     {.name = "match", .checks = kRequired},
     {"route"},
     {"redirect"},
-    {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
+    {.name = "metadata", .note = "rate limits read it; else carried along and shown in /config_dump"},
     {"decorator"},
     {"direct_response"},
     {.name = "request_headers_to_add", .max = 1000},
@@ -324,10 +324,33 @@ constexpr Field kRateLimitFields[] = {
     {.name = "stage", .max = 10},
     {.name = "disable_key", .note = "followed by envoy.filters.http.ratelimit"},
     {.name = "actions", .checks = kNotEmpty},
+    {.name = "limit", .note = "followed by envoy.filters.http.ratelimit"},
     {"hits_addend"},
+    {.name = "apply_on_stream_done", .note = "of envoy.filters.http.ratelimit; the local filter leaves such a rule out"},
 };
 constexpr Field kRateLimitHitsAddendFields[] = {
-    {.name = "number", .checks = kRequired, .max = 1'000'000'000},
+    {.name = "number", .max = 1'000'000'000},
+    {.name = "format", .note = "one operator; where it gives no number there is no descriptor"},
+};
+constexpr Field kRateLimitOverrideFields[] = {
+    {"dynamic_metadata"},
+};
+constexpr Field kRateLimitOverrideDynamicMetadataFields[] = {
+    {.name = "metadata_key", .checks = kRequired},
+};
+constexpr Field kRateLimitMetaDataFields[] = {
+    {.name = "descriptor_key", .checks = kNotEmpty},
+    {.name = "metadata_key", .checks = kRequired},
+    {"default_value"},
+    {.name = "source", .only = "DYNAMIC ROUTE_ENTRY"},
+    {"skip_if_absent"},
+};
+constexpr Field kMetadataKeyFields[] = {
+    {.name = "key", .checks = kNotEmpty},
+    {.name = "path", .checks = kNotEmpty},
+};
+constexpr Field kMetadataKeyPathSegmentFields[] = {
+    {.name = "key", .checks = kNotEmpty},
 };
 constexpr Field kRateLimitMaskedAddressFields[] = {
     {.name = "v4_prefix_mask_len", .max = 32},
@@ -335,7 +358,7 @@ constexpr Field kRateLimitMaskedAddressFields[] = {
 };
 constexpr Field kRateLimitActionFields[] = {
     {"source_cluster"},     {"destination_cluster"},         {"request_headers"},  {"remote_address"},        {"generic_key"},
-    {"header_value_match"}, {"query_parameter_value_match"}, {"query_parameters"}, {"masked_remote_address"},
+    {"header_value_match"}, {"query_parameter_value_match"}, {"query_parameters"}, {"masked_remote_address"}, {"metadata"},
 };
 constexpr Field kRateLimitRequestHeadersFields[] = {
     {.name = "header_name", .checks = kNotEmpty | kHeaderName},
@@ -432,6 +455,11 @@ constexpr FieldTable kTables[] = {
     no_fields_of("envoy.config.route.v3.RateLimit.Action.RemoteAddress"),
     fields_of("envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress", kRateLimitMaskedAddressFields),
     fields_of("envoy.config.route.v3.RateLimit.HitsAddend", kRateLimitHitsAddendFields),
+    fields_of("envoy.config.route.v3.RateLimit.Override", kRateLimitOverrideFields, "override_specifier"),
+    fields_of("envoy.config.route.v3.RateLimit.Override.DynamicMetadata", kRateLimitOverrideDynamicMetadataFields),
+    fields_of("envoy.config.route.v3.RateLimit.Action.MetaData", kRateLimitMetaDataFields),
+    fields_of("envoy.type.metadata.v3.MetadataKey", kMetadataKeyFields),
+    fields_of("envoy.type.metadata.v3.MetadataKey.PathSegment", kMetadataKeyPathSegmentFields, "segment"),
     fields_of("envoy.config.route.v3.RateLimit.Action.RequestHeaders", kRateLimitRequestHeadersFields),
     fields_of("envoy.config.route.v3.RateLimit.Action.GenericKey", kRateLimitGenericKeyFields),
     fields_of("envoy.config.route.v3.RateLimit.Action.HeaderValueMatch", kRateLimitHeaderValueMatchFields),

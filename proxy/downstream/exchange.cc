@@ -211,14 +211,21 @@ void Exchange::log_attempt(format::AccessLogType type) {
   format::RequestInfo attempt = info_;
   attempt.log_type = type;
   attempt.attempt_count = 0;
-  attempt.bytes_sent = 0;
+  attempt.bytes_sent = attempt_sent_bytes_;
+  attempt.bytes_received = attempt_received_bytes_;
   attempt.response_code = local_ ? 0 : response_.status();
   attempt.response_code_details = {};
   if (type == format::AccessLogType::kUpstreamEnd) {
     attempt.end = loop_.now();
     attempt_to_log_ = false;
+    attempt_log_timeout_.disarm();
   }
   for (const auto& log : plan_->router().upstream_logs) log->log(loop_.thread(), attempt);
+}
+
+void Exchange::log_attempt_again() {
+  loop_.wheel().arm(attempt_log_timeout_, plan_->router().upstream_log_interval);
+  log_attempt(format::AccessLogType::kUpstreamPeriodic);
 }
 
 uint64_t Exchange::elapsed_ms(Clock::time_point from, Clock::time_point to) {
@@ -226,10 +233,11 @@ uint64_t Exchange::elapsed_ms(Clock::time_point from, Clock::time_point to) {
 }
 
 void Exchange::disarm_all() {
-  for (TimeoutNode* node : {static_cast<TimeoutNode*>(&idle_timeout_), static_cast<TimeoutNode*>(&request_timeout_),
-                            static_cast<TimeoutNode*>(&stream_timeout_), static_cast<TimeoutNode*>(&route_timeout_),
-                            static_cast<TimeoutNode*>(&try_timeout_), static_cast<TimeoutNode*>(&try_idle_timeout_),
-                            static_cast<TimeoutNode*>(&upstream_timeout_), static_cast<TimeoutNode*>(&log_timeout_)}) {
+  for (TimeoutNode* node :
+       {static_cast<TimeoutNode*>(&idle_timeout_), static_cast<TimeoutNode*>(&request_timeout_),
+        static_cast<TimeoutNode*>(&stream_timeout_), static_cast<TimeoutNode*>(&route_timeout_), static_cast<TimeoutNode*>(&try_timeout_),
+        static_cast<TimeoutNode*>(&try_idle_timeout_), static_cast<TimeoutNode*>(&upstream_timeout_),
+        static_cast<TimeoutNode*>(&log_timeout_), static_cast<TimeoutNode*>(&attempt_log_timeout_)}) {
     node->disarm();
   }
   if (retry_timer_) retry_timer_->cancel();
@@ -276,6 +284,8 @@ void Exchange::rest() {
   attempt_to_log_ = false;
   head_request_ = grpc_ = whole_body_ = route_cleared_ = replying_ = timed_out_ = upstream_counted_ = local_body_pending_ = false;
   response_body_asked_ = end_held_ = response_paused_ = false;
+  anew_ = replacing_ = false;
+  replies_ = 0;
 }
 
 }  // namespace weft::downstream

@@ -8,6 +8,7 @@
 #include "common/base/timing_wheel.h"
 #include "common/http/codec.h"
 #include "common/net/alarm.h"
+#include "proxy/downstream/attempt_filters.h"
 #include "proxy/downstream/environment.h"
 #include "proxy/filters/filter.h"
 #include "proxy/format/request_info.h"
@@ -65,6 +66,8 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   routing::FilterConfigs route_configs(std::string_view filter_name) const override;
   format::RequestInfo& info() override { return info_; }
   void reply(filters::LocalReply reply) override;
+  bool begin_anew(const routing::Url& place, std::shared_ptr<const filters::Carried> carried) override;
+  const filters::Carried* carried() const override { return redirects_ ? redirects_->carried.get() : nullptr; }
   void resume_request() override;
   void wait_for_body(uint64_t limit) override { body_limit_ = limit; }
   void resume_response() override;
@@ -84,6 +87,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   SlabPool& slabs() override { return loop_.slabs(); }
   upstream::Caller& caller() override { return service_->environment.caller; }
   std::shared_ptr<const upstream::EndpointSet> endpoints(std::string_view cluster) override;
+  std::shared_ptr<const void>& connection_state(const std::shared_ptr<const void>& key) override;
   bool health_check_failed() const override { return service_->environment.health_check_failed; }
   observe::Cells& http_cells() override { return service_->http; }
   unsigned thread() const override { return loop_.thread(); }
@@ -117,6 +121,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void log(format::AccessLogType type);
   void log_again();
   void log_attempt(format::AccessLogType type);
+  void log_attempt_again();
   void disarm_all();
   void arm_idle();
   void on_stream_idle();
@@ -149,6 +154,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void hash_request(const routing::Forward& forward);
   // `beside`: on that one, while others run.
   void start_attempt(upstream::Attempt* beside = nullptr);
+  void run_attempt_filters();
   void send_request_body();
   void arm_route_timeout();
   void on_route_timeout();
@@ -189,6 +195,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool redirect_on_head();
   bool prepare_redirect(const routing::InternalRedirect& policy);
   void begin_anew();
+  void become_get();
   // exchange_response.cc
   void begin_response(bool end);
   void run_response_filters(size_t from);
@@ -223,6 +230,8 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   upstream::Attempt first_{*this};
   upstream::Attempt* attempt_ = &first_;  // that whose answer is awaited, or comes; another one only where attempts run at once
   std::unique_ptr<Hedging> hedging_;      // several attempts run at once; null: they never did
+  std::unique_ptr<AttemptFilters> attempt_filters_;               // null: neither router nor cluster has some
+  uint64_t attempt_sent_bytes_ = 0, attempt_received_bytes_ = 0;  // bodies
   std::optional<upstream::RetryState> retry_;
   std::shared_ptr<upstream::Budget> retry_budget_;
   std::vector<const upstream::HostState*> tried_;
@@ -231,8 +240,10 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   struct Redirects {
     uint32_t count = 0;
     std::vector<std::pair<std::string, std::string>> steps;  // from route to route
+    std::shared_ptr<const filters::Carried> carried;         // by the filter that sent the request elsewhere
   };
   std::unique_ptr<Redirects> redirects_;  // once a redirect has been followed
+  unsigned replies_ = 0;                  // answers of our own so far
   routing::RequestHash hash_;             // for a cluster that hashes
   routing::Timeouts timeouts_;
   std::string client_text_, failure_text_, details_text_;
@@ -268,6 +279,8 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool local_ = false;                                                             // the answer is ours
   bool head_request_ = false, grpc_ = false;
   bool route_cleared_ = false, replying_ = false;
+  bool anew_ = false;       // a filter wants the request to begin anew
+  bool replacing_ = false;  // our answer replaces one that the filters have seen: they see no other
   enum class Tunnel : uint8_t { kNo, kWanted, kAsked, kOpen } tunnel_ = Tunnel::kNo;  // kAsked: the upstream is to say 101 or 2xx
   bool tunnel_terminates_ = false;                                                    // by TCP
   bool attempt_to_log_ = false;
@@ -278,6 +291,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   Timeout<Exchange, &Exchange::on_stream_too_long> stream_timeout_{*this};
   Timeout<Exchange, &Exchange::on_route_timeout> route_timeout_{*this};
   Timeout<Exchange, &Exchange::log_again> log_timeout_{*this};
+  Timeout<Exchange, &Exchange::log_attempt_again> attempt_log_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_timeout> try_timeout_{*this};
   Timeout<Exchange, &Exchange::on_per_try_idle> try_idle_timeout_{*this};
   Timeout<Exchange, &Exchange::on_upstream_too_long> upstream_timeout_{*this};

@@ -155,13 +155,7 @@ bool Exchange::prepare_redirect(const routing::InternalRedirect& policy) {
   }
   if (!allowed) return restore(), refuse(HttpStat::kRedirectPredicate);
   if (status == 303 && request_.method() != "GET" && request_.method() != "HEAD") {  // RFC 9110 15.4.4
-    request_.set_method("GET");
-    request_.remove(HeaderId::kContentLength);
-    request_.remove(HeaderId::kTransferEncoding);
-    body_.clear();
-    body_bytes_ = 0;
-    has_request_trailers_ = false;
-    request_trailers_.clear();
+    become_get();
     head_request_ = false;
   }
   ++redirects_->count;
@@ -170,8 +164,36 @@ bool Exchange::prepare_redirect(const routing::InternalRedirect& policy) {
   return true;
 }
 
+// A filter sends the request elsewhere. It does so once its hook is over, since the filters end with the pass.
+bool Exchange::begin_anew(const routing::Url& place, std::shared_ptr<const filters::Carried> carried) {
+  if (!request_ended_ || !stream_ || tunnel_ != Tunnel::kNo || !table_ || response_head_sent_) return false;
+  const routing::Url old{std::string(request_.scheme()), std::string(request_.authority()), std::string(request_.path())};
+  auto name_place = [this](const routing::Url& to) {
+    request_.set_scheme(to.scheme);
+    request_.set_authority(to.authority);
+    request_.set_path(to.path);
+  };
+  name_place(place);
+  if (!table_->match(request_, loop_.random(), {info_.metadata.get()})) return name_place(old), false;
+  become_get();
+  if (!redirects_) redirects_ = std::make_unique<Redirects>();
+  redirects_->carried = std::move(carried);
+  return anew_ = true;
+}
+
+void Exchange::become_get() {
+  request_.set_method("GET");
+  request_.remove(HeaderId::kContentLength);
+  request_.remove(HeaderId::kTransferEncoding);
+  body_.clear();
+  body_bytes_ = 0;
+  has_request_trailers_ = false;
+  request_trailers_.clear();
+}
+
 // The redirected request is one of its own: it is counted, logged and filtered again, with the body that was kept.
 void Exchange::begin_anew() {
+  ++replies_;
   if (response_ended_ && request_sent_)
     attempt_->complete();
   else
@@ -203,6 +225,8 @@ void Exchange::begin_anew() {
   body_bytes_ = body_sent_ = 0;
   keep_body_ = request_filtered_end_ = request_sent_ = response_ended_ = has_response_trailers_ = false;
   timed_out_ = upstream_counted_ = whole_body_ = whole_response_ = false;
+  anew_ = replacing_ = local_ = local_body_pending_ = response_waits_ = response_body_asked_ = end_held_ = response_paused_ = false;
+  held_response_.clear();
   info_.response_code = 0;
   info_.response_code_details = {};
   info_.flags = {};

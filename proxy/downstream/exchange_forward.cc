@@ -154,8 +154,12 @@ void Exchange::start_attempt(upstream::Attempt* beside) {
     attempt_ = &first_;
     body_sent_ = 0;
     request_sent_ = false;
+    attempt_sent_bytes_ = attempt_received_bytes_ = 0;
   }
   attempt_to_log_ = !plan_->router().upstream_logs.empty();
+  if (attempt_to_log_ && plan_->router().upstream_log_interval.count() > 0)
+    loop_.wheel().arm(attempt_log_timeout_, plan_->router().upstream_log_interval);
+  if (cluster_config_->attempt_filters || plan_->router().attempt_filters) run_attempt_filters();
   if (service_->config->match_upstream_scheme) request_.set_scheme("http");  // no TLS to any host yet
   const http::Protocol protocol = tunnel_terminates_ ? http::Protocol::kTcp : cluster_->protocol_for(connection_->protocol());
   if (timeouts_.per_try.count() > 0 && request_ended_) loop_.wheel().arm(try_timeout_, timeouts_.per_try);
@@ -165,6 +169,19 @@ void Exchange::start_attempt(upstream::Attempt* beside) {
   (beside ? beside : attempt_)->start(cluster_, *pick.host, protocol, forward.priority);
 }
 
+// As in Envoy they change the request that further attempts begin with.
+void Exchange::run_attempt_filters() {
+  const upstream::AttemptChain* const own = cluster_config_->attempt_filters.get();
+  const filters::ChainPlan& plan = (own ? static_cast<const filters::AttemptPlan*>(own) : plan_->router().attempt_filters.get())->plan;
+  if (!attempt_filters_ || &attempt_filters_->plan() != &plan) {
+    attempt_filters_ = std::make_unique<AttemptFilters>(plan, [this](std::string_view name, bool otherwise) {
+      const routing::FilterOverride* told = routing::filter_override(*route_, weighted_, name);
+      return told ? !told->disabled : otherwise;
+    });
+  }
+  attempt_filters_->on_request_head(*this, request_filtered_end_ && body_.empty() && !has_request_trailers_);
+}
+
 void Exchange::on_attempt_ready() {
   arm_try_idle();
   if (cluster_config_->max_stream_duration.count() > 0) loop_.wheel().arm(upstream_timeout_, cluster_config_->max_stream_duration);
@@ -172,6 +189,7 @@ void Exchange::on_attempt_ready() {
   info_.upstream_connection_id = attempt_->connection_id();
   info_.upstream_protocol = to_string(attempt_->protocol());
   info_.upstream_local_address = attempt_->local_address();
+  if (attempt_to_log_ && plan_->router().log_upstream_streams) log_attempt(format::AccessLogType::kUpstreamPoolReady);
   const bool end = request_filtered_end_ && body_.empty() && !has_request_trailers_ && tunnel_ == Tunnel::kNo;
   request_sent_ = end;
   attempt_->mark_sent();
@@ -195,6 +213,7 @@ void Exchange::send_request_body() {
     Slice& slice = body_[body_sent_++];
     const bool end = request_filtered_end_ && body_sent_ == body_.size() && !has_request_trailers_;
     if (end) request_sent_ = true;
+    attempt_sent_bytes_ += slice.size;
     to->send_body(keep_body_ ? slice : std::move(slice), end);
     to = attempt_->stream();
     if (!to) return;  // reset while sending
@@ -206,6 +225,7 @@ void Exchange::send_request_body() {
   }
   if (request_filtered_end_ && !request_sent_) {
     request_sent_ = true;
+    if (has_request_trailers_ && attempt_filters_) attempt_filters_->on_request_trailers(*this, request_trailers_);
     if (has_request_trailers_)
       to->send_trailers(request_trailers_);
     else

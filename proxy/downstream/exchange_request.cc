@@ -219,6 +219,8 @@ std::shared_ptr<const upstream::EndpointSet> Exchange::endpoints(std::string_vie
   return found ? found->endpoints() : nullptr;
 }
 
+std::shared_ptr<const void>& Exchange::connection_state(const std::shared_ptr<const void>& key) { return connection_->state_of(key); }
+
 // --- its filters ---
 
 void Exchange::make_filters() {
@@ -240,6 +242,7 @@ void Exchange::destroy_filters() {
   for (filters::HttpFilter* filter : filters_)
     if (filter) filter->~HttpFilter();
   filters_.clear();
+  attempt_filters_.reset();
   plan_ = nullptr;
 }
 
@@ -374,6 +377,8 @@ void Exchange::take_request_body(Slice slice, bool end) {
       if (filters_[i]) filters_[i]->on_request_body(*this, body, end);
     for (Slice& piece : body.slices) keep(std::move(piece));
   }
+  if (tunnel_ == Tunnel::kAsked && body_bytes_ > 0 && plan_->router().reject_early_connect_data && request_.method() == "CONNECT")
+    return answer(400, "", "early_connect_data");
   if (end) request_filtered_end_ = true;
   if (end && !has_request_trailers_ && !mirrors_.empty()) end_mirrors();
   // A body that is too long to be kept is sent once only.

@@ -33,6 +33,7 @@ void Exchange::on_attempt_head(bool end) {
   info_.upstream_response_begin = loop_.now();
   try_timeout_.disarm();
   response_ended_ = end;
+  if (attempt_filters_) attempt_filters_->on_response_head(*this, end);
   if (redirect_on_head()) return;
   note_upstream_code(response_.status());
   if (retry_on_head()) return;
@@ -59,6 +60,7 @@ void Exchange::on_attempt_head(bool end) {
   info_.response_code_details = "via_upstream";
   routing::finish_response(response_, *route_, weighted_, info_);
   begin_response(end);
+  if (anew_) begin_anew();
 }
 
 // The upstream has answered. If it switched: no more timeouts but those of a stream that lies idle or lives too long.
@@ -68,7 +70,7 @@ void Exchange::open_tunnel() {
   route_timeout_.disarm();
   request_timeout_.disarm();
   // HTTP/2 does without what a client of HTTP/1 insists on.
-  if (attempt_.protocol() != http::Protocol::kHttp2 || connection_->protocol() == http::Protocol::kHttp2) return;
+  if (attempt_->protocol() != http::Protocol::kHttp2 || connection_->protocol() == http::Protocol::kHttp2) return;
   const std::string_view key = request_.value("sec-websocket-key");
   if (!key.empty() && !response_.find("sec-websocket-accept")) response_.set("sec-websocket-accept", websocket_accept(key));
 }
@@ -77,7 +79,7 @@ void Exchange::open_tunnel() {
 void Exchange::begin_response(bool end) {
   phase_ = Phase::kAnswering;
   response_ended_ = end;
-  if (filters_.empty()) return send_response_head();
+  if (filters_.empty() || replacing_) return send_response_head();
   run_response_filters(0);
 }
 
@@ -88,7 +90,7 @@ void Exchange::run_response_filters(size_t from) {
     if (!filter) continue;
     next_response_filter_ = i + 1;
     const filters::Verdict verdict = filter->on_response_head(*this, response_ended_ && !has_response_trailers_);
-    if (phase_ != Phase::kAnswering) return;
+    if (phase_ != Phase::kAnswering || verdict == filters::Verdict::kReplied) return;
     if (verdict == filters::Verdict::kWait) {
       response_waits_ = true;
       if (!whole_response_) {
@@ -130,9 +132,7 @@ void Exchange::resume_response() {
   if (!response_waits_ || phase_ != Phase::kAnswering) return;
   response_waits_ = false;
   if (attempt_->stream()) attempt_->stream()->resume();
-  run_response_filters(next_response_filter_);
-  if (phase_ != Phase::kAnswering || !response_head_sent_) return;
-  release_held_response();
+  release_whole_response();
 }
 
 void Exchange::send_response_head() {
@@ -160,6 +160,7 @@ void Exchange::send_response_head() {
 // --- its body and end ---
 
 void Exchange::on_attempt_body(Slice slice, bool end) {
+  attempt_received_bytes_ += slice.size;
   arm_idle();
   arm_try_idle();
   response_ended_ = end;
@@ -181,6 +182,7 @@ void Exchange::on_attempt_body(Slice slice, bool end) {
 // The head goes on, and what was held behind it.
 void Exchange::release_whole_response() {
   run_response_filters(next_response_filter_);
+  if (anew_) return begin_anew();
   if (phase_ == Phase::kAnswering && response_head_sent_) release_held_response();
 }
 
@@ -194,6 +196,8 @@ void Exchange::release_held_response() {
 }
 
 const std::vector<uint8_t>& Exchange::body_filters() const {
+  static const std::vector<uint8_t> none;
+  if (replacing_) return none;
   return response_body_asked_ ? plan_->response_body_asked() : plan_->response_body();
 }
 
@@ -300,6 +304,7 @@ void Exchange::on_attempt_trailers() {
   has_response_trailers_ = true;
   info_.upstream_response_end = loop_.now();
   info_.trailers = &response_trailers_;
+  if (attempt_filters_) attempt_filters_->on_response_trailers(*this, response_trailers_);
   if (response_waits_ && whole_response_ && finish_whole_response()) return release_whole_response();
   if (!response_waits_) take_response_trailers();
 }
@@ -341,6 +346,8 @@ void Exchange::fail(int status, std::string_view body, std::string_view details,
 
 void Exchange::reply(filters::LocalReply reply) {
   if (phase_ == Phase::kOver || phase_ == Phase::kIdle || replying_ || response_head_sent_) return;
+  // As Envoy: what takes the place of an answer that met the filters does not meet them.
+  replacing_ = phase_ == Phase::kAnswering;
   if (reply.flag) info_.flags.set(*reply.flag);
   info_.response_code_details = reply.details;
   attempt_->cancel();
@@ -362,12 +369,15 @@ void Exchange::reply(filters::LocalReply reply) {
   replying_ = true;
   if (stream_ && !request_ended_) stream_->resume();
   const config::LocalReplyConfig* rules = reply.as_it_stands ? nullptr : service_->config->local_reply.get();
-  if (rules) {
+  const bool early = rules || reply.mutations;
+  if (early) {
     // As Envoy: what the route says of responses stands in the head that the rules see.
     response_.set_status(reply.status);
     for (const auto& [name, value] : reply.headers) response_.set(name, value);
     if (route_) routing::finish_response(response_, *route_, weighted_, info_);
-    rewrite_local_reply(*rules, response_, reply, info_);
+    if (reply.mutations)
+      for (const routing::HeaderToAdd& header : *reply.mutations) header.apply(response_, info_);
+    if (rules) rewrite_local_reply(*rules, response_, reply, info_);
   }
   const std::string_view body = make_local_reply(response_, reply, {grpc_ && !reply.as_it_stands, head_request_});
   info_.response_code = response_.status();
@@ -382,10 +392,14 @@ void Exchange::reply(filters::LocalReply reply) {
     for (const std::string& cookie : hash_.set_cookies) response_.add(HeaderId::kSetCookie, cookie);
   if (reply.flag == ResponseFlag::kUpstreamOverflow && plan_ && !plan_->router().suppress_envoy_headers)
     response_.set(HeaderId::kXEnvoyOverloaded, "true");
-  if (route_ && !reply.as_it_stands && !rules) routing::finish_response(response_, *route_, weighted_, info_);
+  if (route_ && !reply.as_it_stands && !early) routing::finish_response(response_, *route_, weighted_, info_);
   const bool end = body.empty() || head_request_;
   local_body_pending_ = !end;
+  replying_ = false;
+  const unsigned turn = ++replies_;
   begin_response(end);
+  if (anew_) return begin_anew();
+  if (turn != replies_) return;  // a filter has put another answer in its place
   if (!end && phase_ == Phase::kAnswering) {
     local_body_pending_ = false;
     response_ended_ = true;
@@ -399,7 +413,6 @@ void Exchange::reply(filters::LocalReply reply) {
     }
     if (response_waits_ && whole_response_ && finish_whole_response()) release_whole_response();
   }
-  replying_ = false;
 }
 
 }  // namespace weft::downstream

@@ -294,4 +294,11 @@ void HttpConnection::on_slow_head() {
     if (exchanges_[i - 1]->awaits_head()) return exchanges_[i - 1]->on_slow_head();
 }
 
+std::shared_ptr<const void>& HttpConnection::state_of(const std::shared_ptr<const void>& key) {
+  if (!states_) states_ = std::make_unique<std::deque<State>>();
+  for (State& state : *states_)
+    if (state.key == key) return state.value;
+  return states_->emplace_back(State{key, nullptr}).value;
+}
+
 }  // namespace weft::downstream

@@ -7,6 +7,7 @@
 #include "common/observe/byte_counts.h"
 #include "proxy/downstream/environment.h"
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   std::string_view local_text() const { return local_text_; }
   std::chrono::steady_clock::time_point opened() const { return opened_; }
   http::Protocol protocol() const { return codec_->protocol(); }
+  // What filters keep for this connection, by keys of theirs; null at first.
+  std::shared_ptr<const void>& state_of(const std::shared_ptr<const void>& key);
   // Whether the answer now going out is the connection's last.
   bool draining() const { return draining_; }
   // A request's head has come: a slow one is no longer feared.
@@ -81,6 +84,10 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   std::unique_ptr<http::Keepalive> keepalive_;
   Output nothing_;
   std::vector<Exchange*> exchanges_;
+  struct State {
+    std::shared_ptr<const void> key, value;
+  };
+  std::unique_ptr<std::deque<State>> states_;  // null until a filter keeps something
   std::string peer_text_, local_text_;
   std::chrono::steady_clock::time_point opened_;
   Timeout<HttpConnection, &HttpConnection::on_idle> idle_{*this};

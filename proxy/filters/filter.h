@@ -6,6 +6,7 @@
 #include "common/base/buffer.h"
 #include "common/http/head.h"
 #include "common/observe/response_flags.h"
+#include "proxy/upstream/attempt_chain.h"
 
 #include <chrono>
 #include <cstddef>
@@ -27,9 +28,11 @@ namespace weft::observe {
 class Cells;
 }
 namespace weft::routing {
+class HeaderToAdd;
 struct FilterConfig;
 struct FilterConfigs;
 struct Route;
+struct Url;
 }  // namespace weft::routing
 namespace weft::telemetry {
 class AccessLog;
@@ -44,7 +47,7 @@ namespace weft::filters {
 enum class Verdict : uint8_t {
   kContinue,  // on to the next filter
   kWait,      // this filter will call resume_request() / resume_response(); meanwhile the body is held back
-  kReplied,   // reply() was called: request hooks only
+  kReplied,   // reply() was called, or begin_anew()
 };
 
 // Body bytes on their way through the filters: take slices out, put slices in.
@@ -66,6 +69,12 @@ struct LocalReply {
   std::optional<int> grpc_status = std::nullopt;             // for gRPC requests, in place of what fits `status`
   // Sent as it stands: neither reshaped for gRPC nor changed by what the route says of responses.
   bool as_it_stands = false;
+  const std::vector<routing::HeaderToAdd>* mutations = nullptr;  // of the reply's head, after what the route says
+};
+
+// What a filter leaves to itself in the next pass of a request that begins anew.
+struct Carried {
+  virtual ~Carried() = default;
 };
 
 class HttpFilter;
@@ -83,8 +92,13 @@ class FilterContext {
   // What each of them says, the most specific first.
   virtual routing::FilterConfigs route_configs(std::string_view filter_name) const = 0;
   virtual format::RequestInfo& info() = 0;
-  // Answers the request in place of the upstream. From request hooks (return kReplied) or before resume_request().
+  // Answers the request in place of the upstream. From request hooks (return kReplied) or before resume_request(). From
+  // on_response_head (return kReplied) it takes the place of an answer: that one is dropped, and no filter sees this one.
   virtual void reply(LocalReply reply) = 0;
+  // From on_response_head (return kReplied): the answer is dropped, and the request begins anew as a GET of that place, through all
+  // filters, which find `carried` there. False, and all is as before: no route leads there, or the request has not come in full.
+  virtual bool begin_anew(const routing::Url& place, std::shared_ptr<const Carried> carried) { return false; }
+  virtual const Carried* carried() const { return nullptr; }
   virtual void resume_request() = 0;
   // From on_request_head, with kWait: the request goes on by itself when all of its body is here, and leaves with a
   // content-length. A body of more than `limit` bytes is answered with 413.
@@ -117,6 +131,8 @@ class FilterContext {
   virtual upstream::Caller& caller() = 0;  // one request of the filter's own to a cluster
   // The hosts of that cluster; null if there is none of that name.
   virtual std::shared_ptr<const upstream::EndpointSet> endpoints(std::string_view cluster) = 0;
+  // What a filter keeps for the client's connection under a key that it shares with nobody; null at first.
+  virtual std::shared_ptr<const void>& connection_state(const std::shared_ptr<const void>& key) = 0;
   virtual bool health_check_failed() const = 0;  // somebody told the process to fail its health checks
   virtual observe::Cells& http_cells() = 0;      // observe::HttpStat of the connection manager
   virtual unsigned thread() const = 0;           // whose cells of a filter's own scope: scope->cells(thread())
@@ -185,13 +201,19 @@ class FactoryOf final : public FilterFactory {
   Options options_;
 };
 
+struct AttemptPlan;
+
 // envoy.extensions.filters.http.router.v3.Router: what the end of the chain does.
 struct RouterOptions {
   bool suppress_envoy_headers = false;
   bool respect_expected_rq_timeout = false;
   bool suppress_grpc_failure_stats = false;
+  bool reject_early_connect_data = false;  // 400 to a CONNECT whose client speaks before the answer
   std::vector<http::HeaderId> strict_check_headers;                  // x-envoy-*: refused with 400 where they make no sense
   std::vector<std::shared_ptr<telemetry::AccessLog>> upstream_logs;  // a line per attempt
+  bool log_upstream_streams = false;                                 // and one when it has got a stream
+  std::chrono::milliseconds upstream_log_interval{0};                // and one each time; 0: none
+  std::shared_ptr<const AttemptPlan> attempt_filters;                // upstream_http_filters, where the cluster has none; or null
 };
 
 // A connection manager's filters, compiled: which ones have which hook, and where each lies in the exchange's arena.
@@ -227,6 +249,12 @@ class ChainPlan {
       response_trailers_, done_;
   size_t arena_size_ = 0;
   RouterOptions router_;
+};
+
+// The filters of an attempt; a cluster may have its own.
+struct AttemptPlan final : upstream::AttemptChain {
+  explicit AttemptPlan(ChainPlan plan) : plan(std::move(plan)) {}
+  ChainPlan plan;
 };
 
 }  // namespace weft::filters

@@ -4,6 +4,7 @@
 #include "proxy/filters/http/compressor/filter.h"
 #include "proxy/filters/http/cors/filter.h"
 #include "proxy/filters/http/csrf/filter.h"
+#include "proxy/filters/http/custom_response/filter.h"
 #include "proxy/filters/http/decompressor/filter.h"
 #include "proxy/filters/http/ext_authz/filter.h"
 #include "proxy/filters/http/fault/filter.h"
@@ -27,6 +28,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
       compressor_type(),
       cors_type(),
       csrf_type(),
+      custom_response_type(),
       decompressor_type(),
       ext_authz_type(),
       fault_type(),

@@ -36,6 +36,7 @@ struct HttpFilterType {
   std::unique_ptr<const FilterFactory> (*make)(const std::string& instance, const std::string& bytes, const FilterBuild& build,
                                                const Where& where);
   std::shared_ptr<const routing::FilterConfig> (*make_for_route)(const std::string& bytes, const FilterBuild& build, const Where& where);
+  bool for_attempts = false;  // may stand in upstream_http_filters, too: it neither waits nor answers
 };
 
 const std::vector<HttpFilterType>& http_filter_types();

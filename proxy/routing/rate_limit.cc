@@ -1,10 +1,14 @@
 #include "proxy/routing/rate_limit.h"
 
+#include "proxy/format/request_info.h"
+
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 
 namespace weft::routing {
 namespace {
@@ -48,6 +52,12 @@ bool matches_all(const std::vector<QueryMatcher>& matchers, std::string_view que
   return std::all_of(matchers.begin(), matchers.end(), [&](const QueryMatcher& matcher) { return matcher.matches(query); });
 }
 
+const format::Metadata* noted(const RateLimitSubject& subject) { return subject.info ? subject.info->metadata.get() : nullptr; }
+
+const format::MetadataValue* at(const format::Metadata* metadata, const MetadataPath& path) {
+  return metadata ? metadata->find(path.name_space, path.path) : nullptr;
+}
+
 // The entry's value; nothing: the action does not find what it looks for.
 std::optional<std::string> value_of(const RateLimitAction& action, const RateLimitSubject& subject) {
   using Kind = RateLimitAction::Kind;
@@ -68,8 +78,35 @@ std::optional<std::string> value_of(const RateLimitAction& action, const RateLim
     case Kind::kQueryMatch:
       return matches_all(action.query, query_of(subject.request.path())) == action.expect_match ? std::optional(action.value)
                                                                                                 : std::nullopt;
+    case Kind::kMetadata: {
+      const format::MetadataValue* const found = at(action.of_route ? subject.of_route : noted(subject), action.metadata);
+      const std::string* const text = found ? found->as<std::string>() : nullptr;
+      if (text && !text->empty()) return *text;
+      return action.value.empty() ? std::nullopt : std::optional(action.value);
+    }
   }
   return {};
+}
+
+std::optional<RateLimitOverride> override_of(const format::MetadataValue* noted) {
+  const auto* fields = noted ? noted->as<format::MetadataStruct>() : nullptr;
+  if (!fields) return {};
+  const auto requests = fields->find("requests_per_unit"), unit = fields->find("unit");
+  if (requests == fields->end() || unit == fields->end()) return {};
+  const double* const number = requests->second.as<double>();
+  const std::string* const name = unit->second.as<std::string>();
+  if (!number || !name || !(*number >= 0 && *number <= UINT32_MAX)) return {};
+  return RateLimitOverride{static_cast<uint32_t>(*number), *name};
+}
+
+// "12": nothing if it is no number that a service could count.
+std::optional<uint64_t> hits_by(const format::Formatter& format, const format::RequestInfo& info) {
+  std::string text;
+  format.append(text, info);
+  uint64_t hits = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), hits);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return {};
+  return hits;
 }
 
 }  // namespace
@@ -85,6 +122,16 @@ std::optional<RateLimitDescriptor> rate_limit_descriptor(const RateLimitRule& ru
   }
   if (out.empty()) return {};
   return out;
+}
+
+std::optional<RateLimitHits> rate_limit_hits(const RateLimitRule& rule, const RateLimitSubject& subject) {
+  std::optional<RateLimitDescriptor> descriptor = rate_limit_descriptor(rule, subject);
+  if (!descriptor) return {};
+  RateLimitHits out{std::move(*descriptor), rule.hits};
+  if (rule.limit) out.limit = override_of(at(noted(subject), *rule.limit));
+  if (!rule.hits_format) return out;
+  if (subject.info) out.hits = hits_by(*rule.hits_format, *subject.info);
+  return out.hits ? std::optional(std::move(out)) : std::nullopt;
 }
 
 }  // namespace weft::routing

@@ -203,6 +203,7 @@ struct Route {
   CountingScope stats;                                // of stat_prefix
   std::string decorator;                              // tracing operation
   std::optional<uint64_t> request_body_buffer_limit;  // for retries; else the virtual host's, else the listener's
+  std::shared_ptr<const format::Metadata> metadata;   // filter_metadata of its configuration; null: none
 
   const VirtualHost* virtual_host = nullptr;  // set by RouteTable::build
   uint32_t order = 0;                         // set by RouteTable::build

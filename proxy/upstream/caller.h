@@ -47,6 +47,8 @@ class Caller {
  public:
   // `events` outlives the Call. Events come later, from the loop, never from inside this function.
   virtual std::unique_ptr<Call> call(CallRequest request, CallEvents& events) = 0;
+  // One whose answer nobody waits for.
+  virtual void tell(CallRequest request) = 0;
 
  protected:
   ~Caller() = default;

@@ -3,6 +3,7 @@
 #include "common/http/codec.h"
 #include "proxy/routing/hash_policy.h"
 #include "proxy/runtime/value.h"
+#include "proxy/upstream/attempt_chain.h"
 #include "proxy/upstream/budget.h"
 #include "proxy/upstream/endpoint_set.h"
 #include "proxy/upstream/outlier.h"
@@ -74,6 +75,7 @@ struct ClusterConfig {
   Milliseconds max_connection_duration{0};   // 0: none
   Milliseconds max_stream_duration{0};       // of a request on a host; 0: no limit
   std::optional<TcpKeepalive> keepalive;
+  std::shared_ptr<const AttemptChain> attempt_filters;  // http_filters; null: none
 
   std::shared_ptr<const EndpointSet> endpoints;  // kStatic
   std::string metadata_json;                     // opaque; for /config_dump and access logs

@@ -99,4 +99,13 @@ std::unique_ptr<Call> PoolCaller::call(CallRequest request, CallEvents& events) 
   return std::make_unique<PoolCall>(loop_, clusters_, std::move(request), events);
 }
 
+void PoolCaller::tell(CallRequest request) {
+  Told& told = *told_.emplace_back(std::make_unique<Told>(*this));
+  told.call = call(std::move(request), told);
+}
+
+void PoolCaller::forget(Told& told) {
+  told_.remove_if([&told](const std::unique_ptr<Told>& one) { return one.get() == &told; });
+}
+
 }  // namespace weft::upstream

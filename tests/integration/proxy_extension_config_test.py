@@ -61,6 +61,9 @@ class OverAds(unittest.TestCase):
         self.proxy.wait_ready()
         self.assertEqual(418, self.status())
         self.plane.wait_acked(ads.EXTENSION)
+        dumped = self.proxy.admin("/config_dump?resource=ecds_filters").json()["configs"]
+        self.assertEqual([("chaos", 418)], [(one["ecds_filter"]["name"], one["ecds_filter"]["typed_config"]["abort"]["http_status"])
+                                            for one in dumped])
         self.assertGreaterEqual(self.proxy.stat(STATS + "config_reload"), 1)
         self.assertGreaterEqual(self.proxy.stat(STATS + "update_success"), 1)
 

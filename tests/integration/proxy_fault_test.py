@@ -27,7 +27,10 @@ class Fault(FilterTest):
             route("/key", "up", **fault(abort={"http_status": 503, "percentage": ALL}, abort_percent_runtime="my.share",
                                         abort_http_status_runtime="my.status")),
             route("/slow", "up", **fault(response_rate_limit={"fixed_limit": {"limit_kbps": 64}, "percentage": ALL})),
-            route("/", "up"))
+            route("/noted/abort", "up", **fault(abort={"http_status": 503, "percentage": ALL}, filter_metadata={"kind": "abort", "n": 1})),
+            route("/noted/delay", "up", **fault(delay={"fixed_delay": "0.01s", "percentage": ALL}, filter_metadata={"kind": "delay"})),
+            route("/noted/never", "up", **fault(abort={"http_status": 503}, filter_metadata={"kind": "never"})),
+            route("/", "up"), response_headers_to_add=[{"header": {"key": "x-noted", "value": "%DYNAMIC_METADATA(envoy.filters.http.fault)%"}}])
         cls.start([listener(hcm(table, [named("fault", "fault.v3.HTTPFault")]))],
                   layered_runtime={"layers": [{"name": "static", "static_layer": {"my.share": 100, "my.status": 418}},
                                               {"name": "admin", "admin_layer": {}}]})
@@ -38,6 +41,11 @@ class Fault(FilterTest):
         with Http2Client(self.proxy.address()) as client:
             answer = dict(client.request("POST", "/grpc", [GRPC]).headers)
             self.assertEqual("5", answer["grpc-status"])
+
+    def test_what_it_notes(self):
+        self.assertEqual('{"kind":"abort","n":1}', self.ask("/noted/abort").header("x-noted"))
+        self.assertEqual('{"kind":"delay"}', self.ask("/noted/delay").header("x-noted"))
+        self.assertIsNone(self.ask("/noted/never").header("x-noted"))
 
     def test_as_the_request_asks(self):
         self.assertEqual(200, self.ask("/asks").status)

@@ -160,11 +160,21 @@ class LocalRateLimit(FilterTest):
                                        rate_limits=by_header)]), name="clients"),
             listener(hcm(table, [chain("any", 99, descriptors=[own(1, ""), own(2, "named")], max_dynamic_descriptors=2,
                                        rate_limits=by_header)]), name="any"),
+            listener(hcm(table, [chain("connection", 2, local_rate_limit_per_downstream_connection=True, rate_limits=by_header,
+                                       descriptors=[own(1, "a"), own(1, "")])]), name="connection"),
             listener(hcm(rules, [chain("rules", 9, descriptors=[own(1, "route"), own(0, "host")])]), name="rules"),
         ])
 
     def codes(self, count, name, target="/", *headers):
         return [self.ask(target, headers, name=name).status for _ in range(count)]
+
+    def test_each_connection_for_itself(self):
+        for _ in range(2):
+            with Connection(self.proxy.address("connection")) as connection:
+                self.assertEqual([200, 200, 429], [connection.request("GET", "/").status for _ in range(3)])
+            with Connection(self.proxy.address("connection")) as connection:
+                self.assertEqual([200, 429], [connection.request("GET", "/", [("x-client", "a")]).status for _ in range(2)])
+                self.assertEqual([200, 429], [connection.request("GET", "/", [("x-client", "b")]).status for _ in range(2)])
 
     def test_too_often(self):
         first, _, third = (self.ask("/p", name="plain") for _ in range(3))

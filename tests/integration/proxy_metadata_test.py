@@ -27,7 +27,7 @@ def noted(key, **fields):
 class Noting(FilterTest):
     @classmethod
     def setUpClass(cls):
-        rules = {"request_rules": [
+        rules = {"stat_prefix": "notes", "request_rules": [
             {"header": "x-version", "on_header_present": noted("version"), "on_header_missing": noted("version", value="none"), "remove": True},
             {"header": "x-number", "on_header_present": noted("number", type="NUMBER")},
             {"header": ":path", "on_header_present": noted("first", regex_value_rewrite={
@@ -68,6 +68,20 @@ class Noting(FilterTest):
         everything = json.loads(self.seen("/x", [("x-version", "a"), ("x-version", "b"), ("x-number", "1.25"), ("x-base", "aGVsbG8=")])[1])
         self.assertEqual({"version": "a,b", "first": "x", "number": 1.25, "base": "hello"}, everything)
         self.assertEqual({"version": "none", "first": "x"}, json.loads(self.seen("/x", [("x-number", "abc"), ("x-base", "!!")])[1]))
+
+    def test_its_stats(self):
+        def stats():
+            return {name: self.proxy.stat(f"http_filter_name.notes.{name}") for name in (
+                "request_rules_processed", "request_metadata_added", "request_header_not_found", "response_rules_processed",
+                "response_metadata_added", "response_header_not_found", "base64_decode_failed", "header_value_too_long",
+                "regex_substitution_failed")}
+        before = stats()
+        self.ask("/x", [("x-base", "!!"), ("x-number", "9" * 9000)])
+        changed = {name: value - before[name] for name, value in stats().items()}
+        # Noted: the version that is missing, the path's first part, the cookie that is missing.
+        self.assertEqual({"request_rules_processed": 5, "request_metadata_added": 3, "request_header_not_found": 2,
+                          "response_rules_processed": 1, "response_metadata_added": 0, "response_header_not_found": 0,
+                          "base64_decode_failed": 1, "header_value_too_long": 1, "regex_substitution_failed": 0}, changed)
 
     def test_a_header_that_is_removed(self):
         self.assertEqual([], self.sent(self.ask("/x", [("x-version", "1")]), "x-version"))

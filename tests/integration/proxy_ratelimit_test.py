@@ -5,10 +5,11 @@ from concurrent import futures
 import grpc
 
 from meshtest.bootstrap import cluster, hcm, http2, listener, route, routes
-from meshtest.filters import HTTP, FilterTest
+from meshtest.filters import HTTP, FilterTest, named
 from meshtest.protos import our_protos
 from meshtest.raw_http import fetch
 from meshtest.upstream import refused_address
+from meshtest.wait import wait_for
 
 PROTOS = our_protos()
 REQUEST = "envoy.service.ratelimit.v3.RateLimitRequest"
@@ -68,11 +69,31 @@ class RateLimit(FilterTest):
                                                {"request_headers": {"header_name": "x-user", "descriptor_key": "user"}}]}]}
         own = {"typed_per_filter_config": {"envoy.filters.http.ratelimit": {
             "@type": f"{HTTP}.ratelimit.v3.RateLimitPerRoute", "domain": "own", "vh_rate_limits": "INCLUDE"}}}
-        table = routes(*(route(f"/{name}", "up", action=rate_limits(name)) for name in ("ok", "over", "fails", "odd")),
+        noted = {"metadata_key": {"key": "ns", "path": [{"key": "plan"}]}}
+        entries = {"noted": {"metadata": {"descriptor_key": "plan", **noted}},
+                   "number": {"metadata": {"descriptor_key": "plan", "metadata_key": {"key": "ns", "path": [{"key": "number"}]}}},
+                   "default": {"metadata": {"descriptor_key": "plan", "metadata_key": {"key": "ns", "path": [{"key": "x"}]},
+                                            "default_value": "basic"}},
+                   "skipped": {"metadata": {"descriptor_key": "plan", "metadata_key": {"key": "ns", "path": [{"key": "x"}]},
+                                            "skip_if_absent": True}},
+                   "of-route": {"metadata": {"descriptor_key": "plan", "source": "ROUTE_ENTRY", "metadata_key": {
+                       "key": "ns", "path": [{"key": "deep"}, {"key": "plan"}]}}}}
+        by_metadata = [route(f"/metadata/{name}", "up", action={"rate_limits": [
+            {"actions": [{"generic_key": {"descriptor_value": "g"}}, entry]}]}, metadata={
+                "filter_metadata": {"ns": {"deep": {"plan": "route's"}}}}) for name, entry in entries.items()]
+        override = {"limit": {"dynamic_metadata": {"metadata_key": {"key": "ns", "path": [{"key": "limit"}]}}}}
+        own_rules = {"typed_per_filter_config": {"envoy.filters.http.ratelimit": {
+            "@type": f"{HTTP}.ratelimit.v3.RateLimitPerRoute", "rate_limits": [
+                rate_limits("now", hits_addend={"format": "%REQ(x-hits)%"})["rate_limits"][0],
+                rate_limits("last", apply_on_stream_done=True, hits_addend={"format": "%BYTES_SENT%"})["rate_limits"][0]]}}}
+        notes = named("set_metadata", "set_metadata.v3.Config", metadata=[{"metadata_namespace": "ns", "value": {
+            "plan": "gold", "number": 7, "limit": {"requests_per_unit": 42, "unit": "HOUR"}}}])
+        table = routes(*(route(f"/{name}", "up", action=rate_limits(name)) for name in ("ok", "over", "fails", "odd")), *by_metadata,
+                       route("/limit", "up", action=rate_limits("limited", **override)), route("/hits", "up", **own_rules),
                        route("/masked", "up", action=masked), route("/own", "up", action=rate_limits("ok"), **own),
                        route("/free", "up"), **rate_limits("of-the-host"))
         cls.start([
-            listener(hcm(table, [ratelimit(enable_x_ratelimit_headers="DRAFT_VERSION_03",
+            listener(hcm(table, [notes, ratelimit(enable_x_ratelimit_headers="DRAFT_VERSION_03",
                                            response_headers_to_add=[{"header": {"key": "x-told", "value": "yes"}}])])),
             listener(hcm(table, [ratelimit(failure_mode_deny=True, rate_limited_status={"code": 503},
                                            disable_x_envoy_ratelimited_header=True)]), name="strict"),
@@ -113,6 +134,32 @@ class RateLimit(FilterTest):
         self.assertEqual(502, fetch(self.proxy.address("closed"), "/ok").status)
         self.assertGreaterEqual(self.proxy.stat("cluster.up.ratelimit.error"), 3)
         self.assertGreaterEqual(self.proxy.stat("cluster.up.ratelimit.failure_mode_allowed"), 2)
+
+    def test_metadata(self):
+        for name, plan in (("noted", "gold"), ("default", "basic"), ("skipped", None), ("of-route", "route's")):
+            self.ask(f"/metadata/{name}")
+            self.assertEqual([{"key": "generic_key", "value": "g"}, *([{"key": "plan", "value": plan}] if plan else [])],
+                             self.asked()["descriptors"][0]["entries"], name)
+        before = len(self.service.asked)
+        self.assertEqual(200, self.ask("/metadata/number").status)  # no text, and so no descriptor
+        self.assertEqual(before, len(self.service.asked))
+
+    def test_a_limit_that_filters_note(self):
+        self.ask("/limit")
+        self.assertEqual({"requests_per_unit": 42, "unit": "HOUR"}, self.asked()["descriptors"][0]["limit"])
+
+    def test_hits_by_format_and_at_the_end(self):
+        def last(count):
+            found = [one["descriptors"][0] for one in self.service.asked if one["descriptors"][0]["entries"][0]["value"] == "last"]
+            return len(found) >= count and found[-1]
+        answer = self.ask("/hits", [("x-hits", "9")])
+        wait_for(lambda: last(1), "a question at the end")
+        now = [one["descriptors"][0] for one in self.service.asked if one["descriptors"][0]["entries"][0]["value"] == "now"]
+        self.assertEqual([{"entries": [{"key": "generic_key", "value": "now"}], "hits_addend": "9"}], now)
+        self.assertEqual(str(len(answer.body)), last(1)["hits_addend"])
+        self.assertEqual(200, self.ask("/hits").status)  # no number, and so no question but the last
+        wait_for(lambda: last(2), "another question at the end")
+        self.assertEqual(1, sum(one["descriptors"][0]["entries"][0]["value"] == "now" for one in self.service.asked))
 
     def test_descriptors(self):
         self.ask("/masked", [("x-user", "ann")])

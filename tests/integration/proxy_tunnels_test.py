@@ -50,6 +50,8 @@ class Tunnels(unittest.TestCase):
             route("/", "h1"))
         by_route = routes(route("/on", "h1", action={"upgrade_configs": [{"upgrade_type": "WEBSOCKET"}]}), route("/", "h1"))
         no_connect = routes({"match": {"connect_matcher": {}}, "route": {"cluster": "h1"}}, route("/", "h1"))
+        patient = hcm(routes(connect_route("tcp", connect_config={})))
+        patient["typed_config"]["http_filters"][-1]["typed_config"]["reject_connect_request_early_data"] = True
         cls.proxy = DataPlane(bootstrap(
             [listener(hcm(websockets, **TUNNELED)),
              listener(hcm(by_route, access_log=LOG, http2_protocol_options={"allow_connect": True}), name="by-route"),
@@ -57,7 +59,7 @@ class Tunnels(unittest.TestCase):
              listener(hcm(routes(connect_route("tcp", connect_config={}), route("/", "h1")), **TUNNELED), name="terminated"),
              listener(hcm(routes(connect_route("h1"))), name="passed-1"), listener(hcm(routes(connect_route("h2"))), name="passed-2"),
              listener(hcm(routes(connect_route("dead", connect_config={}))), name="dead-end"),
-             listener(hcm(no_connect), name="no-connect"),
+             listener(hcm(no_connect), name="no-connect"), listener(patient, name="patient"),
              listener(hcm(websockets, stat_prefix="slow", **TUNNELED), name="slow", per_connection_buffer_limit_bytes=65536)],
             [cluster("h1", cls.h1.address, per_connection_buffer_limit_bytes=65536), cluster("tcp", cls.tcp.address),
              cluster("h1-plain", cls.plain.address),
@@ -72,6 +74,13 @@ class Tunnels(unittest.TestCase):
         self.addCleanup(client.close)
         client.send(message("GET", target, [*WEBSOCKET, *more]) + behind)
         return client, client.read_head()
+
+    def test_a_client_of_connect_that_does_not_wait(self):
+        self.assertEqual(400, self.connect("patient", behind=b"early")[1].status)
+        client, head = self.connect("patient")
+        self.assertEqual(200, head.status)
+        client.send(b"late")
+        self.assertEqual(b"late", client.reader.exactly(4))
 
     def connect(self, name, head=CONNECT, behind=b""):
         client = Connection(self.proxy.address(name))

@@ -5,7 +5,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace weft::filters {
 
@@ -22,10 +25,19 @@ struct BrotliOptions {
   uint32_t input_block_bits = 24;
   bool literal_context_modeling = true;
 };
+// What both sides know beforehand, prepared once for all streams: the first of them packs, that of a frame's id unpacks.
+class ZstdDictionaries {
+ public:
+  virtual ~ZstdDictionaries() = default;
+};
+// Nothing: one of them is no dictionary (RFC 8878 5). `level` is of what packs with it; nothing: they unpack.
+std::shared_ptr<const ZstdDictionaries> zstd_dictionaries(const std::vector<std::string>& bytes, std::optional<int> level);
+
 struct ZstdOptions {
   int level = 3;
   bool checksum = false;
   int strategy = 0;  // 0: as the level says
+  std::shared_ptr<const ZstdDictionaries> dictionary;
 };
 
 class SlabOutput;
@@ -75,6 +87,6 @@ class DecompressionStream {
 inline constexpr uint32_t kMaxInflateRatio = 100;
 std::unique_ptr<DecompressionStream> decompress_gzip(int window_bits, uint32_t max_ratio);
 std::unique_ptr<DecompressionStream> decompress_brotli(bool ring_buffer_reallocation);
-std::unique_ptr<DecompressionStream> decompress_zstd();
+std::unique_ptr<DecompressionStream> decompress_zstd(std::shared_ptr<const ZstdDictionaries> dictionaries = {});
 
 }  // namespace weft::filters

@@ -166,6 +166,13 @@ std::optional<routing::ValueMatcher> value_matcher(const envoy::type::matcher::v
 
 }  // namespace
 
+std::shared_ptr<const format::Metadata> metadata(const envoy::config::core::v3::Metadata& from) {
+  if (from.filter_metadata().empty()) return nullptr;
+  auto to = std::make_shared<format::Metadata>();
+  for (const auto& [name_space, values] : from.filter_metadata()) to->set(name_space, metadata_struct(values));
+  return to;
+}
+
 format::MetadataStruct metadata_struct(const google::protobuf::Struct& from) {
   format::MetadataStruct to;
   for (const auto& [key, value] : from.fields()) to.emplace(key, metadata_value(value));

@@ -7,6 +7,7 @@
 #include "proxy/routing/metadata_matcher.h"
 #include "proxy/routing/mutations.h"
 
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@ class HeaderMutation;
 }
 namespace envoy::config::core::v3 {
 class HeaderValueOption;
+class Metadata;
 class RuntimeFeatureFlag;
 class RuntimeFractionalPercent;
 }  // namespace envoy::config::core::v3
@@ -56,6 +58,8 @@ std::vector<routing::QueryMatcher> query_matchers(
     const google::protobuf::RepeatedPtrField<envoy::config::route::v3::QueryParameterMatcher>& from, const Where& parent,
     std::string_view field);
 
+// filter_metadata; null: there is none.
+std::shared_ptr<const format::Metadata> metadata(const envoy::config::core::v3::Metadata& from);
 format::MetadataStruct metadata_struct(const google::protobuf::Struct& from);
 format::MetadataValue metadata_value(const google::protobuf::Value& from);
 std::optional<routing::MetadataMatcher> metadata_matcher(const envoy::type::matcher::v3::MetadataMatcher& from, const Where& where);

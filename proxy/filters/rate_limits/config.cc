@@ -1,6 +1,7 @@
 #include "proxy/filters/rate_limits/config.h"
 
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/metadata/v3/metadata.pb.h"
 #include "proxy/filters/matching/config.h"
 
 #include <google/protobuf/wrappers.pb.h>
@@ -24,6 +25,13 @@ std::string literal(const std::string& value, const Where& where) {
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
   return text;
+}
+
+routing::MetadataPath metadata_path(const envoy::type::metadata::v3::MetadataKey& from) {
+  routing::MetadataPath to;
+  to.name_space = from.key();
+  for (const auto& segment : from.path()) to.path.push_back(segment.key());
+  return to;
 }
 
 routing::RateLimitAction action(const route::RateLimit::Action& from, std::string_view local_cluster, const Where& where) {
@@ -87,9 +95,34 @@ routing::RateLimitAction action(const route::RateLimit::Action& from, std::strin
       to.query = query_matchers(match.query_parameters(), at, "query_parameters");
       break;
     }
+    case From::kMetadata:
+      to.kind = Kind::kMetadata;
+      to.key = from.metadata().descriptor_key();
+      to.value = from.metadata().default_value();
+      to.metadata = metadata_path(from.metadata().metadata_key());
+      to.of_route = from.metadata().source() == From::MetaData::ROUTE_ENTRY;
+      to.skip_if_absent = from.metadata().skip_if_absent();
+      break;
     default: where.unsupported("this kind of action is not supported by this version"); break;
   }
   return to;
+}
+
+void hits(const route::RateLimit::HitsAddend& from, routing::RateLimitRule& to, const Where& where) {
+  if (from.has_number()) to.hits = from.number().value();
+  if (from.format().empty()) {
+    if (!from.has_number()) where.fail("needs one of number, format");
+    return;
+  }
+  const Where at(where, "format");
+  if (from.has_number()) at.fail("must not be set beside number");
+  if (from.format().size() < 2 || !from.format().starts_with('%') || !from.format().ends_with('%'))
+    at.fail("must begin and end with \"%\", found \"" + from.format() + "\"");
+  Result<format::Formatter> made = format::Formatter::text(from.format());
+  if (made)
+    to.hits_format = std::make_shared<const format::Formatter>(std::move(*made));
+  else
+    at.fail(made.error().detail);
 }
 
 }  // namespace
@@ -101,7 +134,9 @@ routing::RateLimitRules rate_limit_rules(const google::protobuf::RepeatedPtrFiel
     const Where where(parent, field, i);
     routing::RateLimitRule rule;
     rule.stage = from[i].stage().value();
-    if (from[i].has_hits_addend()) rule.hits = from[i].hits_addend().number().value();
+    if (from[i].has_hits_addend()) hits(from[i].hits_addend(), rule, Where(where, "hits_addend"));
+    if (from[i].has_limit()) rule.limit = metadata_path(from[i].limit().dynamic_metadata().metadata_key());
+    rule.on_done = from[i].apply_on_stream_done();
     if (runtime && !from[i].disable_key().empty())
       rule.enabled = fraction("ratelimit." + from[i].disable_key() + ".http_filter_enabled", {100, 100}, *runtime);
     for (int a = 0; a < from[i].actions_size(); ++a)

@@ -1,4 +1,6 @@
 """Filters that judge, answer, hold, change and limit requests, each switched on by a route of the listener `judged`."""
+from meshtest.upstream import Reply
+
 from .case import case as any_case, get, http2, post, request
 
 
@@ -58,3 +60,25 @@ case("limited-head", request("HEAD", "/limited"), methods=("HEAD",))
 case("limited-grpc", get("/limited", ("content-type", "application/grpc")))
 case("limited-not-enforced", get("/lenient"))
 http2("h2-limited", "GET", "/limited", listener="judged")
+
+# -- custom_response
+
+
+def answered(path, status):
+    return {path: [Reply(status, (("x-why", "because"), ("content-type", "a/b")), b"original")]}
+
+
+case("custom-local", get("/custom/local"), script=answered("/custom/local", 404))
+case("custom-local-head", request("HEAD", "/custom/local-head"), methods=("HEAD",), script=answered("/custom/local-head", 404))
+case("custom-local-post", post("/custom/local-post", b"body"), script=answered("/custom/local-post", 404))
+case("custom-local-grpc", get("/custom/local-grpc", ("content-type", "application/grpc")), script=answered("/custom/local-grpc", 404))
+case("custom-redirect", get("/custom/redirect"), script=answered("/custom/redirect", 503))
+case("custom-redirect-post", post("/custom/redirect-post", b"body"), script=answered("/custom/redirect-post", 500))
+case("custom-redirect-chunked", post("/custom/redirect-chunked", [b"bo", b"dy"]), script=answered("/custom/redirect-chunked", 500))
+case("custom-kept", get("/custom/kept"), script=answered("/custom/kept", 403))
+http2("h2-custom-local", "GET", "/custom/h2-local", listener="judged", script=answered("/custom/h2-local", 404))
+http2("h2-custom-redirect", "POST", "/custom/h2-redirect", body=b"body", listener="judged", script=answered("/custom/h2-redirect", 502))
+
+# -- upstream_http_filters
+case("attempt", get("/attempts/once"))
+case("attempt-again", get("/attempts/again"), script={"/attempts/again": [Reply(503)]})

@@ -4,6 +4,7 @@
 #include "envoy/extensions/compression/gzip/compressor/v3/gzip.pb.h"
 #include "envoy/extensions/compression/zstd/compressor/v3/zstd.pb.h"
 #include "envoy/extensions/filters/http/compressor/v3/compressor.pb.h"
+#include "proxy/filters/bodies/config.h"
 #include "proxy/filters/http/compressor/filter.h"
 
 #include <google/protobuf/wrappers.pb.h>
@@ -75,6 +76,7 @@ constexpr Field kZstd[] = {
     {.name = "compression_level", .min = 1, .max = 22},
     {"enable_checksum"},
     {"strategy"},
+    {.name = "dictionary", .note = "with an id of its own; read once, when the filter is built"},
     {"chunk_size", "output goes into blocks of the worker's pool"},
 };
 constexpr FieldTable kTables[] = {
@@ -135,11 +137,18 @@ CompressorLibrary brotli_library(const BrotliProto& from) {
   return {"br", [to] { return compress_brotli(to); }};
 }
 
-CompressorLibrary zstd_library(const ZstdProto& from) {
+CompressorLibrary zstd_library(const ZstdProto& from, const Where& where) {
   ZstdOptions to;
   if (from.has_compression_level()) to.level = static_cast<int>(from.compression_level().value());
   to.checksum = from.enable_checksum();
   to.strategy = static_cast<int>(from.strategy());
+  if (from.has_dictionary()) {
+    const Where at(where, "dictionary");
+    if (const auto bytes = data(from.dictionary(), at)) {
+      to.dictionary = zstd_dictionaries({*bytes}, to.level);
+      if (!to.dictionary) at.fail("is no Zstandard dictionary with an id");
+    }
+  }
   return {"zstd", [to] { return compress_zstd(to); }};
 }
 
@@ -149,7 +158,7 @@ std::optional<CompressorLibrary> library(const envoy::config::core::v3::TypedExt
   ZstdProto zstd;
   if (from.typed_config().UnpackTo(&gzip)) return gzip_library(gzip);
   if (from.typed_config().UnpackTo(&brotli)) return brotli_library(brotli);
-  if (from.typed_config().UnpackTo(&zstd)) return zstd_library(zstd);
+  if (from.typed_config().UnpackTo(&zstd)) return zstd_library(zstd, Where(Where(where, "typed_config"), "(Zstd)"));
   where.fail("holds no Gzip, Brotli or Zstd");
   return {};
 }

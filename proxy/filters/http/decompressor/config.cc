@@ -4,6 +4,7 @@
 #include "envoy/extensions/compression/gzip/decompressor/v3/gzip.pb.h"
 #include "envoy/extensions/compression/zstd/decompressor/v3/zstd.pb.h"
 #include "envoy/extensions/filters/http/decompressor/v3/decompressor.pb.h"
+#include "proxy/filters/bodies/config.h"
 #include "proxy/filters/http/decompressor/filter.h"
 
 #include <google/protobuf/wrappers.pb.h>
@@ -43,6 +44,7 @@ constexpr Field kBrotli[] = {
     {"chunk_size", kChunks},
 };
 constexpr Field kZstd[] = {
+    {.name = "dictionaries", .note = "each with an id of its own; read once, when the filter is built"},
     {"chunk_size", kChunks},
 };
 constexpr FieldTable kTables[] = {
@@ -60,6 +62,19 @@ DecompressorDirection direction(const decompressor::Decompressor::CommonDirectio
   if (from.has_enabled()) to.enabled = feature(from.enabled(), runtime);
   to.ignore_no_transform = from.ignore_no_transform_header();
   return to;
+}
+
+std::shared_ptr<const ZstdDictionaries> dictionaries(const ZstdProto& from, const Where& where) {
+  if (from.dictionaries().empty()) return nullptr;
+  std::vector<std::string> all;
+  for (int i = 0; i < from.dictionaries_size(); ++i) {
+    const Where at(where, "dictionaries", i);
+    auto bytes = data(from.dictionaries(i), at);
+    if (!bytes) continue;
+    if (!zstd_dictionaries({*bytes}, std::nullopt)) at.fail("is no Zstandard dictionary with an id");
+    all.push_back(std::move(*bytes));
+  }
+  return zstd_dictionaries(all, std::nullopt);
 }
 
 std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild& build,
@@ -82,7 +97,9 @@ std::unique_ptr<const FilterFactory> make(const std::string& instance, const std
     options.make = [reallocation = !brotli.disable_ring_buffer_reallocation()] { return decompress_brotli(reallocation); };
   } else if (library.typed_config().UnpackTo(&zstd)) {
     options.coding = kind = "zstd";
-    options.make = [] { return decompress_zstd(); };
+    options.make = [dictionaries = dictionaries(zstd, Where(where, "decompressor_library.typed_config.(Zstd)"))] {
+      return decompress_zstd(dictionaries);
+    };
   } else {
     return Where(where, "decompressor_library").fail("holds no Gzip, Brotli or Zstd"), nullptr;
   }

@@ -26,6 +26,7 @@ constexpr Field kHttpFault[] = {
     {"response_rate_limit_percent_runtime"},
     {"abort_grpc_status_runtime"},
     {"disable_downstream_cluster_stats"},
+    {.name = "filter_metadata", .note = "noted of requests that are delayed or aborted"},
 };
 constexpr Field kFaultAbort[] = {
     {.name = "http_status", .min = 200, .max = 599},
@@ -99,6 +100,7 @@ FaultSettings settings(const fault::HTTPFault& from, const Runtime& runtime, con
   to.downstream_nodes.assign(from.downstream_nodes().begin(), from.downstream_nodes().end());
   to.max_active = runtime.number(key_or(from.max_active_faults_runtime(), "fault.http.max_active_faults"),
                                  from.has_max_active_faults() ? from.max_active_faults().value() : UINT64_MAX);
+  to.metadata = metadata_struct(from.filter_metadata());
   to.downstream_cluster_stats = !from.disable_downstream_cluster_stats();
   return to;
 }

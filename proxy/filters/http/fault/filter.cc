@@ -24,6 +24,7 @@ Verdict Fault::on_request_head(FilterContext& context, bool) {
   if (const auto duration = delay(); duration && become_active()) {
     count(FaultStat::kDelaysInjected);
     count_for_cluster(FaultClusterStat::kDelaysInjected);
+    note();
     context.info().flags.set(observe::ResponseFlag::kDelayInjected);
     context.wheel().arm(timer_, *duration);
     return Verdict::kWait;
@@ -127,6 +128,7 @@ bool Fault::abort() {
   if (!become_active()) return false;
   count(FaultStat::kAbortsInjected);
   count_for_cluster(FaultClusterStat::kAbortsInjected);
+  note();
   reply.body = "fault filter abort";
   reply.details = "fault_filter_abort";
   reply.flag = observe::ResponseFlag::kFaultInjected;
@@ -177,6 +179,10 @@ bool Fault::become_active() {
   active_ = true;
   count(FaultStat::kActiveFaults);
   return true;
+}
+
+void Fault::note() {
+  if (!settings_->metadata.empty()) format::metadata_of(context_->info()).set("envoy.filters.http.fault", settings_->metadata);
 }
 
 void Fault::on_done(FilterContext&) {

@@ -7,6 +7,7 @@
 #include "proxy/filters/http/fault/downstream_clusters.h"
 #include "proxy/filters/http/fault/pace.h"
 #include "proxy/filters/table.h"
+#include "proxy/format/metadata.h"
 #include "proxy/routing/matchers.h"
 #include "proxy/routing/route.h"
 
@@ -44,6 +45,7 @@ struct FaultSettings {
   std::vector<std::string> downstream_nodes;    // empty: any
   runtime::Number max_active{UINT64_MAX};
   bool downstream_cluster_stats = true;
+  format::MetadataStruct metadata;  // noted of requests that are delayed or aborted
 };
 
 struct FaultRoute final : routing::FilterConfig {
@@ -76,6 +78,7 @@ class Fault final : public HttpFilter {
   std::optional<uint32_t> http_status() const;
   std::optional<uint32_t> grpc_status() const;
   bool become_active();
+  void note();
   void delay_is_over();
   void count(unsigned metric, int64_t n = 1);
   void count_for_cluster(unsigned metric);

@@ -122,7 +122,8 @@ HttpFilterType header_mutation_type() {
           "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
           [] { return all_of(kTables); },
           &make,
-          &make_for_route};
+          &make_for_route,
+          true};
 }
 
 }  // namespace weft::filters

@@ -1,4 +1,5 @@
 #include "proxy/filters/matching/config.h"
+#include "common/observe/shapes.h"
 #include "envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata.pb.h"
 #include "proxy/filters/http/header_to_metadata/filter.h"
 
@@ -14,6 +15,7 @@ using HeaderToMetadataProto = envoy::extensions::filters::http::header_to_metada
 constexpr Field kHeaderToMetadata[] = {
     {"request_rules"},
     {"response_rules"},
+    {.name = "stat_prefix", .note = "empty: nothing is counted"},
 };
 constexpr Field kHeaderToMetadataRule[] = {
     {.name = "header", .checks = kHeaderName}, {"on_header_present"}, {"on_header_missing"}, {"remove"},
@@ -83,23 +85,28 @@ std::vector<MetadataRule> metadata_rules(const google::protobuf::RepeatedPtrFiel
   return out;
 }
 
-HeaderToMetadataRules both_rules(const HeaderToMetadataProto& from, const Where& where) {
-  return {metadata_rules(from.request_rules(), where, "request_rules"), metadata_rules(from.response_rules(), where, "response_rules")};
+HeaderToMetadataRules both_rules(const HeaderToMetadataProto& from, const FilterBuild& build, const Where& where) {
+  HeaderToMetadataRules to{metadata_rules(from.request_rules(), where, "request_rules"),
+                           metadata_rules(from.response_rules(), where, "response_rules"), nullptr};
+  if (build.registry && !from.stat_prefix().empty()) to.stats = observe::header_to_metadata_scope(*build.registry, from.stat_prefix());
+  return to;
 }
 
-std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild&, const Where& where) {
+std::unique_ptr<const FilterFactory> make(const std::string& instance, const std::string& bytes, const FilterBuild& build,
+                                          const Where& where) {
   HeaderToMetadataProto from;
   if (!from.ParseFromString(bytes)) return where.fail("holds no Config"), nullptr;
-  return std::make_unique<FactoryOf<HeaderToMetadata, HeaderToMetadataRules>>(instance, HeaderToMetadata::kHooks, both_rules(from, where));
+  return std::make_unique<FactoryOf<HeaderToMetadata, HeaderToMetadataRules>>(instance, HeaderToMetadata::kHooks,
+                                                                              both_rules(from, build, where));
 }
 
-std::shared_ptr<const routing::FilterConfig> make_for_route(const std::string& bytes, const FilterBuild&, const Where& where) {
+std::shared_ptr<const routing::FilterConfig> make_for_route(const std::string& bytes, const FilterBuild& build, const Where& where) {
   HeaderToMetadataProto from;
   if (!from.ParseFromString(bytes)) return where.fail("holds no Config"), nullptr;
   if (from.request_rules().empty() && from.response_rules().empty())
     where.fail("Per filter configs must at least specify either request or response rules");
   auto config = std::make_shared<HeaderToMetadataRoute>();
-  config->rules = both_rules(from, where);
+  config->rules = both_rules(from, build, where);
   return config;
 }
 

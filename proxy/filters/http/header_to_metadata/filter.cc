@@ -1,5 +1,6 @@
 #include "proxy/filters/http/header_to_metadata/filter.h"
 
+#include "common/observe/shapes.h"
 #include "proxy/format/request_info.h"
 #include "proxy/routing/matchers.h"
 
@@ -7,6 +8,9 @@
 #include <charconv>
 
 namespace weft::filters {
+
+using observe::HeaderToMetadataStat;
+
 namespace {
 
 constexpr size_t kLongestValue = 8 * 1024;
@@ -39,11 +43,14 @@ std::string decoded_base64(std::string_view text) {
 
 }  // namespace
 
-std::optional<format::MetadataValue> MetadataNote::make(std::string_view found) const {
+template <class Count>
+std::optional<format::MetadataValue> MetadataNote::make(std::string_view found, Count count) const {
   std::string text = !value.empty() ? value : rewrite ? rewrite.apply(found) : std::string(found);
+  if (text.empty() && value.empty() && rewrite && !found.empty()) count(HeaderToMetadataStat::kRegexSubstitutionFailed);
+  if (text.size() >= kLongestValue) count(HeaderToMetadataStat::kHeaderValueTooLong);
   if (text.empty() || text.size() >= kLongestValue) return {};
   if (base64) text = decoded_base64(text);
-  if (text.empty()) return {};
+  if (text.empty()) return count(HeaderToMetadataStat::kBase64DecodeFailed), std::nullopt;
   switch (type) {
     case Type::kString: return format::MetadataValue{std::move(text)};
     case Type::kNumber: {
@@ -58,12 +65,22 @@ std::optional<format::MetadataValue> MetadataNote::make(std::string_view found) 
   return {};
 }
 
-void MetadataRule::apply(http::Head& head, format::RequestInfo& info) const {
+struct HeaderToMetadata::Side {
+  unsigned processed, added, not_found;
+};
+
+void HeaderToMetadata::apply(FilterContext& context, const MetadataRule& rule, http::Head& head, const HeaderToMetadataRules& of,
+                             const Side& side) const {
+  auto count = [&](unsigned stat) {
+    if (of.stats) of.stats->cells(context.thread()).add(stat);
+  };
+  count(side.processed);
+  const std::string& header = rule.header;
   std::string scratch, copy;
   std::string_view found;
   bool there = false;
-  if (!cookie.empty()) {
-    found = routing::cookie_value(head, cookie);
+  if (!rule.cookie.empty()) {
+    found = routing::cookie_value(head, rule.cookie);
     there = !found.empty();
   } else if (header.starts_with(':')) {
     found = header == ":method"      ? head.method()
@@ -76,11 +93,15 @@ void MetadataRule::apply(http::Head& head, format::RequestInfo& info) const {
   } else {
     there = head.find(header) != nullptr;
     if (there) found = copy = head.joined(header, scratch);
-    if (there && remove) head.remove(header);
+    if (there && rule.remove) head.remove(header);
   }
-  const std::optional<MetadataNote>& note = there ? present : missing;
+  const std::optional<MetadataNote>& note = there ? rule.present : rule.missing;
   if (!note) return;
-  if (auto made = note->make(found)) format::metadata_of(info).set(note->name_space, note->key, std::move(*made));
+  if (!there) count(side.not_found);
+  auto made = note->make(found, count);
+  if (!made) return;
+  count(side.added);
+  format::metadata_of(context.info()).set(note->name_space, note->key, std::move(*made));
 }
 
 const HeaderToMetadataRules& HeaderToMetadata::rules(FilterContext& context) const {
@@ -89,12 +110,18 @@ const HeaderToMetadataRules& HeaderToMetadata::rules(FilterContext& context) con
 }
 
 Verdict HeaderToMetadata::on_request_head(FilterContext& context, bool) {
-  for (const MetadataRule& rule : rules(context).request) rule.apply(context.request(), context.info());
+  static constexpr Side kSide{HeaderToMetadataStat::kRequestRulesProcessed, HeaderToMetadataStat::kRequestMetadataAdded,
+                              HeaderToMetadataStat::kRequestHeaderNotFound};
+  const HeaderToMetadataRules& all = rules(context);
+  for (const MetadataRule& rule : all.request) apply(context, rule, context.request(), all, kSide);
   return Verdict::kContinue;
 }
 
 Verdict HeaderToMetadata::on_response_head(FilterContext& context, bool) {
-  for (const MetadataRule& rule : rules(context).response) rule.apply(context.response(), context.info());
+  static constexpr Side kSide{HeaderToMetadataStat::kResponseRulesProcessed, HeaderToMetadataStat::kResponseMetadataAdded,
+                              HeaderToMetadataStat::kResponseHeaderNotFound};
+  const HeaderToMetadataRules& all = rules(context);
+  for (const MetadataRule& rule : all.response) apply(context, rule, context.response(), all, kSide);
   return Verdict::kContinue;
 }
 

@@ -25,6 +25,7 @@ constexpr Field kLocalRateLimit[] = {
     {"descriptors"},
     {.name = "stage", .max = 10},
     {.name = "request_headers_to_add_when_not_enforced", .max = 10},
+    {"local_rate_limit_per_downstream_connection"},
     {"enable_x_ratelimit_headers"},
     {"vh_rate_limits"},
     {"always_consume_default_token_bucket"},
@@ -62,22 +63,30 @@ std::shared_ptr<TokenBucket> bucket(const envoy::type::v3::TokenBucket& from) {
   return std::make_shared<TokenBucket>(from.max_tokens(), per_second(from));
 }
 
-void descriptors(const limit::LocalRateLimit& from, LocalRateLimitSettings& to, const Where& parent) {
+LocalRateLimitSettings::Buckets new_buckets(const limit::LocalRateLimit& from) {
+  LocalRateLimitSettings::Buckets to;
+  if (from.has_token_bucket()) to.shared = bucket(from.token_bucket());
   const uint32_t most = from.has_max_dynamic_descriptors() ? from.max_dynamic_descriptors().value() : 20;
   for (int i = 0; i < from.descriptors_size(); ++i) {
     const common::LocalRateLimitDescriptor& one = from.descriptors(i);
     LocalRateLimitSettings::Own own;
     for (const auto& entry : one.entries()) own.entries.emplace_back(entry.key(), entry.value());
-    if (std::any_of(to.descriptors.begin(), to.descriptors.end(), [&](const auto& other) { return other.entries == own.entries; }))
-      Where(parent, "descriptors", i).fail("has the same entries as one before it");
     const bool any = std::any_of(own.entries.begin(), own.entries.end(), [](const auto& entry) { return entry.second.empty(); });
     if (any)
       own.buckets = std::make_shared<ValueBuckets>(one.token_bucket().max_tokens(), per_second(one.token_bucket()), most);
     else
       own.bucket = bucket(one.token_bucket());
     own.shadow = one.shadow_mode();
-    to.descriptors.push_back(std::move(own));
+    to.own.push_back(std::move(own));
   }
+  return to;
+}
+
+void check_descriptors(const LocalRateLimitSettings::Buckets& buckets, const Where& parent) {
+  for (size_t i = 0; i < buckets.own.size(); ++i)
+    for (size_t before = 0; before < i; ++before)
+      if (buckets.own[before].entries == buckets.own[i].entries)
+        Where(parent, "descriptors", static_cast<long>(i)).fail("has the same entries as one before it");
 }
 
 LocalRateLimitSettings settings(const limit::LocalRateLimit& from, const FilterBuild& build, const Where& where) {
@@ -85,8 +94,10 @@ LocalRateLimitSettings settings(const limit::LocalRateLimit& from, const FilterB
   LocalRateLimitSettings to;
   if (from.has_filter_enabled()) to.enabled = fraction(from.filter_enabled(), build.runtime);
   if (from.has_filter_enforced()) to.enforced = fraction(from.filter_enforced(), build.runtime);
-  if (from.has_token_bucket()) to.bucket = bucket(from.token_bucket());
-  descriptors(from, to, where);
+  to.buckets = std::make_shared<const LocalRateLimitSettings::Buckets>(new_buckets(from));
+  check_descriptors(*to.buckets, where);
+  if (from.local_rate_limit_per_downstream_connection())
+    to.new_buckets = [from] { return std::make_shared<const LocalRateLimitSettings::Buckets>(new_buckets(from)); };
   if (from.has_always_consume_default_token_bucket()) to.always_take_default = from.always_consume_default_token_bucket().value();
   to.stage = from.stage();
   to.virtual_host_rules = from.vh_rate_limits() == common::INCLUDE  ? VirtualHostRules::kToo

@@ -55,7 +55,7 @@ LocalRateLimit::Decision LocalRateLimit::decide(FilterContext& context) {
     passed = Decision::kLimitedInShadow;
   }
   if (!told_ && !own.empty()) told_ = own.front().bucket;
-  const std::shared_ptr<TokenBucket>& shared = settings_->bucket;
+  const std::shared_ptr<TokenBucket>& shared = buckets(context).shared;
   if (!shared || (!own.empty() && !settings_->always_take_default)) return passed;
   if (own.empty()) told_ = shared;
   if (shared->take(now)) return passed;
@@ -63,20 +63,27 @@ LocalRateLimit::Decision LocalRateLimit::decide(FilterContext& context) {
   return Decision::kLimited;
 }
 
+const LocalRateLimitSettings::Buckets& LocalRateLimit::buckets(FilterContext& context) const {
+  if (!settings_->new_buckets) return *settings_->buckets;
+  std::shared_ptr<const void>& of_connection = context.connection_state(settings_->buckets);
+  if (!of_connection) of_connection = settings_->new_buckets();
+  return *static_cast<const LocalRateLimitSettings::Buckets*>(of_connection.get());
+}
+
 std::vector<routing::RateLimitHits> LocalRateLimit::descriptors(FilterContext& context) const {
   std::vector<routing::RateLimitHits> out;
-  const routing::RateLimitSubject subject{context.request(), context.info().upstream_cluster_raw, context.info().downstream_remote_address};
+  const routing::Route* route = context.route();
+  const routing::RateLimitSubject subject{context.request(), context.info().upstream_cluster_raw, context.info().downstream_remote_address,
+                                          &context.info(), route ? route->metadata.get() : nullptr};
   auto take = [&](const routing::RateLimitRules* rules, uint32_t stage) {
     for (size_t i = 0; rules && i < rules->size(); ++i)
-      if ((*rules)[i].stage == stage)
-        if (auto descriptor = routing::rate_limit_descriptor((*rules)[i], subject))
-          out.push_back({std::move(*descriptor), (*rules)[i].hits});
+      if ((*rules)[i].stage == stage && !(*rules)[i].on_done)
+        if (auto hits = routing::rate_limit_hits((*rules)[i], subject)) out.push_back(std::move(*hits));
   };
   if (settings_->rules) {
     take(&*settings_->rules, 0);
     return out;
   }
-  const routing::Route* route = context.route();
   if (!route || !route->forward()) return out;
   using Rules = LocalRateLimitSettings::VirtualHostRules;
   const routing::RateLimitRules* of_route = route->forward()->rate_limits.get();
@@ -90,10 +97,11 @@ std::vector<routing::RateLimitHits> LocalRateLimit::descriptors(FilterContext& c
 // A descriptor belongs to the settings that name all its values, else to the first that take any.
 std::vector<LocalRateLimit::Match> LocalRateLimit::matching(FilterContext& context) const {
   std::vector<Match> out;
-  if (settings_->descriptors.empty()) return out;
-  for (const auto& [descriptor, hits] : descriptors(context)) {
+  const LocalRateLimitSettings::Buckets& all = buckets(context);
+  if (all.own.empty()) return out;
+  for (const auto& [descriptor, hits, limit] : descriptors(context)) {
     const LocalRateLimitSettings::Own* best = nullptr;
-    for (const LocalRateLimitSettings::Own& own : settings_->descriptors) {
+    for (const LocalRateLimitSettings::Own& own : all.own) {
       const bool fits = own.bucket ? own.entries == descriptor : fits_any(own.entries, descriptor);
       if (fits && (!best || own.bucket)) best = &own;
     }

@@ -11,6 +11,7 @@
 #include "proxy/routing/rate_limit.h"
 #include "proxy/routing/route.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,10 +27,15 @@ struct LocalRateLimitSettings {
     std::shared_ptr<ValueBuckets> buckets;  // one for each
     bool shadow = false;                    // only counted
   };
+  struct Buckets {
+    std::shared_ptr<TokenBucket> shared;  // null: only descriptors limit
+    std::vector<Own> own;
+  };
   routing::Fraction enabled{0, 1}, enforced{0, 1};
-  std::shared_ptr<TokenBucket> bucket;  // null: only descriptors limit
-  std::vector<Own> descriptors;
-  bool always_take_default = true;               // from `bucket`, where a descriptor's bucket has given
+  std::shared_ptr<const Buckets> buckets;
+  // Set where each connection has its own (local_rate_limit_per_downstream_connection).
+  std::function<std::shared_ptr<const Buckets>()> new_buckets;
+  bool always_take_default = true;               // from the shared one, where a descriptor's bucket has given
   std::optional<routing::RateLimitRules> rules;  // in place of the route's and the virtual host's
   VirtualHostRules virtual_host_rules = VirtualHostRules::kIfRouteHasNone;
   uint32_t stage = 0;
@@ -54,6 +60,7 @@ class LocalRateLimit final : public HttpFilter {
  private:
   enum class Decision : uint8_t { kOk, kLimited, kLimitedInShadow };
   Decision decide(FilterContext& context);
+  const LocalRateLimitSettings::Buckets& buckets(FilterContext& context) const;
   struct Match {
     std::shared_ptr<TokenBucket> bucket;
     bool shadow;

@@ -24,7 +24,8 @@ Verdict RateLimit::on_request_head(FilterContext& context, bool) {
   context_ = &context;
   if (!options_.enabled.matches(context.random()) || !meant_for(context)) return Verdict::kContinue;
   route_ = dynamic_cast<const RateLimitRoute*>(context.route_config(name_));
-  const std::vector<routing::RateLimitHits> found = descriptors(context);
+  asks_ = true;
+  const std::vector<routing::RateLimitHits> found = descriptors(context, false);
   if (found.empty()) return Verdict::kContinue;
   call_ = context.caller().call(question(found), *this);
   return Verdict::kWait;
@@ -39,15 +40,17 @@ bool RateLimit::meant_for(FilterContext& context) const {
   return route && route->forward() && !context.info().upstream_cluster_raw.empty();
 }
 
-std::vector<routing::RateLimitHits> RateLimit::descriptors(FilterContext& context) const {
+std::vector<routing::RateLimitHits> RateLimit::descriptors(FilterContext& context, bool done) const {
   using Rules = RateLimitRoute::VirtualHostRules;
   std::vector<routing::RateLimitHits> out;
-  const routing::RateLimitSubject subject{context.request(), context.info().upstream_cluster_raw, context.info().downstream_remote_address};
+  const routing::Route& route = *context.route();
+  const routing::RateLimitSubject subject{context.request(), context.info().upstream_cluster_raw, context.info().downstream_remote_address,
+                                          &context.info(), route.metadata.get()};
   auto take = [&](const routing::RateLimitRules* rules, uint32_t stage) {
     for (size_t i = 0; rules && i < rules->size(); ++i) {
       const routing::RateLimitRule& rule = (*rules)[i];
-      if (rule.stage != stage || !rule.enabled.matches(context.random())) continue;
-      if (auto descriptor = routing::rate_limit_descriptor(rule, subject)) out.push_back({std::move(*descriptor), rule.hits});
+      if (rule.on_done != done || rule.stage != stage || !rule.enabled.matches(context.random())) continue;
+      if (auto hits = routing::rate_limit_hits(rule, subject)) out.push_back(std::move(*hits));
     }
   };
   if (route_ && route_->rules) {
@@ -58,7 +61,6 @@ std::vector<routing::RateLimitHits> RateLimit::descriptors(FilterContext& contex
     take(&*options_.rules, 0);
     return out;
   }
-  const routing::Route& route = *context.route();
   const routing::RateLimitRules* of_route = route.forward()->rate_limits.get();
   take(of_route, options_.stage);
   const Rules which = route_ ? route_->virtual_host_rules : Rules::kIfRouteHasNone;
@@ -100,6 +102,7 @@ void RateLimit::take(RateLimitAnswer answer) {
   const bool over = answer.over_limit;
   count(over ? RateLimitStat::kOverLimit : RateLimitStat::kOk);
   if (options_.rate_limit_headers) tell_limits(answer);
+  if (!answer.metadata.empty()) format::metadata_of(context_->info()).set("envoy.filters.http.ratelimit", std::move(answer.metadata));
   if (over && options_.enforced.matches(context_->random())) return refuse(std::move(answer));
   for (auto& header : answer.response_headers) response_headers_.push_back(std::move(header));
   for (const auto& [name, value] : answer.request_headers) context_->request().add(name, value);
@@ -164,7 +167,12 @@ Verdict RateLimit::on_response_head(FilterContext& context, bool) {
   return Verdict::kContinue;
 }
 
-void RateLimit::on_done(FilterContext&) { call_.reset(); }
+void RateLimit::on_done(FilterContext& context) {
+  call_.reset();
+  if (!asks_ || !context.route() || !context.route()->forward()) return;
+  const std::vector<routing::RateLimitHits> last = descriptors(context, true);
+  if (!last.empty()) context.caller().tell(question(last));
+}
 
 void RateLimit::count(unsigned metric) {
   if (!options_.stats_of) return;

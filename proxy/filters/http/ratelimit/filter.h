@@ -63,7 +63,7 @@ class RateLimit final : public HttpFilter, private upstream::CallEvents {
   void on_trailers(const http::Head& trailers) override;
   void on_failed(observe::ResponseFlag flag, std::string_view detail) override;
   bool meant_for(FilterContext& context) const;
-  std::vector<routing::RateLimitHits> descriptors(FilterContext& context) const;
+  std::vector<routing::RateLimitHits> descriptors(FilterContext& context, bool done) const;  // done: those of the request's end
   upstream::CallRequest question(const std::vector<routing::RateLimitHits>& descriptors) const;
   void take(RateLimitAnswer answer);
   void refuse(RateLimitAnswer answer);
@@ -78,6 +78,7 @@ class RateLimit final : public HttpFilter, private upstream::CallEvents {
   std::unique_ptr<upstream::Call> call_;
   std::optional<int> grpc_status_;             // of the trailers
   RateLimitAnswer::Headers response_headers_;  // that the service gives the client, or that tell of its limits
+  bool asks_ = false;                          // the request is one that the filter judges
   bool refused_ = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include "common/http/syntax.h"
 #include "envoy/service/ratelimit/v3/rls.pb.h"
+#include "proxy/filters/matching/config.h"
 
 #include <algorithm>
 
@@ -49,6 +50,11 @@ std::string rate_limit_question(const std::string& domain, const std::vector<rou
       entry.set_key(key);
       entry.set_value(value);
     }
+    envoy::type::v3::RateLimitUnit unit;
+    if (one.limit && envoy::type::v3::RateLimitUnit_Parse(one.limit->unit, &unit)) {
+      to.mutable_limit()->set_requests_per_unit(one.limit->requests);
+      to.mutable_limit()->set_unit(unit);
+    }
     if (one.hits) to.mutable_hits_addend()->set_value(*one.hits);
   }
   const std::string bytes = request.SerializeAsString();
@@ -74,6 +80,7 @@ std::optional<RateLimitAnswer> rate_limit_answer(std::string_view frame) {
   take_headers(from.response_headers_to_add(), to.response_headers);
   take_headers(from.request_headers_to_add(), to.request_headers);
   to.body = from.raw_body();
+  to.metadata = metadata_struct(from.dynamic_metadata());
   return to;
 }
 

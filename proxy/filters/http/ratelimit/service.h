@@ -23,6 +23,7 @@ struct RateLimitAnswer {
   std::vector<Status> statuses;                                      // those with a current limit
   Headers response_headers, request_headers;
   std::string body;
+  format::MetadataStruct metadata;
 };
 
 // A RateLimitRequest in its gRPC frame.

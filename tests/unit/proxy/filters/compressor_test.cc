@@ -4,6 +4,7 @@
 #include "envoy/extensions/filters/http/compressor/v3/compressor.pb.h"
 #include "fake_context.h"
 
+#include <zdict.h>
 #include <zlib.h>
 
 namespace weft::filters {
@@ -280,6 +281,55 @@ TEST(CompressionStreams, ByteByByte) {
     }
     EXPECT_EQ(back, "hello hello hello") << library.name;
   }
+}
+
+// A dictionary made of messages that have much in common.
+std::string dictionary_of(const std::string& common) {
+  std::string samples;
+  std::vector<size_t> sizes;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string one = "{\"" + common + "\":" + std::to_string(i * 7919) + ",\"kind\":\"" + common + std::to_string(i % 17) + "\"}";
+    samples += one;
+    sizes.push_back(one.size());
+  }
+  std::string out(4096, '\0');
+  out.resize(ZDICT_trainFromBuffer(out.data(), out.size(), samples.data(), sizes.data(), static_cast<unsigned>(sizes.size())));
+  return out;
+}
+
+TEST(CompressionStreams, ZstdDictionaries) {
+  SlabPool pool;
+  const std::string first = dictionary_of("orders-of-the-shop"), second = dictionary_of("customers-of-the-shop");
+  const std::string plain = "{\"customers-of-the-shop\":123,\"kind\":\"customers-of-the-shop4\"}";
+  ZstdOptions with, without;
+  with.dictionary = zstd_dictionaries({second}, with.level);
+  ASSERT_TRUE(with.dictionary);
+  auto packed = [&](const ZstdOptions& options) {
+    Body body = body_of(plain, pool);
+    compress_zstd(options)->compress(body, true, pool);
+    return text_of(body);
+  };
+  const std::string small = packed(with), plainly = packed(without);
+  EXPECT_LT(small.size(), plainly.size());
+  const auto both = zstd_dictionaries({first, second}, std::nullopt);
+  for (const std::string& bytes : {small, plainly}) {
+    for (const size_t piece : {size_t{1}, size_t{5}, bytes.size()}) {  // the frame's head in pieces, too
+      auto unpack = decompress_zstd(both);
+      std::string back;
+      for (size_t at = 0; at < bytes.size(); at += piece) {
+        Body one = body_of(bytes.substr(at, piece), pool);
+        EXPECT_EQ(unpack->decompress(one, at + piece >= bytes.size(), pool), Unpacked::kGood);
+        back += text_of(one);
+      }
+      EXPECT_EQ(back, plain);
+    }
+  }
+  for (const auto& known : {zstd_dictionaries({first}, std::nullopt), std::shared_ptr<const ZstdDictionaries>()}) {
+    Body body = body_of(small, pool);
+    EXPECT_EQ(decompress_zstd(known)->decompress(body, true, pool), Unpacked::kBroken);
+  }
+  EXPECT_FALSE(zstd_dictionaries({"just some text"}, std::nullopt));
+  EXPECT_FALSE(zstd_dictionaries({"just some text"}, 3));
 }
 
 TEST(CompressionStreams, WhatIsBrokenCutOrABombIsTold) {

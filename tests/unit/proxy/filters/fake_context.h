@@ -34,7 +34,8 @@ class FakeCaller final : public upstream::Caller {
     given_up = false;
     return std::make_unique<Pending>(*this);
   }
-  std::optional<upstream::CallRequest> asked;
+  void tell(upstream::CallRequest request) override { told = std::move(request); }
+  std::optional<upstream::CallRequest> asked, told;
   upstream::CallEvents* answer_to = nullptr;
   bool given_up = false;
 };
@@ -78,6 +79,7 @@ class FakeContext final : public FilterContext {
     auto at = clusters.find(std::string(cluster));
     return at == clusters.end() ? nullptr : at->second;
   }
+  std::shared_ptr<const void>& connection_state(const std::shared_ptr<const void>& key) override { return states[key]; }
   bool health_check_failed() const override { return failed; }
   observe::Cells& http_cells() override { return cells_; }
   unsigned thread() const override { return 0; }
@@ -104,6 +106,7 @@ class FakeContext final : public FilterContext {
   std::optional<uint64_t> body_limit;
   std::map<std::string, std::shared_ptr<const upstream::EndpointSet>> clusters;
   std::chrono::steady_clock::time_point now_{};
+  std::map<std::shared_ptr<const void>, std::shared_ptr<const void>> states;  // of the connection
   bool failed = false;
   uint64_t next_random = 0;
   int resumed = 0;

@@ -1,5 +1,7 @@
 #include "proxy/routing/rate_limit.h"
 
+#include "proxy/format/request_info.h"
+
 #include <gtest/gtest.h>
 
 namespace weft::routing {
@@ -75,6 +77,54 @@ TEST_F(RateLimitTest, AValueForWhatMatches) {
   EXPECT_FALSE(of({headers, query}).has_value());
   headers.headers.push_back(HeaderMatcher::present("x-missing"));
   EXPECT_TRUE(of({headers, query}).has_value());
+}
+
+TEST_F(RateLimitTest, MetadataOfFiltersAndRoutes) {
+  format::RequestInfo info;
+  format::metadata_of(info).set("ns", "plan", format::MetadataValue{std::string("gold")});
+  format::metadata_of(info).set("ns", "number", format::MetadataValue{7.0});
+  format::metadata_of(info).set("ns", "empty", format::MetadataValue{std::string()});
+  format::Metadata of_route;
+  of_route.set("ns", "plan", format::MetadataValue{std::string("route's")});
+  auto by = [&](RateLimitAction action, const char* key, bool route = false) {
+    action.metadata = {"ns", {key}};
+    action.of_route = route;
+    return rate_limit_descriptor({0, {action}}, {request_, "up", "10.0.0.1:80", &info, &of_route});
+  };
+  EXPECT_EQ(by(action(Kind::kMetadata, "p"), "plan"), (RateLimitDescriptor{{"p", "gold"}}));
+  EXPECT_EQ(by(action(Kind::kMetadata, "p"), "plan", true), (RateLimitDescriptor{{"p", "route's"}}));
+  EXPECT_EQ(by(action(Kind::kMetadata, "p", "default"), "missing"), (RateLimitDescriptor{{"p", "default"}}));
+  EXPECT_EQ(by(action(Kind::kMetadata, "p", "default"), "empty"), (RateLimitDescriptor{{"p", "default"}}));
+  EXPECT_FALSE(by(action(Kind::kMetadata, "p"), "number").has_value());
+  EXPECT_FALSE(of({action(Kind::kMetadata, "p")}).has_value());  // nothing has been noted at all
+}
+
+TEST_F(RateLimitTest, HitsAndLimits) {
+  format::RequestInfo info;
+  info.request = &request_;
+  format::metadata_of(info).set("ns", {{"limit", {format::MetadataStruct{{"requests_per_unit", {42.0}}, {"unit", {std::string("HOUR")}}}}},
+                                       {"odd", {format::MetadataStruct{{"requests_per_unit", {-1.0}}, {"unit", {std::string("HOUR")}}}}}});
+  const RateLimitSubject subject{request_, "up", "10.0.0.1:80", &info};
+  RateLimitRule rule{0, {action(Kind::kGenericKey, "g", "v")}};
+  rule.hits = 3;
+  rule.limit = MetadataPath{"ns", {"limit"}};
+  auto hits = rate_limit_hits(rule, subject);
+  ASSERT_TRUE(hits && hits->limit);
+  EXPECT_EQ(hits->hits, 3u);
+  EXPECT_EQ(hits->limit->requests, 42u);
+  EXPECT_EQ(hits->limit->unit, "HOUR");
+  for (const char* key : {"odd", "missing"}) {
+    rule.limit = MetadataPath{"ns", {key}};
+    hits = rate_limit_hits(rule, subject);
+    ASSERT_TRUE(hits.has_value());
+    EXPECT_FALSE(hits->limit.has_value()) << key;
+  }
+  rule.hits_format = std::make_shared<const format::Formatter>(std::move(*format::Formatter::text("%REQ(x-hits)%")));
+  EXPECT_FALSE(rate_limit_hits(rule, subject).has_value());
+  request_.add("x-hits", "12");
+  EXPECT_EQ(rate_limit_hits(rule, subject)->hits, 12u);
+  request_.set("x-hits", "12x");
+  EXPECT_FALSE(rate_limit_hits(rule, subject).has_value());
 }
 
 }  // namespace
