@@ -168,7 +168,7 @@ class Attacher {
           action.routes.push_back({std::move(destination), rule.backends[b].weight, rule.backends[b].headers});
       }
       if (action.routes.empty() && !action.redirect) {
-        action.direct_response = DirectResponse{spec.grpc ? 503u : 500u, {}};
+        action.direct_response = DirectResponse{.status = spec.grpc ? 503u : 500u};
         action.rewrite.reset();
       }
       for (size_t m = 0; m < rule.matches.size(); ++m) {

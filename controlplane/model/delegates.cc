@@ -105,11 +105,8 @@ std::vector<HttpRoute> merge_delegate(const HttpRoute& root, const VirtualServic
     HttpRoute& out = merged.emplace_back(route);
     out.matches = std::move(*matches);
     out.name = joined(root.name, route.name);
-    const bool forwards = !out.redirect && !out.direct_response;
-    if (forwards) {
-      inherit(out.rewrite, root.rewrite);
-      inherit(out.fault, root.fault);
-    }
+    inherit(out.rewrite, root.rewrite);
+    inherit(out.fault, root.fault);
     inherit(out.timeout, root.timeout);
     inherit(out.retries, root.retries);
     if (out.mirrors.empty()) out.mirrors = root.mirrors;

@@ -10,9 +10,10 @@ enum class LoadBalancer : unsigned char { kLeastRequest, kRoundRobin, kRandom };
 struct ConsistentHash {
   enum class By : unsigned char { kHeader, kCookie, kSourceIp, kQueryParam };
   By by = By::kHeader;
-  std::string name;                    // of the header, cookie or parameter
-  std::string cookie_path;             // kCookie
-  std::optional<Duration> cookie_ttl;  // kCookie: made where there is none; 0: for the session
+  std::string name;                                                    // of the header, cookie or parameter
+  std::string cookie_path;                                             // kCookie
+  std::optional<Duration> cookie_ttl;                                  // kCookie: made where there is none; 0: for the session
+  std::vector<std::pair<std::string, std::string>> cookie_attributes;  // of one that is made
   bool maglev = false;
   uint64_t ring_size = 1024;           // at least; not maglev
   std::optional<uint64_t> table_size;  // maglev

@@ -15,6 +15,7 @@ struct GatewayServer {
   Protocol protocol = Protocol::kHttp;
   std::string name, bind;
   std::vector<GatewayHost> hosts;
+  bool https_redirect = false;  // clients are sent to https://
   bool served() const { return is_http(protocol); }
 };
 

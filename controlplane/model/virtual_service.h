@@ -61,6 +61,7 @@ struct Redirect {
 struct DirectResponse {
   uint32_t status = 0;
   std::optional<std::string> body;
+  bool bytes = false;  // `body` may be anything, not text alone
 };
 
 struct Rewrite {

@@ -6,6 +6,7 @@
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
 
 #include <algorithm>
 #include <charconv>
@@ -22,6 +23,7 @@ using envoy::config::core::v3::HeaderValueOption;
 constexpr std::string_view kDefaultRetryOn = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
 constexpr uint32_t kDefaultRetries = 2;
 constexpr int64_t kHostSelectionAttempts = 5;
+constexpr int32_t kPrioritiesFrequency = 2;
 constexpr std::string_view kFaultFilter = "envoy.filters.http.fault", kCorsFilter = "envoy.filters.http.cors";
 
 void set_string(envoy::type::matcher::v3::StringMatcher& out, const model::StringMatch& match) {
@@ -34,7 +36,7 @@ void set_string(envoy::type::matcher::v3::StringMatcher& out, const model::Strin
 
 bool only_presence(const model::StringMatch& match) {
   using Kind = model::StringMatch::Kind;
-  return match.kind == Kind::kPresent || match.value.empty() || (match.kind == Kind::kRegex && match.value == "*");
+  return match.kind == Kind::kPresent || (match.kind == Kind::kRegex && match.value == "*");
 }
 
 void add_header(route::RouteMatch& out, const std::string& name, const model::StringMatch& match, bool without = false) {
@@ -96,8 +98,8 @@ std::optional<std::string> authority_of(const model::HeaderOperations& operation
   return std::nullopt;
 }
 
-// Without `spread` a retry may go to the host that failed: a hash has chosen it.
-void set_retries(route::RouteAction& out, const std::optional<model::Retries>& asked, bool spread) {
+// `hashed`: unless somebody asks for another one, a retry may go to the host that failed, since a hash has chosen it.
+void set_retries(route::RouteAction& out, const std::optional<model::Retries>& asked, bool hashed) {
   const model::Retries retries = asked.value_or(model::Retries{.attempts = kDefaultRetries});
   if (retries.attempts == 0) return;
   auto* policy = out.mutable_retry_policy();
@@ -130,11 +132,17 @@ void set_retries(route::RouteAction& out, const std::optional<model::Retries>& a
   }
   if (retries.per_try_timeout) set_duration(*policy->mutable_per_try_timeout(), *retries.per_try_timeout);
   if (retries.backoff) set_duration(*policy->mutable_retry_back_off()->mutable_base_interval(), *retries.backoff);
-  if (!spread || !retries.ignore_previous_hosts.value_or(true)) return;
-  auto* predicate = policy->add_retry_host_predicate();
-  predicate->set_name("envoy.retry_host_predicates.previous_hosts");
-  pack(*predicate->mutable_typed_config(), envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate());
   policy->set_host_selection_retry_max_attempts(kHostSelectionAttempts);
+  if (retries.ignore_previous_hosts.value_or(!hashed)) {
+    auto* predicate = policy->add_retry_host_predicate();
+    predicate->set_name("envoy.retry_host_predicates.previous_hosts");
+    pack(*predicate->mutable_typed_config(), envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate());
+  }
+  if (!retries.remote_localities) return;
+  envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig others;
+  others.set_update_frequency(kPrioritiesFrequency);
+  policy->mutable_retry_priority()->set_name("envoy.retry_priorities.previous_priorities");
+  pack(*policy->mutable_retry_priority()->mutable_typed_config(), others);
 }
 
 // Deprecated in Envoy, and what istiod sends: it bounds gRPC's own timeout header.
@@ -176,6 +184,11 @@ bool add_hash(route::RouteAction& out, const std::string& host, const std::strin
       specifier->mutable_cookie()->set_name(hash.name);
       specifier->mutable_cookie()->set_path(hash.cookie_path);
       if (hash.cookie_ttl) set_duration(*specifier->mutable_cookie()->mutable_ttl(), *hash.cookie_ttl);
+      for (const auto& [name, value] : hash.cookie_attributes) {
+        auto* attribute = specifier->mutable_cookie()->add_attributes();
+        attribute->set_name(name);
+        attribute->set_value(value);
+      }
       break;
   }
   return true;
@@ -219,27 +232,24 @@ void set_destinations(Route& out, const model::HttpRoute& rule, const RouteScope
   std::optional<std::string> authority = rule.rewrite ? rule.rewrite->authority : std::nullopt;
   if (!authority) authority = authority_of(rule.headers.request);
 
-  std::vector<const model::RouteDestination*> used;
-  for (const model::RouteDestination& destination : rule.routes) {
-    if (rule.routes.size() == 1 || destination.weight.value_or(0) > 0) used.push_back(&destination);
-  }
+  const bool alone = rule.routes.size() == 1;
   bool hashed = false;
-  for (const model::RouteDestination* to : used)
-    hashed = add_hash(action, to->destination.host, to->destination.subset, port_of(to->destination, scope), scope) || hashed;
-  set_retries(action, rule.retries, !hashed || used.size() > 1);
-  if (used.size() == 1) {
-    action.set_cluster(cluster_of(used[0]->destination, scope));
-    add_headers(out, used[0]->headers);
-    if (!authority) authority = authority_of(used[0]->headers.request);
-  } else {
-    for (const model::RouteDestination* destination : used) {
-      auto* weighted = action.mutable_weighted_clusters()->add_clusters();
-      weighted->set_name(cluster_of(destination->destination, scope));
-      weighted->mutable_weight()->set_value(*destination->weight);
-      add_headers(*weighted, destination->headers);
-      if (auto host = authority_of(destination->headers.request)) weighted->set_host_rewrite_literal(*host);
+  for (const model::RouteDestination& to : rule.routes) {
+    if (!alone && to.weight.value_or(0) == 0) continue;
+    hashed = add_hash(action, to.destination.host, to.destination.subset, port_of(to.destination, scope), scope) || hashed;
+    if (alone) {
+      action.set_cluster(cluster_of(to.destination, scope));
+      add_headers(out, to.headers);  // behind those of the route: the last one to set a header wins
+      if (!authority) authority = authority_of(to.headers.request);
+      continue;
     }
+    auto* weighted = action.mutable_weighted_clusters()->add_clusters();
+    weighted->set_name(cluster_of(to.destination, scope));
+    weighted->mutable_weight()->set_value(*to.weight);
+    add_headers(*weighted, to.headers);
+    if (auto host = authority_of(to.headers.request)) weighted->set_host_rewrite_literal(*host);
   }
+  set_retries(action, rule.retries, hashed && alone);
   if (authority) action.set_host_rewrite_literal(*authority);
 }
 
@@ -305,25 +315,42 @@ void set_cors(Route& out, const model::CorsPolicy& rule) {
   pack((*out.mutable_typed_per_filter_config())[std::string(kCorsFilter)], policy);
 }
 
+// How traces call what the route does: where it leads, else who wrote it, and for which paths.
+std::string operation_of(const Route& route, const std::string& rule, const RouteScope& scope) {
+  std::string path = "/*";
+  switch (route.match().path_specifier_case()) {
+    case route::RouteMatch::kPrefix: path = route.match().prefix() + "*"; break;
+    case route::RouteMatch::kPath: path = route.match().path(); break;
+    case route::RouteMatch::kSafeRegex: path = route.match().safe_regex().regex(); break;
+    default: break;
+  }
+  const ClusterName to = cluster_name(route.route().cluster());
+  return to.host.empty() ? virtual_host_name(rule, scope.port) + path : virtual_host_name(to.host, to.port) + path;
+}
+
 Route translate(const model::HttpRoute& rule, const model::HttpMatch* match, const model::Resource& source, const RouteScope& scope) {
   Route out;
   out.set_name(rule.name);
   if (match != nullptr) {
-    if (!match->name.empty()) out.set_name(rule.name.empty() ? match->name : rule.name + "." + match->name);
+    if (!match->name.empty()) out.set_name(rule.name + "." + match->name);
     out.set_stat_prefix(match->stat_prefix);
     set_match(*out.mutable_match(), *match);
   } else {
     out.mutable_match()->set_prefix("/");
   }
+  add_headers(out, rule.headers);
   if (rule.redirect) {
     set_redirect(*out.mutable_redirect(), *rule.redirect, scope.port);
   } else if (rule.direct_response) {
     out.mutable_direct_response()->set_status(rule.direct_response->status);
-    if (rule.direct_response->body) out.mutable_direct_response()->mutable_body()->set_inline_string(*rule.direct_response->body);
+    if (rule.direct_response->body && rule.direct_response->bytes)
+      out.mutable_direct_response()->mutable_body()->set_inline_bytes(*rule.direct_response->body);
+    else if (rule.direct_response->body)
+      out.mutable_direct_response()->mutable_body()->set_inline_string(*rule.direct_response->body);
   } else {
     set_destinations(out, rule, scope);
   }
-  add_headers(out, rule.headers);
+  out.mutable_decorator()->set_operation(operation_of(out, source.key.name.substr(0, source.key.name.find('~')), scope));
   if (rule.fault) set_fault(out, *rule.fault);
   if (rule.cors) set_cors(out, *rule.cors);
   auto& fields = *(*out.mutable_metadata()->mutable_filter_metadata())["istio"].mutable_fields();
@@ -401,8 +428,9 @@ Route default_route(const std::string& host, const RouteScope& scope) {
   out.set_name("default");
   out.mutable_match()->set_prefix("/");
   out.mutable_route()->set_cluster(outbound_cluster(scope.port, {}, host));
+  out.mutable_decorator()->set_operation(service_operation(host, scope.port));
   set_timeouts(*out.mutable_route(), model::Duration{});
-  set_retries(*out.mutable_route(), std::nullopt, !add_hash(*out.mutable_route(), host, {}, scope.port, scope));
+  set_retries(*out.mutable_route(), std::nullopt, add_hash(*out.mutable_route(), host, {}, scope.port, scope));
   return out;
 }
 

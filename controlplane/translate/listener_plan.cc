@@ -55,6 +55,7 @@ void plan_inbound(const model::View& view, const model::Node& node, ListenerPlan
     binding.port = inbound.target_port;
     binding.service_port = inbound.port->number;
     binding.inbound = inbound;
+    binding.grpc_web = inbound.port->protocol == model::Protocol::kGrpcWeb;
   }
 }
 
@@ -64,9 +65,11 @@ void plan_outbound(const model::View& view, const model::Node& node, ListenerPla
   const uint32_t offset = number_of(node.metadata.find("OUTBOUND_PORT_OFFSET"), kOutboundPortOffset);
   const yaml::Node* moved = node.metadata.find("OUTBOUND_PORTS");  // by hand: service port -> where to listen for it
   std::map<uint32_t, const model::ServiceInfo*> ports;             // null: HTTP, which many services share; else the TCP service
+  std::set<uint32_t> grpc_web;
   for (const model::ServiceInfo* service : view.visible_services(node.ns)) {
     for (const model::ServicePort& port : service->ports) {
       const bool http = is_http(served_protocol(port));
+      if (port.protocol == model::Protocol::kGrpcWeb) grpc_web.insert(port.number);
       auto [at, first] = ports.emplace(port.number, http ? nullptr : service);
       if (first || (http && at->second == nullptr)) continue;
       const std::string where = "outbound port " + std::to_string(port.number) + ": ";
@@ -95,6 +98,7 @@ void plan_outbound(const model::View& view, const model::Node& node, ListenerPla
     binding.port = *bound;
     binding.service_port = port;
     binding.tcp_service = tcp_service;
+    binding.grpc_web = grpc_web.contains(port);
   }
 }
 
@@ -121,10 +125,14 @@ void plan_gateways(const model::View& view, const model::Node& node, ListenerPla
         continue;
       }
       auto [at, first] = bound_ports.emplace(bound, server.port);
+      const bool grpc_web = server.protocol == model::Protocol::kGrpcWeb;
       if (!first) {
         if (at->second == server.port) {
-          for (Binding& binding : plan.bindings)
-            if (binding.port == bound) binding.gateways.push_back(gateway.resource->key);
+          for (Binding& binding : plan.bindings) {
+            if (binding.port != bound) continue;
+            binding.gateways.push_back(gateway.resource->key);
+            binding.grpc_web = binding.grpc_web || grpc_web;
+          }
         } else {
           plan.conflicts.push_back(
               {Conflict::Kind::kGateway, where + ": port " + std::to_string(bound) + " serves " + std::to_string(at->second)});
@@ -136,6 +144,7 @@ void plan_gateways(const model::View& view, const model::Node& node, ListenerPla
       binding.address = server.bind.empty() ? address : server.bind;
       binding.port = bound;
       binding.service_port = server.port;
+      binding.grpc_web = grpc_web;
       binding.gateways.push_back(gateway.resource->key);
     }
   }

@@ -1,6 +1,7 @@
 // LDS: one bound listener per port of the plan. HTTP ports get istiod's connection manager with stock filters only.
 #include "controlplane/translate/translate.h"
 
+#include "controlplane/translate/http_filters.h"
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
 #include "controlplane/translate/rate_limits.h"
@@ -8,9 +9,12 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
+#include "envoy/extensions/filters/http/grpc_stats/v3/config.pb.h"
+#include "envoy/extensions/filters/http/grpc_web/v3/grpc_web.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 
 namespace weft::translate {
 namespace {
@@ -19,6 +23,7 @@ namespace hcm = envoy::extensions::filters::network::http_connection_manager::v3
 using hcm::HttpConnectionManager;
 
 constexpr const char* kServerName = "istio-envoy";
+constexpr uint32_t kInboundRetries = 2;
 
 HttpConnectionManager connection_manager(std::string stat_prefix, const Binding& binding) {
   HttpConnectionManager out;
@@ -27,18 +32,30 @@ HttpConnectionManager connection_manager(std::string stat_prefix, const Binding&
   out.mutable_normalize_path()->set_value(true);
   out.set_path_with_escaped_slashes_action(HttpConnectionManager::KEEP_UNCHANGED);
   out.mutable_use_remote_address()->set_value(false);
+  out.set_proxy_100_continue(true);
   out.add_upgrade_configs()->set_upgrade_type("websocket");
-  auto* fault = out.add_http_filters();
-  fault->set_name("envoy.filters.http.fault");
-  pack(*fault->mutable_typed_config(), envoy::extensions::filters::http::fault::v3::HTTPFault());
-  auto* cors = out.add_http_filters();
-  cors->set_name("envoy.filters.http.cors");
-  pack(*cors->mutable_typed_config(), envoy::extensions::filters::http::cors::v3::Cors());
+  envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig request_id;
+  request_id.mutable_use_request_id_for_trace_sampling()->set_value(true);
+  pack(*out.mutable_request_id_extension()->mutable_typed_config(), request_id);
+  if (binding.grpc_web) add_filter(out, "envoy.filters.http.grpc_web", envoy::extensions::filters::http::grpc_web::v3::GrpcWeb());
+  envoy::extensions::filters::http::grpc_stats::v3::FilterConfig grpc_stats;
+  grpc_stats.mutable_stats_for_all_methods()->set_value(false);
+  add_filter(out, "envoy.filters.http.grpc_stats", grpc_stats);
+  add_filter(out, "envoy.filters.http.fault", envoy::extensions::filters::http::fault::v3::HTTPFault());
+  add_filter(out, "envoy.filters.http.cors", envoy::extensions::filters::http::cors::v3::Cors());
   add_rate_limits(out, binding.limits);
-  auto* router = out.add_http_filters();
-  router->set_name("envoy.filters.http.router");
-  pack(*router->mutable_typed_config(), envoy::extensions::filters::http::router::v3::Router());
+  add_filter(out, "envoy.filters.http.router", envoy::extensions::filters::http::router::v3::Router());
   return out;
+}
+
+// What a certificate of the client says is put into x-forwarded-client-cert; `cert`: the certificate itself, too.
+void tell_client_certificate(HttpConnectionManager& out, HttpConnectionManager::ForwardClientCertDetails how, bool cert) {
+  out.set_forward_client_cert_details(how);
+  auto* details = out.mutable_set_current_client_cert_details();
+  details->mutable_subject()->set_value(true);
+  details->set_cert(cert);
+  details->set_dns(true);
+  details->set_uri(true);
 }
 
 void set_rds(HttpConnectionManager& out, std::string name) {
@@ -58,7 +75,17 @@ void set_inbound_routes(HttpConnectionManager& out, const Binding& binding) {
   route->set_name("default");
   route->mutable_match()->set_prefix("/");
   route->mutable_route()->set_cluster(cluster);
-  route->mutable_route()->mutable_timeout();
+  route->mutable_decorator()->set_operation(service_operation(binding.inbound.service->hostname, binding.service_port));
+  route->mutable_route()->mutable_timeout();  // 0s: none
+  // Clients' limits hold, by grpc-timeout: a limit of 0s is none.
+  auto* limits = route->mutable_route()->mutable_max_stream_duration();
+  limits->mutable_max_stream_duration();
+  limits->mutable_grpc_timeout_header_max();
+  // What the application never began may be sent once more. Streams of gRPC are not.
+  if (binding.inbound.port->protocol == model::Protocol::kGrpc || binding.inbound.port->protocol == model::Protocol::kGrpcWeb) return;
+  auto* retries = route->mutable_route()->mutable_retry_policy();
+  retries->set_retry_on("reset-before-request");
+  retries->mutable_num_retries()->set_value(kInboundRetries);
 }
 
 void add_http(Listener& out, const HttpConnectionManager& manager) {
@@ -86,6 +113,7 @@ Listener inbound(const Binding& binding) {
   }
   HttpConnectionManager manager = connection_manager("inbound_" + out.name() + ";", binding);
   manager.set_server_name(kServerName);
+  tell_client_certificate(manager, HttpConnectionManager::APPEND_FORWARD, false);
   set_inbound_routes(manager, binding);
   add_http(out, manager);
   return out;
@@ -103,6 +131,7 @@ Listener outbound(const Binding& binding) {
   if (binding.kind == Binding::Kind::kGateway) {
     manager.set_server_name(kServerName);
     manager.mutable_use_remote_address()->set_value(true);  // the edge: what the client says about itself is not believed
+    tell_client_certificate(manager, HttpConnectionManager::SANITIZE_SET, true);
     set_rds(manager, gateway_routes_name(binding.port));
   } else {
     set_rds(manager, std::to_string(binding.service_port));

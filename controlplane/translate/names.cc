@@ -1,5 +1,7 @@
 #include "controlplane/translate/names.h"
 
+#include <charconv>
+
 namespace weft::translate {
 
 std::string outbound_cluster(uint32_t port, std::string_view subset, std::string_view host) {
@@ -17,5 +19,18 @@ std::string listener_name(std::string_view address, uint32_t port) { return std:
 std::string gateway_routes_name(uint32_t port) { return "http." + std::to_string(port); }
 
 std::string virtual_host_name(std::string_view host, uint32_t port) { return std::string(host) + ":" + std::to_string(port); }
+
+std::string service_operation(std::string_view host, uint32_t port) { return virtual_host_name(host, port) + "/*"; }
+
+ClusterName cluster_name(std::string_view name) {
+  constexpr std::string_view kPrefix = "outbound|";
+  const size_t port_end = name.find('|', kPrefix.size()),
+               subset_end = name.find('|', port_end == std::string_view::npos ? port_end : port_end + 1);
+  ClusterName out;
+  if (!name.starts_with(kPrefix) || subset_end == std::string_view::npos) return out;
+  std::from_chars(name.data() + kPrefix.size(), name.data() + port_end, out.port);
+  out.host = name.substr(subset_end + 1);
+  return out;
+}
 
 }  // namespace weft::translate

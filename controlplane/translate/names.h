@@ -17,6 +17,16 @@ std::string gateway_routes_name(uint32_t port);
 // order-service.default.svc.cluster.local:8080
 std::string virtual_host_name(std::string_view host, uint32_t port);
 
+// order-service.default.svc.cluster.local:8080/*
+std::string service_operation(std::string_view host, uint32_t port);
+
+// What outbound_cluster was made of; no host: another name.
+struct ClusterName {
+  uint32_t port = 0;
+  std::string_view host;
+};
+ClusterName cluster_name(std::string_view name);
+
 inline constexpr std::string_view kBlackHoleCluster = "BlackHoleCluster";
 
 }  // namespace weft::translate

@@ -1,6 +1,7 @@
 // gRPC's own xDS clients and servers, which have no proxy beside them. Istiod's layout for them: a listener is named by what a client
 // dials and holds a connection manager, routes are named by their cluster, and nothing is sent that gRPC does not understand: it
 // refuses some of that (unknown filters, balancers) and misreads the rest.
+#include "controlplane/translate/http_filters.h"
 #include "controlplane/translate/http_routes.h"
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
@@ -24,12 +25,6 @@ using envoy::extensions::filters::network::http_connection_manager::v3::HttpConn
 
 constexpr std::string_view kServerPrefix = "xds.istio.io/grpc/lds/inbound/";
 constexpr std::string_view kFaultFilterName = "envoy.filters.http.fault";
-
-void add_filter(HttpConnectionManager& out, std::string_view name, const google::protobuf::Message& config) {
-  auto* filter = out.add_http_filters();
-  filter->set_name(std::string(name));
-  pack(*filter->mutable_typed_config(), config);
-}
 
 Listener api_listener(const std::string& name, uint32_t port, const HttpConnectionManager& manager) {
   Listener out;

@@ -1,5 +1,6 @@
 #include "controlplane/translate/rate_limits.h"
 
+#include "controlplane/translate/http_filters.h"
 #include "controlplane/translate/http_routes.h"
 #include "controlplane/translate/messages.h"
 
@@ -123,9 +124,7 @@ limit::LocalRateLimit filter_of(const model::RateLimit& from, const std::string&
 void add_rate_limits(hcm::HttpConnectionManager& out, const std::vector<model::Typed<model::RateLimit>>& limits) {
   for (const auto& source : limits) {
     const std::string name = "rate_limit." + source.resource->key.ns + "." + source.resource->key.name;
-    auto* filter = out.add_http_filters();
-    filter->set_name(name);
-    pack(*filter->mutable_typed_config(), filter_of(*source.spec, name));
+    add_filter(out, name, filter_of(*source.spec, name));
   }
 }
 

@@ -194,6 +194,12 @@ std::optional<Trial> try_request(std::string_view bytes, const TrialRequest& req
   const route::VirtualHost* host = host_for(routes, request.authority, trial.domain);
   if (host == nullptr) return trial;
   trial.virtual_host = host->name();
+  if (host->require_tls() == route::VirtualHost::ALL && request.scheme != "https") {
+    route::Route all;
+    all.mutable_redirect()->set_https_redirect(true);
+    redirect(all, request, trial.action);
+    return trial;
+  }
   for (int i = 0; i < host->routes_size(); ++i) {
     const route::Route& from = host->routes(i);
     TriedRoute& tried = trial.routes.emplace_back();
@@ -208,7 +214,8 @@ std::optional<Trial> try_request(std::string_view bytes, const TrialRequest& req
     } else if (from.has_direct_response()) {
       out.kind = TrialAction::Kind::kRespond;
       out.status = from.direct_response().status();
-      out.body = from.direct_response().body().inline_string();
+      const auto& body = from.direct_response().body();
+      out.body = body.has_inline_bytes() ? "(" + std::to_string(body.inline_bytes().size()) + " bytes)" : body.inline_string();
     } else if (from.has_route()) {
       forward(from, request, out);
     }

@@ -107,8 +107,8 @@ class Hosts {
  public:
   Hosts(std::string name, RouteOrigins* origins) : out_(empty_configuration(std::move(name))), origins_(origins) {}
 
-  // Without the domains that another host has already; a host without domains is left out.
-  void add(std::string name, const std::vector<std::string>& domains, const std::vector<BuiltRoute>& routes) {
+  // Without the domains that another host has already; a host without domains is left out. `https`: all are sent there.
+  void add(std::string name, const std::vector<std::string>& domains, const std::vector<BuiltRoute>& routes, bool https = false) {
     VirtualHost host;
     for (const std::string& domain : domains) {
       if (taken_.insert(domain).second) host.add_domains(domain);
@@ -116,6 +116,7 @@ class Hosts {
     if (host.domains_size() == 0) return;
     host.set_name(std::move(name));
     host.set_include_request_attempt_count(true);
+    if (https) host.set_require_tls(VirtualHost::ALL);
     for (const BuiltRoute& built : routes) {
       *host.add_routes() = built.route;
       if (origins_ != nullptr) (*origins_)[{out_.name(), host.name()}].push_back(origin_of(built));
@@ -207,6 +208,7 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
   struct Host {
     std::set<std::string> rules;  // those that are in already
     std::vector<BuiltRoute> routes;
+    bool https = false;  // a server redirects its clients
   };
   struct Source {
     model::Typed<model::VirtualService> rule;
@@ -214,11 +216,14 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
     std::vector<std::string> hosts;
   };
   std::vector<Source> sources;
+  std::map<std::string, Host> hosts;
   for (const auto& gateway : view.gateways(client.labels, client.ns)) {
     const std::string name = gateway.resource->key.ns + "/" + gateway.resource->key.name;
     const Rules rules = view.virtual_services(client.ns, name);
     for (const model::GatewayServer& server : gateway->servers) {
       if (!server.served() || server.port != port) continue;
+      if (server.https_redirect)  // also where nobody has a rule
+        for (const model::GatewayHost& host : server.hosts) hosts[host.host].https = true;
       for (const auto& rule : rules) {
         Source source{rule, name, {}};
         for (const std::string& host : rule->hosts) {
@@ -227,6 +232,8 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
             if (auto both = intersection(host, allowed.host)) source.hosts.push_back(*both);
           }
         }
+        if (server.https_redirect)
+          for (const std::string& host : source.hosts) hosts[host].https = true;
         if (!source.hosts.empty()) sources.push_back(std::move(source));
       }
     }
@@ -234,7 +241,6 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
   std::stable_sort(sources.begin(), sources.end(),
                    [](const Source& a, const Source& b) { return older(*a.rule.resource, *b.rule.resource); });
 
-  std::map<std::string, Host> hosts;
   for (const Source& source : sources) {
     const RouteScope scope{view, client, source.gateway, port};
     const std::vector<BuiltRoute> routes = http_routes(source.rule, scope);
@@ -246,7 +252,7 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
   }
   for (auto& [name, host] : hosts) {
     std::stable_partition(host.routes.begin(), host.routes.end(), [](const BuiltRoute& built) { return !matches_everything(built.route); });
-    out.add(virtual_host_name(name, port), {name}, host.routes);
+    out.add(virtual_host_name(name, port), {name}, host.routes, host.https);
   }
   if (out.empty()) out.add("blackhole:" + std::to_string(port), {"*"}, {});
   return out.finish();

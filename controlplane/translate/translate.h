@@ -38,6 +38,7 @@ struct Binding {
   std::string address;
   uint32_t port = 0;                                   // bound
   uint32_t service_port = 0;                           // whose traffic it is: a service's or gateway server's port
+  bool grpc_web = false;                               // calls from browsers become plain gRPC here
   model::InboundPort inbound;                          // kInbound
   const model::ServiceInfo* tcp_service = nullptr;     // kOutboundTcp
   std::vector<model::Key> gateways;                    // kGateway: those with a server here

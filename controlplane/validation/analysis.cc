@@ -13,36 +13,33 @@ using model::RateLimit;
 using model::Resource;
 using model::ServiceEntry;
 
-std::string item_of(std::string_view list, size_t i) { return std::string(list) + "[" + std::to_string(i) + "]"; }
-
-std::string text_of(const model::Labels& labels) {
-  std::string out;
-  for (const auto& [key, value] : labels) out += (out.empty() ? "" : ",") + key + "=" + value;
-  return out;
-}
-
 // Services in front of pods that the labels select, anywhere (a gateway's) or in one namespace.
-std::vector<const model::ServiceInfo*> services_before(const model::View& view, const model::Labels& labels) {
+std::vector<const model::ServiceInfo*> services_before(const model::View& view, const Pods& pods, const model::Labels& labels) {
+  const std::vector<const Resource*> selected = pods.selected(labels, {});
   std::vector<const model::ServiceInfo*> found;
   for (const model::ServiceInfo* service : view.services()) {
     if (service->selector.empty()) continue;
-    const auto all = view.resources();
-    const bool any = std::any_of(all.begin(), all.end(), [&](const model::ResourcePtr& pod) {
-      return pod->as<model::Pod>() && pod->key.ns == service->ns && model::selects(labels, pod->labels) &&
-             model::selects(service->selector, pod->labels);
+    const bool any = std::any_of(selected.begin(), selected.end(), [&](const Resource* pod) {
+      return pod->key.ns == service->ns && model::selects(service->selector, pod->labels);
     });
     if (any) found.push_back(service);
   }
   return found;
 }
 
-void ports(const model::View& view, const Resource& resource, const Gateway& gateway, Diagnostics& findings) {
+// By its own number, or by the one that its pods listen on: proxies bind that one either way.
+bool leads_to(const model::ServiceInfo& service, uint32_t port) {
+  return std::any_of(service.ports.begin(), service.ports.end(),
+                     [port](const model::ServicePort& p) { return p.number == port || p.target.number == port; });
+}
+
+void ports(const model::View& view, const Pods& pods, const Resource& resource, const Gateway& gateway, Diagnostics& findings) {
   if (gateway.selector.empty()) return;
-  const auto services = services_before(view, gateway.selector);
+  const auto services = services_before(view, pods, gateway.selector);
   if (services.empty()) return;  // proxies may come without pods and services
   for (size_t i = 0; i < gateway.servers.size(); ++i) {
     const uint32_t port = gateway.servers[i].port;
-    if (std::any_of(services.begin(), services.end(), [&](const model::ServiceInfo* s) { return s->port(port) != nullptr; })) continue;
+    if (std::any_of(services.begin(), services.end(), [&](const model::ServiceInfo* s) { return leads_to(*s, port); })) continue;
     std::string names;
     for (const model::ServiceInfo* service : services) names += (names.empty() ? "" : ", ") + service->ns + "/" + service->name;
     findings.push_back(finding_at(resource, codes::kGatewayPort, Severity::kWarning,
@@ -61,6 +58,14 @@ std::set<std::string> hosts_of(const model::GatewayServer& server) {
 
 }  // namespace
 
+std::string item_of(std::string_view list, size_t i) { return std::string(list) + "[" + std::to_string(i) + "]"; }
+
+std::string text_of(const model::Labels& labels) {
+  std::string out;
+  for (const auto& [key, value] : labels) out += (out.empty() ? "" : ",") + key + "=" + value;
+  return out;
+}
+
 Diagnostic finding_at(const Resource& resource, const Code& code, Severity severity, std::string message, std::string field,
                       std::string fix) {
   Diagnostic finding = resource.finding(severity, std::string(code.code), std::move(message), std::move(field));
@@ -69,12 +74,12 @@ Diagnostic finding_at(const Resource& resource, const Code& code, Severity sever
   return finding;
 }
 
-void analyze_gateways(const model::View& view, Diagnostics& findings) {
+void analyze_gateways(const model::View& view, const Pods& pods, Diagnostics& findings) {
   std::vector<const Resource*> seen;
   for (const model::ResourcePtr& resource : view.resources()) {
     const Gateway* gateway = resource->as<Gateway>();
     if (!gateway) continue;
-    ports(view, *resource, *gateway, findings);
+    ports(view, pods, *resource, *gateway, findings);
     // Of two servers for one port and host of the same proxies, the older gateway's counts.
     for (const Resource* other : seen) {
       const Gateway& theirs = *other->as<Gateway>();

@@ -26,7 +26,7 @@ inline constexpr Code kTooLarge{"WEFT0114", "IST0106", "larger than the limit"};
 inline constexpr Code kSameObject{"WEFT0115", "", "the same object twice"};
 inline constexpr Code kOldSpelling{"WEFT0120", "IST0002", "old spelling; works"};
 inline constexpr Code kNotServed{"WEFT0121", "", "taken, but has no effect yet"};
-inline constexpr Code kNoEffect{"WEFT0122", "", "has no effect as written"};
+inline constexpr Code kNoEffect{"WEFT0122", "IST0133", "has no effect as written"};
 
 inline constexpr Code kHostUnknown{"WEFT0201", "IST0101", "referenced host not found"};
 inline constexpr Code kSubsetUnknown{"WEFT0202", "IST0101", "referenced subset not found"};
@@ -46,11 +46,16 @@ inline constexpr Code kGatewayConflict{"WEFT0216", "IST0145", "several Gateways 
 inline constexpr Code kEntryProtocol{"WEFT0217", "IST0177", "ServiceEntries that disagree on a port's protocol"};
 inline constexpr Code kEntryAddresses{"WEFT0218", "IST0134", "TCP port of a ServiceEntry without addresses"};
 inline constexpr Code kTargetUnknown{"WEFT0219", "IST0101", "referenced target not found"};
+inline constexpr Code kSelectorUnknown{"WEFT0224", "IST0101", "selector that no workload has"};
+inline constexpr Code kNoWorkload{"WEFT0225", "IST0127", "labels that no workload has"};
+inline constexpr Code kWorkloadProtocol{"WEFT0226", "IST0116", "Services that disagree on the protocol of a workload's port"};
+inline constexpr Code kWorkloadPorts{"WEFT0227", "IST0137", "Services that give a workload's port several numbers"};
+inline constexpr Code kSubsetsOfMesh{"WEFT0228", "IST0140", "subsets that requests of a gateway do not get"};
 inline constexpr Code kDelegateUnused{"WEFT0213", "", "VirtualService without hosts that nobody delegates to"};
 
-inline constexpr Code kParent{"WEFT0221", "", "parent that a route of the Gateway API cannot attach to"};
-inline constexpr Code kBackend{"WEFT0222", "", "backend of the Gateway API that cannot be used"};
-inline constexpr Code kGatewayStatus{"WEFT0223", "", "Gateway of the Gateway API that is not served as written"};
+inline constexpr Code kParent{"WEFT0221", "IST0171", "parent that a route of the Gateway API cannot attach to"};
+inline constexpr Code kBackend{"WEFT0222", "IST0171", "backend of the Gateway API that cannot be used"};
+inline constexpr Code kGatewayStatus{"WEFT0223", "IST0171", "Gateway of the Gateway API that is not served as written"};
 }  // namespace codes
 
 }  // namespace weft::validation

@@ -10,10 +10,12 @@ constexpr std::string_view kIdentity = "TLS between proxies comes with identity,
 
 constexpr Field kPortFields[] = {{"number", Type::kInteger}};
 constexpr Table kPort{kPortFields};
+constexpr Field kCookieAttributeFields[] = {{"name", Type::kString}, {"value", Type::kString}};
+constexpr Table kCookieAttribute{kCookieAttributeFields};
 constexpr Field kCookieFields[] = {{"name", Type::kString},
                                    {"path", Type::kString},
                                    {"ttl", Type::kDuration, Use::kWorks, "0s: for the session; absent: only cookies that are there count"},
-                                   {"attributes", Type::kAny, Use::kRefused}};
+                                   {"attributes", Type::kObjects, Use::kWorks, "of the cookie that is made", &kCookieAttribute}};
 constexpr Table kCookie{kCookieFields};
 constexpr Field kRingFields[] = {{"minimumRingSize", Type::kInteger, Use::kWorks, "1024 when absent"}};
 constexpr Table kRing{kRingFields};
@@ -178,6 +180,15 @@ model::ConsistentHash hash(const Reader& from) {
     if (hash.name.empty()) cookie.missing("name", "the name of a cookie");
     hash.cookie_path = cookie["path"].text();
     hash.cookie_ttl = cookie["ttl"].duration(model::Duration(0));
+    for (const Reader& item : cookie["attributes"].items()) {
+      if (!is_header_name(item["name"].text())) {
+        item.missing("name", "the name of an attribute, such as SameSite");
+      } else if (item["value"].text().find_first_of(std::string_view("\r\n;\0", 4)) != std::string::npos) {
+        item["value"].error(codes::kValue, "found a line break or a semicolon inside an attribute's value");
+      } else {
+        hash.cookie_attributes.emplace_back(item["name"].text(), item["value"].text());
+      }
+    }
   }
   if (from["useSourceIp"].flag()) {
     ++said;

@@ -10,12 +10,12 @@ constexpr std::string_view kWithTls = "HTTPS and TLS servers are not served unti
 
 constexpr Field kPortFields[] = {
     {"number", Type::kInteger},
-    {"protocol", Type::kString, Use::kWorks, "HTTP, HTTP2 and GRPC are served; HTTPS and TLS warn; TCP, MONGO and GRPC-WEB are refused"},
+    {"protocol", Type::kString, Use::kWorks, "HTTP, HTTP2, GRPC and GRPC-WEB are served; HTTPS and TLS warn; TCP and MONGO are refused"},
     {"name", Type::kString},
     {"targetPort", Type::kInteger, Use::kRefused, "the targetPort of the gateway's Service is what counts"}};
 constexpr Table kPort{kPortFields};
 constexpr Field kTlsFields[] = {
-    {"httpsRedirect", Type::kBool, Use::kWorks, "refused when true on an HTTP server"},
+    {"httpsRedirect", Type::kBool, Use::kWorks, "of an HTTP server: 301 to https://"},
     {"mode", Type::kChoice, Use::kWorks, kWithTls, nullptr, "PASSTHROUGH SIMPLE MUTUAL AUTO_PASSTHROUGH ISTIO_MUTUAL OPTIONAL_MUTUAL"},
     {"credentialName", Type::kString, Use::kHarmless, kWithTls},
     {"credentialNames", Type::kStrings, Use::kHarmless, kWithTls},
@@ -46,6 +46,17 @@ constexpr Table kSpec{kSpecFields};
 constexpr Field kRootFields[] = {
     WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
 
+// What stands in the tls block of a server without TLS, beside httpsRedirect.
+void only_redirects(const Reader& tls) {
+  for (const char* field : {"credentialName", "serverCertificate", "privateKey", "caCertificates"})
+    if (tls[field])
+      return tls[field].error(codes::kConflict, std::string("found ") + field + " in a server without TLS, expected httpsRedirect alone",
+                              "remove it, or write protocol: HTTPS");
+  if (tls["mode"] && tls["mode"].text() != "PASSTHROUGH")
+    tls["mode"].error(codes::kConflict, "found mode " + tls["mode"].text() + " in a server without TLS, expected httpsRedirect alone",
+                      "remove it, or write protocol: HTTPS");
+}
+
 void protocol(const Reader& server, model::GatewayServer& out) {
   const Reader at = server["port"]["protocol"];
   if (!at) return server["port"].missing("protocol", "HTTP, HTTP2, GRPC, HTTPS or TLS");
@@ -54,9 +65,9 @@ void protocol(const Reader& server, model::GatewayServer& out) {
     case model::Protocol::kHttp:
     case model::Protocol::kHttp2:
     case model::Protocol::kGrpc:
-      if (server["tls"]["httpsRedirect"].flag())
-        server["tls"]["httpsRedirect"].error(
-            codes::kUnsupportedField, server["tls"]["httpsRedirect"].path() + " is not supported by this version of Weft", "remove it");
+    case model::Protocol::kGrpcWeb:
+      out.https_redirect = server["tls"]["httpsRedirect"].flag();
+      only_redirects(server["tls"]);
       return;
     case model::Protocol::kHttps:
     case model::Protocol::kTls:
@@ -68,7 +79,6 @@ void protocol(const Reader& server, model::GatewayServer& out) {
       return;
     case model::Protocol::kTcp:
     case model::Protocol::kMongo:
-    case model::Protocol::kGrpcWeb:
       return at.error(codes::kUnsupportedField, at.path() + ": " + at.text() + " servers are not supported by this version of Weft",
                       "use HTTP, HTTP2 or GRPC");
     default: return at.error(codes::kChoice, "found \"" + at.text() + "\", expected HTTP, HTTP2, GRPC, HTTPS or TLS");

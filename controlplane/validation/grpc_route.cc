@@ -26,14 +26,8 @@ constexpr Table kFilter{kFilterFields};
 constexpr std::pair<std::string_view, std::string_view> kBlocks[] = {{"RequestHeaderModifier", "requestHeaderModifier"},
                                                                      {"ResponseHeaderModifier", "responseHeaderModifier"},
                                                                      {"RequestMirror", "requestMirror"}};
-constexpr Field kBackendFields[] = {
-    {"group", Type::kString, Use::kWorks, "\"\" when absent"},
-    {"kind", Type::kString, Use::kWorks, "Service when absent; Hostname of networking.istio.io: a host that a ServiceEntry has"},
-    {"namespace", Type::kString, Use::kWorks, "another one needs a ReferenceGrant there when a Gateway is the parent"},
-    {"name", Type::kString},
-    {"port", Type::kInteger},
-    {"weight", Type::kInteger, Use::kWorks, "1 when absent; none above 0, or a backend that is not there: its share gets UNAVAILABLE"},
-    {"filters", Type::kObjects, Use::kWorks, "the header modifiers; another one drops the rule (condition PartiallyInvalid)", &kFilter}};
+constexpr auto kBackendFields =
+    backend_fields("1 when absent; none above 0, or a backend that is not there: its share gets UNAVAILABLE", &kFilter);
 constexpr Table kBackend{kBackendFields};
 constexpr Field kRuleFields[] = {{"name", Type::kString},
                                  {"matches", Type::kObjects, Use::kWorks, "any of them; none takes everything", &kMatch},
@@ -41,11 +35,7 @@ constexpr Field kRuleFields[] = {{"name", Type::kString},
                                  {"backendRefs", Type::kObjects, Use::kWorks, "none: UNAVAILABLE", &kBackend},
                                  {"sessionPersistence", Type::kObject, Use::kRefused}};
 constexpr Table kRule{kRuleFields};
-constexpr Field kSpecFields[] = {
-    {"parentRefs", Type::kObjects, Use::kWorks, "", &kParentRefTable},
-    {"hostnames", Type::kStrings, Use::kWorks, "intersected with the listener's; without meaning for a Service"},
-    {"rules", Type::kObjects, Use::kWorks, "", &kRule},
-    {"useDefaultGateways", Type::kString, Use::kRefused, "name the Gateway in parentRefs"}};
+constexpr auto kSpecFields = route_fields("", &kRule);
 constexpr Table kSpec{kSpecFields};
 constexpr Field kRootFields[] = {
     WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "Weft derives its own"}};
@@ -85,23 +75,8 @@ model::RouteRule rule_of(const Reader& from) {
     match.headers = value_matches(item["headers"], true);
   }
   if (rule.matches.empty()) rule.matches.emplace_back();
-  at_most(from["backendRefs"], 16);
-  for (const Reader& item : from["backendRefs"].items()) {
-    model::RouteBackend& backend = rule.backends.emplace_back();
-    backend.to = backend_ref(item);
-    backend.weight = backend_weight(item);
-    backend.headers = backend_filters(item["filters"], kBlocks, rule.unsupported);
-  }
-  at_most(from["filters"], 16);
-  std::vector<std::string> seen;
-  for (const Reader& filter : from["filters"].items()) {
-    if (!check_filter(filter, kBlocks)) continue;
-    const std::string type = filter["type"].text();
-    if (type != "RequestMirror") once(filter, type, seen);
-    if (type == "RequestHeaderModifier") rule.action.headers.request = header_operations(filter["requestHeaderModifier"]);
-    if (type == "ResponseHeaderModifier") rule.action.headers.response = header_operations(filter["responseHeaderModifier"]);
-    if (type == "RequestMirror") rule.mirrors.push_back(mirror(filter["requestMirror"]));
-  }
+  read_backends(from["backendRefs"], kBlocks, rule);
+  read_filters(from["filters"], kBlocks, rule);
   return rule;
 }
 
@@ -110,20 +85,8 @@ model::RouteRule rule_of(const Reader& from) {
 constexpr Table kTable{kRootFields};
 
 model::Spec build(const Reader& root) {
-  const Reader spec = root["spec"], rules = spec["rules"];
-  model::KubeRoute route;
+  model::KubeRoute route = read_route(root, rule_of);
   route.grpc = true;
-  route.generation = generation(root);
-  route.parents = parents(spec);
-  route.hostnames = hostnames(spec);
-  rule_names(rules);
-  size_t matches = 0;
-  for (const Reader& item : rules.items()) {
-    route.rules.push_back(rule_of(item));
-    matches += route.rules.back().matches.size();
-  }
-  if (matches > 128)
-    rules.error(codes::kTooLarge, "found " + std::to_string(matches) + " matches in all rules, expected at most 128", "write two routes");
   return route;
 }
 

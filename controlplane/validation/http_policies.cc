@@ -13,7 +13,7 @@ constexpr Field kRetriesFields[] = {
     {"retryOn", Type::kString},
     {"backoff", Type::kDuration},
     {"retryIgnorePreviousHosts", Type::kBool},
-    {"retryRemoteLocalities", Type::kBool, Use::kRefused, "a retry goes to any host; localities have no priorities in this version"}};
+    {"retryRemoteLocalities", Type::kBool, Use::kWorks, "every second retry leaves out the priorities that were tried"}};
 constexpr Field kPercentFields[] = {{"value", Type::kNumber}};
 constexpr Field kDelayFields[] = {{"fixedDelay", Type::kDuration},
                                   {"percentage", Type::kObject, Use::kWorks, "0 when absent", &kPercentTable},
@@ -54,12 +54,13 @@ constexpr std::string_view kRetryOn[] = {"5xx",
                                          "retriable-4xx",
                                          "envoy-ratelimited",
                                          "retriable-status-codes",
+                                         "retriable-headers",
+                                         "http3-post-connect-failure",
                                          "cancelled",
                                          "deadline-exceeded",
                                          "internal",
                                          "resource-exhausted",
                                          "unavailable"};
-constexpr std::string_view kRetryOnRefused[] = {"retriable-headers", "http3-post-connect-failure"};
 // In the order of their numbers.
 constexpr std::string_view kGrpcStatus[] = {"OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
                                             "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
@@ -79,8 +80,6 @@ void check_retry_on(const Reader& at, std::string_view text) {
     const std::string shown(word.substr(0, 60));
     if (!word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos) {
       if (word.size() != 3 || word < "100" || word > "599") at.error(codes::kChoice, "found the status " + shown + ", expected 100 to 599");
-    } else if (std::find(std::begin(kRetryOnRefused), std::end(kRetryOnRefused), word) != std::end(kRetryOnRefused)) {
-      at.error(codes::kUnsupportedField, at.path() + ": " + shown + " is not supported by this version of Weft");
     } else {
       const std::string_view meant = did_you_mean(word, known);
       at.error(
@@ -121,7 +120,7 @@ model::Retries read_retries(const Reader& from) {
   model::Retries retries;
   if (Reader attempts = from["attempts"]) {
     retries.attempts = attempts.integer(0, INT32_MAX).value_or(0);
-    if (retries.attempts == 0 && (from["perTryTimeout"] || from["retryOn"] || from["backoff"]))
+    if (retries.attempts == 0 && (from["perTryTimeout"] || from["retryOn"] || from["backoff"] || from["retryRemoteLocalities"].flag()))
       attempts.error(codes::kConflict, "found attempts: 0, which turns retries off, beside a retry policy",
                      "set attempts above 0, or remove the other fields");
   } else {
@@ -132,6 +131,7 @@ model::Retries read_retries(const Reader& from) {
   retries.retry_on = from["retryOn"].text();
   if (from["retryOn"]) check_retry_on(from["retryOn"], retries.retry_on);
   if (Reader ignore = from["retryIgnorePreviousHosts"]) retries.ignore_previous_hosts = ignore.flag();
+  retries.remote_localities = from["retryRemoteLocalities"].flag();
   return retries;
 }
 
@@ -189,8 +189,8 @@ model::CorsPolicy read_cors(const Reader& from) {
 
 model::Rewrite read_rewrite(const Reader& from) {
   model::Rewrite rewrite;
-  rewrite.uri = from["uri"].optional_text();
-  rewrite.authority = from["authority"].optional_text();
+  if (!from["uri"].text().empty()) rewrite.uri = from["uri"].text();
+  if (!from["authority"].text().empty()) rewrite.authority = from["authority"].text();
   if (Reader regex = from["uriRegexRewrite"]) {
     if (rewrite.uri) from.error(codes::kConflict, "found uri and uriRegexRewrite, expected one of them");
     if (regex["match"].text().empty()) regex.missing("match", "a regular expression");

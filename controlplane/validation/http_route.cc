@@ -60,14 +60,7 @@ constexpr std::pair<std::string_view, std::string_view> kBlocks[] = {{"RequestHe
                                                                      {"RequestRedirect", "requestRedirect"},
                                                                      {"URLRewrite", "urlRewrite"},
                                                                      {"CORS", "cors"}};
-constexpr Field kBackendFields[] = {
-    {"group", Type::kString, Use::kWorks, "\"\" when absent"},
-    {"kind", Type::kString, Use::kWorks, "Service when absent; Hostname of networking.istio.io: a host that a ServiceEntry has"},
-    {"namespace", Type::kString, Use::kWorks, "another one needs a ReferenceGrant there when a Gateway is the parent"},
-    {"name", Type::kString},
-    {"port", Type::kInteger},
-    {"weight", Type::kInteger, Use::kWorks, "1 when absent; none above 0, or a backend that is not there: its share gets 500"},
-    {"filters", Type::kObjects, Use::kWorks, "the header modifiers; another one drops the rule (condition PartiallyInvalid)", &kFilter}};
+constexpr auto kBackendFields = backend_fields("1 when absent; none above 0, or a backend that is not there: its share gets 500", &kFilter);
 constexpr Table kBackend{kBackendFields};
 constexpr Field kTimeoutsFields[] = {{"request", Type::kDuration, Use::kWorks, "0s: none"},
                                      {"backendRequest", Type::kDuration, Use::kWorks, "of a try when retry is set, else of the request"}};
@@ -84,69 +77,37 @@ constexpr Field kRuleFields[] = {{"name", Type::kString},
                                  {"retry", Type::kObject, Use::kWorks, "", &kRetry},
                                  {"sessionPersistence", Type::kObject, Use::kRefused}};
 constexpr Table kRule{kRuleFields};
-constexpr Field kSpecFields[] = {
-    {"parentRefs", Type::kObjects, Use::kWorks, "", &kParentRefTable},
-    {"hostnames", Type::kStrings, Use::kWorks, "intersected with the listener's; without meaning for a Service"},
-    {"rules", Type::kObjects, Use::kWorks, "absent: everything, to no backend", &kRule},
-    {"useDefaultGateways", Type::kString, Use::kRefused, "name the Gateway in parentRefs"}};
+constexpr auto kSpecFields = route_fields("absent: everything, to no backend", &kRule);
 constexpr Table kSpec{kSpecFields};
 constexpr Field kRootFields[] = {
     WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "Weft derives its own"}};
 
-class Builder {
- public:
-  explicit Builder(const Reader& root) : spec_(root["spec"]) { route_.generation = generation(root); }
+model::HttpMatch everything() {
+  model::HttpMatch match;
+  match.uri = StringMatch{StringMatch::Kind::kPrefix, "/"};
+  return match;
+}
 
-  model::KubeRoute build() {
-    route_.parents = parents(spec_);
-    route_.hostnames = hostnames(spec_);
-    const Reader rules = spec_["rules"];
-    rule_names(rules);
-    if (rules && rules.items().empty())
-      rules.error(codes::kMissing, "found no rule, expected at least one", "leave rules away to take everything");
-    size_t matches = 0;
-    for (const Reader& item : rules.items()) {
-      rule(item);
-      matches += route_.rules.back().matches.size();
-    }
-    if (!rules) {
-      model::RouteRule& every = route_.rules.emplace_back();
-      every.matches.push_back(everything());
-      every.action.missing_is_500 = true;
-    }
-    if (matches > 128)
-      rules.error(codes::kTooLarge, "found " + std::to_string(matches) + " matches in all rules, expected at most 128", "write two routes");
-    return std::move(route_);
+class Rule {
+ public:
+  explicit Rule(const Reader& from) : from_(from) {}
+
+  model::RouteRule build() {
+    rule_.action.name = from_["name"].text();
+    rule_.action.missing_is_500 = true;
+    at_most(from_["matches"], 64);
+    for (const Reader& item : from_["matches"].items()) rule_.matches.push_back(match(item));
+    if (rule_.matches.empty()) rule_.matches.push_back(everything());
+    read_backends(from_["backendRefs"], kBlocks, rule_);
+    filters(from_["filters"], rule_);
+    if (rule_.action.redirect && !rule_.backends.empty())
+      from_["backendRefs"].error(codes::kConflict, "found backendRefs beside a RequestRedirect filter, which sends nothing there",
+                                 "remove one of them");
+    times(from_, rule_.action);
+    return std::move(rule_);
   }
 
  private:
-  static model::HttpMatch everything() {
-    model::HttpMatch match;
-    match.uri = StringMatch{StringMatch::Kind::kPrefix, "/"};
-    return match;
-  }
-
-  void rule(const Reader& from) {
-    model::RouteRule& rule = route_.rules.emplace_back();
-    rule.action.name = from["name"].text();
-    rule.action.missing_is_500 = true;
-    at_most(from["matches"], 64);
-    for (const Reader& item : from["matches"].items()) rule.matches.push_back(match(item));
-    if (rule.matches.empty()) rule.matches.push_back(everything());
-    at_most(from["backendRefs"], 16);
-    for (const Reader& item : from["backendRefs"].items()) {
-      model::RouteBackend& backend = rule.backends.emplace_back();
-      backend.to = backend_ref(item);
-      backend.weight = backend_weight(item);
-      backend.headers = backend_filters(item["filters"], kBlocks, rule.unsupported);
-    }
-    filters(from["filters"], rule);
-    if (rule.action.redirect && !rule.backends.empty())
-      from["backendRefs"].error(codes::kConflict, "found backendRefs beside a RequestRedirect filter, which sends nothing there",
-                                "remove one of them");
-    times(from, rule.action);
-  }
-
   model::HttpMatch match(const Reader& from) {
     model::HttpMatch match = everything();
     const Reader value = from["path"]["value"];
@@ -235,19 +196,11 @@ class Builder {
   static std::string absolute(std::string path) { return path.starts_with('/') ? path : "/" + path; }
 
   void filters(const Reader& list, model::RouteRule& rule) {
-    at_most(list, 16);
-    std::vector<std::string> seen;
-    for (const Reader& filter : list.items()) {
-      if (!check_filter(filter, kBlocks)) continue;
-      const std::string type = filter["type"].text();
-      if (type != "RequestMirror") once(filter, type, seen);
-      if (type == "RequestHeaderModifier") rule.action.headers.request = header_operations(filter["requestHeaderModifier"]);
-      if (type == "ResponseHeaderModifier") rule.action.headers.response = header_operations(filter["responseHeaderModifier"]);
-      if (type == "RequestMirror") rule.mirrors.push_back(mirror(filter["requestMirror"]));
+    read_filters(list, kBlocks, rule, [&](const Reader& filter, std::string_view type) {
       if (type == "RequestRedirect") redirect(filter["requestRedirect"], rule);
       if (type == "URLRewrite") rewrite(filter["urlRewrite"], rule);
       if (type == "CORS") cors(filter["cors"], rule.action.cors.emplace());
-    }
+    });
     if (rule.action.redirect && rule.action.rewrite)
       list.error(codes::kConflict, "found RequestRedirect and URLRewrite, expected one of them");
   }
@@ -353,14 +306,25 @@ class Builder {
     if (backend && backend->count() > 0) (out.retries ? out.retries->per_try_timeout : out.timeout) = backend;
   }
 
-  Reader spec_;
-  model::KubeRoute route_;
+  Reader from_;
+  model::RouteRule rule_;
 };
 
 }  // namespace
 
 constexpr Table kTable{kRootFields};
 
-model::Spec build(const Reader& root) { return Builder(root).build(); }
+model::Spec build(const Reader& root) {
+  model::KubeRoute route = read_route(root, [](const Reader& rule) { return Rule(rule).build(); });
+  const Reader rules = root["spec"]["rules"];
+  if (rules && rules.items().empty())
+    rules.error(codes::kMissing, "found no rule, expected at least one", "leave rules away to take everything");
+  if (!rules) {
+    model::RouteRule& every = route.rules.emplace_back();
+    every.matches.push_back(everything());
+    every.action.missing_is_500 = true;
+  }
+  return route;
+}
 
 }  // namespace weft::validation::http_route

@@ -18,8 +18,6 @@ using model::Typed;
 using model::View;
 using model::VirtualService;
 
-std::string element(std::string_view list, size_t i) { return std::string(list) + "[" + std::to_string(i) + "]"; }
-
 bool implies(const std::optional<StringMatch>& earlier, const std::optional<StringMatch>& later) {
   if (!earlier) return true;
   if (!later) return false;
@@ -80,9 +78,11 @@ class References {
       if (const model::Service* spec = resource->as<model::Service>()) service(*resource, *spec);
       if (const model::ObjectStatus* status = view_.status(resource->key)) gateway_api(*resource, *status);
     }
-    analyze_gateways(view_, findings_);
+    const Pods pods(view_);
+    analyze_gateways(view_, pods, findings_);
     analyze_service_entries(view_, findings_);
     analyze_rate_limits(view_, findings_);
+    analyze_workloads(view_, pods, findings_);
     return std::move(findings_);
   }
 
@@ -111,11 +111,14 @@ class References {
   }
 
   void virtual_service(const Resource& resource, const VirtualService& spec) {
+    const bool gateways = std::any_of(spec.gateways.begin(), spec.gateways.end(), [](const auto& name) { return name != model::kMesh; });
     for (size_t i = 0; i < spec.http.size(); ++i) {
-      const std::string route = element("spec.http", i);
+      const std::string route = item_of("spec.http", i);
+      for (size_t j = 0; gateways && j < spec.http[i].routes.size(); ++j)
+        mesh_subsets(resource, spec.http[i].routes[j].destination, route + item_of(".route", j) + ".destination");
       for (size_t j = 0; j < spec.http[i].routes.size(); ++j)
-        destination(resource, spec.http[i].routes[j].destination, route + element(".route", j) + ".destination", &spec);
-      for (size_t j = 0; j < spec.http[i].mirrors.size(); ++j) mirror(resource, spec.http[i].mirrors[j], route, j);
+        destination(resource, spec.http[i].routes[j].destination, route + item_of(".route", j) + ".destination", &spec);
+      for (size_t j = 0; j < spec.http[i].mirrors.size(); ++j) mirror(resource, spec, spec.http[i].mirrors[j], route, j);
       if (spec.http[i].delegate) delegate(resource, spec.http[i], route);
       reachability(resource, spec, i);
     }
@@ -123,14 +126,14 @@ class References {
       warn(resource, codes::kDelegateUnused, "the VirtualService has no hosts and no other one delegates to it, so it does nothing", "spec",
            "add hosts, or refer to it by spec.http[].delegate of another VirtualService");
     for (size_t i = 0; i < spec.gateways.size(); ++i)
-      if (spec.gateways[i] != model::kMesh) gateway(resource, spec, spec.gateways[i], element("spec.gateways", i));
+      if (spec.gateways[i] != model::kMesh) gateway(resource, spec, spec.gateways[i], item_of("spec.gateways", i));
     if (std::find(spec.gateways.begin(), spec.gateways.end(), model::kMesh) != spec.gateways.end()) conflicts(resource, spec);
   }
 
-  void mirror(const Resource& resource, const model::Mirror& to, const std::string& route, size_t at) {
+  void mirror(const Resource& resource, const VirtualService& spec, const model::Mirror& to, const std::string& route, size_t at) {
     const yaml::Document document = resource.document();
     const bool one = model::locate(document.root, route).find("mirror") != nullptr;
-    destination(resource, to.destination, one ? route + ".mirror" : route + element(".mirrors", at) + ".destination");
+    destination(resource, to.destination, one ? route + ".mirror" : route + item_of(".mirrors", at) + ".destination", &spec);
   }
 
   void delegate(const Resource& resource, const model::HttpRoute& root, const std::string& route) {
@@ -159,7 +162,7 @@ class References {
       warn(*found, codes::kDelegateConflict,
            "VirtualService " + resource.key.ns + "/" + resource.key.name + " hands over less than this route asks for at " + route +
                "; the route is left out there",
-           element("spec.http", index), "let its matches be within those of " + route + " there: exact, or a longer prefix");
+           item_of("spec.http", index), "let its matches be within those of " + route + " there: exact, or a longer prefix");
   }
 
   // What the status of a Gateway API's object complains about.
@@ -188,7 +191,7 @@ class References {
         warn(resource, codes::kHostConflict,
              resource.key.to_string() + " and " + other->key.to_string() + " define the same mesh host " + host + "; the older one, " +
                  (older(*other, resource) ? other->key : resource.key).to_string() + ", wins",
-             element("spec.parentRefs", i), "keep one of them");
+             item_of("spec.parentRefs", i), "keep one of them");
         break;
       }
     }
@@ -228,6 +231,26 @@ class References {
          "Referenced host+subset in destinationrule not found: \"" + to.written_host + "+" + to.subset + "\"", field + ".subset", fix);
   }
 
+  // Requests that come by a gateway go by the gateway's rules alone: what the mesh's rule of the host says does not reach them.
+  void mesh_subsets(const Resource& resource, const model::Destination& to, const std::string& field) {
+    auto found = mesh_hosts_.find(to.host);
+    if (!to.subset.empty() || found == mesh_hosts_.end()) return;
+    for (const Resource* other : found->second) {
+      if (other == &resource) continue;
+      for (const model::HttpRoute& route : other->as<VirtualService>()->http) {
+        const bool subsets = std::any_of(route.routes.begin(), route.routes.end(), [&](const model::RouteDestination& one) {
+          return one.destination.host == to.host && !one.destination.subset.empty();
+        });
+        if (!subsets) continue;
+        warn(resource, codes::kSubsetsOfMesh,
+             "Subset in virtual service " + other->key.ns + "/" + other->key.name + " has no effect on ingress gateway " + resource.key.ns +
+                 "/" + resource.key.name + " requests",
+             field, "name the subsets here, too");
+        return;
+      }
+    }
+  }
+
   static std::string ports_of(const model::ServiceInfo& service) {
     std::string out;
     for (const model::ServicePort& port : service.ports) out += " " + std::to_string(port.number);
@@ -244,8 +267,10 @@ class References {
         if (other->as<Gateway>()) names.push_back(other->key.name);
       const std::string_view meant = did_you_mean(short_name, names);
       const std::string shown = ns == resource.key.ns ? short_name : name;
-      warn(resource, codes::kGatewayUnknown, "Referenced gateway not found: \"" + shown + "\"", field,
-           meant.empty() ? "add the Gateway " + name : "did you mean " + std::string(meant) + "?");
+      std::string fix = meant.empty() ? "add the Gateway " + name : "did you mean " + std::string(meant) + "?";
+      if (view_.find({std::string(model::kKubeGateway), ns, short_name}))
+        fix = "write an HTTPRoute: a VirtualService binds to Gateways of networking.istio.io";
+      warn(resource, codes::kGatewayUnknown, "Referenced gateway not found: \"" + shown + "\"", field, std::move(fix));
       return;
     }
     for (size_t i = 0; i < spec.hosts.size(); ++i) {
@@ -256,7 +281,7 @@ class References {
                               (model::host_matches(host.host, spec.hosts[i]) || model::host_matches(spec.hosts[i], host.host)));
       if (!served)
         warn(resource, codes::kHostNotInGateway, "host " + spec.hosts[i] + " of the VirtualService is in no server of Gateway " + name,
-             element("spec.hosts", i), "add " + spec.hosts[i] + " to the hosts of a server of the Gateway");
+             item_of("spec.hosts", i), "add " + spec.hosts[i] + " to the hosts of a server of the Gateway");
     }
   }
 
@@ -273,7 +298,7 @@ class References {
       warn(resource, codes::kHostConflict,
            "the VirtualServices " + winner + " and " + own + " define the same mesh host " + spec.hosts[i] + "; the older one, " + winner +
                ", wins",
-           element("spec.hosts", i), "merge them into one VirtualService");
+           item_of("spec.hosts", i), "merge them into one VirtualService");
     }
   }
 
@@ -293,7 +318,7 @@ class References {
           if (covers(theirs[k], own[m])) taken[m] = earlier;
       }
     const bool all = std::all_of(taken.begin(), taken.end(), [&](const auto& t) { return t && *t < at; });
-    const std::string field = element("spec.http", at);
+    const std::string field = item_of("spec.http", at);
     if (all) {
       const bool catch_all = spec.http[*taken.front()].matches.empty();
       warn(resource, codes::kUnreachable,
@@ -301,7 +326,7 @@ class References {
                (catch_all ? "only the last rule can have no matches"
                           : "rule #" + std::to_string(*taken.front()) + " takes everything first") +
                ")",
-           field, "put it before " + element("spec.http", *taken.front()) + ", or remove it");
+           field, "put it before " + item_of("spec.http", *taken.front()) + ", or remove it");
       return;
     }
     for (size_t m = 0; m < own.size(); ++m)
@@ -309,7 +334,7 @@ class References {
         warn(resource, codes::kIneffective,
              "VirtualService rule #" + std::to_string(at) + " match #" + std::to_string(m) +
                  " is not used (overlaps with a match in rule #" + std::to_string(*taken[m]) + ")",
-             field + element(".match", m), "remove the match, or put it first");
+             field + item_of(".match", m), "remove the match, or put it first");
   }
 
   void destination_rule(const Resource& resource, const DestinationRule& spec) {
@@ -336,7 +361,7 @@ class References {
       for (const auto& [key, value] : spec.subsets[i].labels) labels += (labels.empty() ? "" : ", ") + key + ": " + value;
       warn(resource, codes::kEmptySubset,
            "the subset " + spec.subsets[i].name + " selects no pods of " + spec.written_host + "; requests to it get 503",
-           element("spec.subsets", i), "label a pod of the service with " + (labels.empty() ? "anything" : labels));
+           item_of("spec.subsets", i), "label a pod of the service with " + (labels.empty() ? "anything" : labels));
     }
   }
 
@@ -350,7 +375,7 @@ class References {
       report(resource, codes::kPortName, Severity::kInfo,
              "port name \"" + port.name + "\" (port " + std::to_string(port.port) +
                  ") does not follow the naming convention of Istio, so the protocol is unknown",
-             element("spec.ports", i), "name it http, http-... , grpc or tcp, or set appProtocol");
+             item_of("spec.ports", i), "name it http, http-... , grpc or tcp, or set appProtocol");
     }
   }
 

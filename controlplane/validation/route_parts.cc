@@ -9,7 +9,7 @@
 namespace weft::validation::gateway_api {
 namespace {
 
-constexpr size_t kMaxParents = 32, kMaxHostnames = 16, kMaxHeaders = 16, kMaxRegex = 1024;
+constexpr size_t kMaxMatches = 128, kMaxParents = 32, kMaxHostnames = 16, kMaxHeaders = 16, kMaxRegex = 1024;
 constexpr uint32_t kMaxWeight = 1'000'000;
 
 constexpr Field kParentRefFields[] = {
@@ -155,6 +155,8 @@ std::optional<model::Duration> duration(const Reader& at) {
   return at.duration(model::Duration(0));
 }
 
+namespace {
+
 std::vector<model::ParentRef> parents(const Reader& spec) {
   const Reader list = spec["parentRefs"];
   at_most(list, kMaxParents);
@@ -215,8 +217,6 @@ model::BackendRef backend_ref(const Reader& from) {
   return ref;
 }
 
-uint32_t backend_weight(const Reader& from) { return from["weight"].integer(0, kMaxWeight).value_or(1); }
-
 model::HeaderOperations header_operations(const Reader& from) {
   model::HeaderOperations operations;
   headers(from["set"], operations.set);
@@ -251,6 +251,25 @@ model::RouteMirror mirror(const Reader& from) {
   return mirror;
 }
 
+}  // namespace
+
+model::KubeRoute read_route(const Reader& root, const std::function<model::RouteRule(const Reader&)>& rule) {
+  const Reader spec = root["spec"], rules = spec["rules"];
+  model::KubeRoute route;
+  route.generation = generation(root);
+  route.parents = parents(spec);
+  route.hostnames = hostnames(spec);
+  rule_names(rules);
+  size_t matches = 0;
+  for (const Reader& item : rules.items()) {
+    route.rules.push_back(rule(item));
+    matches += route.rules.back().matches.size();
+  }
+  if (matches > kMaxMatches)
+    rules.error(codes::kTooLarge, "found " + std::to_string(matches) + " matches in all rules, expected at most 128", "write two routes");
+  return route;
+}
+
 std::map<std::string, model::StringMatch> value_matches(const Reader& list, bool of_headers) {
   at_most(list, kMaxHeaders);
   std::map<std::string, model::StringMatch> out;
@@ -275,6 +294,8 @@ std::map<std::string, model::StringMatch> value_matches(const Reader& list, bool
   }
   return out;
 }
+
+namespace {
 
 bool check_filter(const Reader& filter, FilterBlocks blocks) {
   const std::string type = filter["type"].text();
@@ -322,6 +343,40 @@ model::Headers backend_filters(const Reader& list, FilterBlocks blocks, std::str
     }
   }
   return headers;
+}
+
+}  // namespace
+
+void read_backends(const Reader& list, FilterBlocks blocks, model::RouteRule& rule) {
+  at_most(list, 16);
+  for (const Reader& item : list.items()) {
+    model::RouteBackend& backend = rule.backends.emplace_back();
+    backend.to = backend_ref(item);
+    backend.weight = item["weight"].integer(0, kMaxWeight).value_or(1);
+    backend.headers = backend_filters(item["filters"], blocks, rule.unsupported);
+  }
+}
+
+void read_filters(const Reader& list, FilterBlocks blocks, model::RouteRule& rule,
+                  const std::function<void(const Reader& filter, std::string_view type)>& other) {
+  at_most(list, 16);
+  std::vector<std::string> seen;
+  for (const Reader& filter : list.items()) {
+    if (!check_filter(filter, blocks)) continue;
+    const std::string type = filter["type"].text();
+    if (type == "RequestMirror") {
+      rule.mirrors.push_back(mirror(filter["requestMirror"]));
+      continue;
+    }
+    once(filter, type, seen);
+    if (type == "RequestHeaderModifier") {
+      rule.action.headers.request = header_operations(filter["requestHeaderModifier"]);
+    } else if (type == "ResponseHeaderModifier") {
+      rule.action.headers.response = header_operations(filter["responseHeaderModifier"]);
+    } else if (other) {
+      other(filter, type);
+    }
+  }
 }
 
 }  // namespace weft::validation::gateway_api

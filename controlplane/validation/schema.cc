@@ -434,6 +434,11 @@ std::optional<model::StringMatch> Reader::match(bool presence) const {
                   "found a regular expression of " + std::to_string(match.value.size()) + " bytes, expected at most 1024");
       return std::nullopt;
     }
+    if (match.value.empty()) {
+      value.error(codes::kValue, "found an empty regular expression, expected at least one character",
+                  "leave the match away to take everything");
+      return std::nullopt;
+    }
     const RE2 regex(match.value, RE2::Quiet);
     if (!regex.ok()) {
       value.error(codes::kRegex, "found a regular expression that RE2 does not take: " + regex.error(),

@@ -147,14 +147,16 @@ class Builder {
     for (const Reader& item : http["match"].items()) {
       route.matches.push_back(read_match(item));
       route.matches.back().index = route.matches.size() - 1;
-      if (delegate || delegate_) no_regex(item);
     }
     destinations(http["route"], route.routes);
     if (delegate)
       route.delegate = delegate_of(http, delegate);
     else
       check_action(http, int(!route.routes.empty()) + redirect + direct, redirect, direct);
-    if (redirect) route.redirect = redirect_of(http["redirect"]);
+    if (redirect) {
+      route.redirect = redirect_of(http["redirect"]);
+      if (route.redirect->prefix_rewrite) only_prefixes(http["redirect"]["prefixRewrite"], route.matches);
+    }
     if (direct) route.direct_response = direct_response(http["directResponse"]);
     if (Reader rewrite = http["rewrite"]) route.rewrite = read_rewrite(rewrite);
     route.timeout = http["timeout"].duration(model::Duration(0));
@@ -189,18 +191,6 @@ class Builder {
     if (from["name"].text().empty()) from.missing("name", "the name of a VirtualService");
     const std::string ns = from["namespace"].text();
     return model::Delegate{ns.empty() ? from.subject().ns : ns, from["name"].text()};
-  }
-
-  // Whether a leaf's match is within its root's cannot be told of regular expressions.
-  void no_regex(const Reader& match) {
-    auto check = [](const Reader& at) {
-      if (at["regex"])
-        at["regex"].error(codes::kConflict, "found a regular expression in a match of a delegate or of a route that delegates",
-                          "use exact or prefix");
-    };
-    for (const char* field : {"uri", "scheme", "method", "authority"}) check(match[field]);
-    for (const char* field : {"headers", "withoutHeaders", "queryParams"})
-      for (const auto& [name, value] : match[field].entries()) check(value);
   }
 
   void mirrors(const Reader& http, std::vector<model::Mirror>& out) {
@@ -280,10 +270,11 @@ class Builder {
 
   model::Redirect redirect_of(const Reader& from) {
     model::Redirect redirect;
-    redirect.uri = from["uri"].optional_text();
-    redirect.prefix_rewrite = from["prefixRewrite"].optional_text();
-    redirect.authority = from["authority"].optional_text();
-    redirect.scheme = from["scheme"].optional_text();
+    for (auto [name, into] : {std::pair{"uri", &redirect.uri},
+                              {"prefixRewrite", &redirect.prefix_rewrite},
+                              {"authority", &redirect.authority},
+                              {"scheme", &redirect.scheme}})
+      if (!from[name].text().empty()) *into = from[name].text();
     if (redirect.uri && redirect.prefix_rewrite) from.error(codes::kConflict, "found uri and prefixRewrite, expected one of them");
     if (redirect.scheme && redirect.scheme != "http" && redirect.scheme != "https")
       from["scheme"].error(codes::kValue, "found \"" + *redirect.scheme + "\", expected http or https");
@@ -305,6 +296,12 @@ class Builder {
     return redirect;
   }
 
+  static void only_prefixes(const Reader& at, const std::vector<model::HttpMatch>& matches) {
+    for (const model::HttpMatch& match : matches)
+      if (match.uri && match.uri->kind != StringMatch::Kind::kPrefix)
+        return at.error(codes::kConflict, "found prefixRewrite beside a match whose uri is no prefix", "use uri, or match by prefix");
+  }
+
   model::DirectResponse direct_response(const Reader& from) {
     model::DirectResponse response;
     if (Reader status = from["status"])
@@ -318,6 +315,7 @@ class Builder {
       std::string decoded;
       if (!decode_base64(bytes.text(), decoded)) bytes.error(codes::kValue, "found text that is not base64");
       response.body = std::move(decoded);
+      response.bytes = true;
     }
     if (response.body && response.body->size() > kMaxBody)
       body.error(codes::kTooLarge, "found a body of " + std::to_string(response.body->size()) + " bytes, expected at most 1048576");

@@ -139,6 +139,10 @@ class Session {
     uint64_t revision = 0, nonce = 0;  // in sync with `revision` once every response up to `nonce` is accepted
   };
 
+  static constexpr size_t kMaxNarrow = 256;       // more names than this are compared faster all together
+  static constexpr uint64_t kForeignVersion = 1;  // held by the client, in a version that is not one of ours
+  static uint64_t mix(uint64_t a, uint64_t b);
+
   TypeState& state(ResourceType type) { return types_[index_of(type)]; }
   const TypeState& state(ResourceType type) const { return types_[index_of(type)]; }
   Entry* find(TypeState& s, NameId id);

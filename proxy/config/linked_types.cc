@@ -16,6 +16,7 @@
 #include "envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/type/matcher/v3/http_inputs.pb.h"
 #include "envoy/type/matcher/v3/status_code_input.pb.h"
@@ -45,6 +46,7 @@ void link_extension_types() {
   google::protobuf::LinkMessageReflection<extensions::internal_redirect::safe_cross_scheme::v3::SafeCrossSchemeConfig>();
   google::protobuf::LinkMessageReflection<extensions::request_id::uuid::v3::UuidRequestIdConfig>();
   google::protobuf::LinkMessageReflection<extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>();
+  google::protobuf::LinkMessageReflection<extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig>();
   google::protobuf::LinkMessageReflection<extensions::transport_sockets::raw_buffer::v3::RawBuffer>();
   namespace inputs = envoy::type::matcher::v3;
   google::protobuf::LinkMessageReflection<inputs::HttpRequestHeaderMatchInput>();

@@ -4,6 +4,7 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
+#include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
 #include "proxy/config/hash_policies.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/route_policies.h"
@@ -343,11 +344,22 @@ class RouteBuilder {
             .unsupported("\"" + predicate.name() +
                          "\" is not supported by this version; supported: envoy.retry_host_predicates.previous_hosts");
     }
+    if (from.has_retry_priority()) retry_priority(from.retry_priority(), Where(where, "retry_priority"), *to);
     if (from.host_selection_retry_max_attempts() < 0 || from.host_selection_retry_max_attempts() > 1000)
       Where(where, "host_selection_retry_max_attempts").fail("must be from 0 to 1000");
     if (from.host_selection_retry_max_attempts() > 0)
       to->host_selection_retry_max_attempts = static_cast<uint32_t>(from.host_selection_retry_max_attempts());
     return to;
+  }
+
+  void retry_priority(const route_v3::RetryPolicy::RetryPriority& from, const Where& where, routing::RetryPolicy& to) {
+    envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig config;
+    if (!from.has_typed_config()) return where.fail("must have typed_config, a PreviousPrioritiesConfig");
+    if (!from.typed_config().UnpackTo(&config))
+      return where.unsupported("\"" + from.name() +
+                               "\" is not supported by this version; supported: envoy.retry_priorities.previous_priorities");
+    if (config.update_frequency() < 1) return Where(Where(where, "typed_config"), "update_frequency").fail("must be at least 1");
+    to.previous_priorities_frequency = static_cast<uint32_t>(config.update_frequency());
   }
 
   // Of a route configuration, virtual host, route or weighted cluster: the fields have the same names.

@@ -295,6 +295,7 @@ constexpr Field kRetryPolicyFields[] = {
     {"retry_on"},
     {"num_retries"},
     {"per_try_timeout"},
+    {"retry_priority"},
     {"retry_host_predicate"},
     {"host_selection_retry_max_attempts"},
     {"retriable_status_codes"},
@@ -303,6 +304,13 @@ constexpr Field kRetryPolicyFields[] = {
     {"retriable_request_headers"},
     {"rate_limited_retry_back_off"},
     {"per_try_idle_timeout"},
+};
+constexpr Field kRetryPolicyRetryPriorityFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "typed_config", .takes = "retry_priority"},
+};
+constexpr Field kPreviousPrioritiesFields[] = {
+    {.name = "update_frequency", .min = 1, .note = "how many tries until those tried are left out"},
 };
 constexpr Field kRetryPolicyRetryHostPredicateFields[] = {
     {.name = "name", .checks = kNotEmpty},
@@ -445,6 +453,9 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RetryPolicy", kRetryPolicyFields),
     fields_of("envoy.config.route.v3.RetryPolicy.RetryHostPredicate", kRetryPolicyRetryHostPredicateFields),
     no_fields_of("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate", "retry_host_predicate"),
+    fields_of("envoy.config.route.v3.RetryPolicy.RetryPriority", kRetryPolicyRetryPriorityFields),
+    fields_of("envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig", kPreviousPrioritiesFields, "",
+              "retry_priority"),
     fields_of("envoy.config.route.v3.RetryPolicy.RetryBackOff", kRetryPolicyRetryBackOffFields),
     fields_of("envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff", kRetryPolicyRateLimitedBackOffFields),
     fields_of("envoy.config.route.v3.RetryPolicy.ResetHeader", kRetryPolicyResetHeaderFields),

@@ -139,10 +139,12 @@ void Exchange::start_attempt(upstream::Attempt* beside) {
     context.tried = tried_;
     context.max_host_attempts = retry_->host_attempts();
   }
+  if (retry_) context.priorities = retry_->tried_priorities();
   const upstream::Pick pick = cluster_->pick(context);
   if (!pick.host && beside && others_run(*beside)) return;
   if (!pick.host) return fail(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag::kNoHealthyUpstream);
   if (retry_ && retry_->enabled()) tried_.push_back(pick.host->state.get());
+  if (context.priorities) context.priorities->note(pick.priority);
   if (!plan_->router().suppress_envoy_headers && route_->virtual_host && route_->virtual_host->include_request_attempt_count) {
     request_.set(HeaderId::kXEnvoyAttemptCount, std::to_string(info_.attempt_count));
   }

@@ -60,6 +60,7 @@ struct RetryPolicy {
   std::vector<HeaderMatcher> retriable_request_headers;  // of requests: where there are some, one must match
   bool avoid_previous_hosts = false;                     // envoy.retry_host_predicates.previous_hosts
   uint32_t host_selection_retry_max_attempts = 1;
+  uint32_t previous_priorities_frequency = 0;  // envoy.retry_priorities.previous_priorities; 0: none
 };
 
 }  // namespace weft::routing

@@ -48,7 +48,7 @@ uint32_t bit_of_grpc_status(std::string_view status) {
 }  // namespace
 
 RetryState::RetryState(const RetryPolicy* policy, http::Head& request, Budget& budget, Priority priority)
-    : policy_(policy), budget_(budget), priority_(priority) {
+    : policy_(policy), budget_(budget), priority_(priority), tried_priorities_(policy ? policy->previous_priorities_frequency : 0) {
   if (policy) {
     retry_on_ = policy->retry_on;
     limit_ = policy->num_retries;

@@ -7,6 +7,7 @@
 #pragma once
 #include "common/http/head.h"
 #include "proxy/routing/retry_policy.h"
+#include "proxy/upstream/balancing/tried_priorities.h"
 #include "proxy/upstream/budget.h"
 
 #include <chrono>
@@ -65,6 +66,8 @@ class RetryState {
   uint32_t retries() const { return retries_; }  // granted so far
   bool avoid_previous_hosts() const { return policy_ && policy_->avoid_previous_hosts; }
   uint32_t host_attempts() const { return policy_ ? policy_->host_selection_retry_max_attempts : 1; }
+  // Null: the policy does not ask for other priorities.
+  TriedPriorities* tried_priorities() { return tried_priorities_.active() ? &tried_priorities_ : nullptr; }
   void release();
 
  private:
@@ -80,6 +83,7 @@ class RetryState {
   uint32_t limit_ = 1;
   uint32_t retries_ = 0;
   bool holds_budget_ = false;
+  TriedPriorities tried_priorities_;
   std::vector<uint32_t> status_codes_;     // of the request's header
   std::vector<std::string> header_names_;  // of the request's header
 };

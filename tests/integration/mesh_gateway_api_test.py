@@ -1,11 +1,14 @@
-"""HTTPRoute and Gateway of the Gateway API through weft-control to the data plane: inside the mesh and at its edge, with their status.
+"""HTTPRoute, GRPCRoute and Gateway of the Gateway API through weft-control to the data plane: inside the mesh and at its edge, with their status.
 
 Runs with weft-proxy and with a real Envoy (WEFT_DATA_PLANE).
 """
 import json
 import unittest
 
+import grpc
+
 from meshtest.data_plane import our_program
+from meshtest.grpc_echo import SERVICE, EchoServer
 from meshtest.mesh import PORT, Mesh
 from meshtest.process import run
 from meshtest.raw_http import fetch
@@ -97,6 +100,53 @@ class GatewayApi(unittest.TestCase):
         self.assertEqual({"Accepted": ("True", "Accepted"), "ResolvedRefs": ("False", "BackendNotFound")}, conditions)
         table = self.weftctl("get", "httproute")
         self.assertIn("service/front Accepted, not ResolvedRefs (BackendNotFound)", table)
+
+    def grpc_service(self, name):
+        """A service of gRPC with one server; the server."""
+        server = EchoServer()
+        self.addCleanup(server.close)
+        self.write(f"{name}.yaml",
+                   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"ports": [{"name": "grpc", "port": PORT}]}},
+                   {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                    "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}}, "addressType": "IPv4",
+                    "ports": [{"name": "grpc", "port": server.address[1]}], "endpoints": [{"addresses": [server.address[0]]}]})
+        self.addCleanup(self.remove, f"{name}.yaml")
+        return server
+
+    def test_grpc_routes_of_a_service(self):
+        front, one, two = (self.grpc_service(name) for name in ("grpc-front", "grpc-one", "grpc-two"))
+        echo = SERVICE.strip("/")
+        self.write("grpc-route.yaml", {"apiVersion": API, "kind": "GRPCRoute", "metadata": {"name": "calls"}, "spec": {
+            "parentRefs": [service_parent("grpc-front")], "rules": [
+                {"matches": [{"method": {"service": echo, "method": "Unary"}, "headers": [{"name": "to", "value": "two"}]}],
+                 "backendRefs": [backend("grpc-two")], "filters": [
+                     {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-by", "value": "route"}]}}]},
+                {"matches": [{"method": {"service": echo}}], "backendRefs": [backend("grpc-one")]},
+                {"matches": [{"method": {"service": "gone.Echo"}}], "backendRefs": [backend("gone")]}]}})
+        self.addCleanup(self.remove, "grpc-route.yaml")
+        self.call()  # the listener is there
+        channel = grpc.insecure_channel(f"{self.client.ip}:{PORT}", options=[
+            ("grpc.default_authority", "grpc-front"), ("grpc.enable_http_proxy", 0)])
+        self.addCleanup(channel.close)
+
+        def call(method, **metadata):
+            return channel.unary_unary(method)(b"hello", metadata=tuple(metadata.items()), timeout=5)
+
+        def seen(server, **metadata):
+            try:
+                before = len(server.seen)
+                return call(SERVICE + "Unary", **metadata) == b"hello" and len(server.seen) > before
+            except grpc.RpcError:
+                return False
+        wait_for(lambda: seen(one), "the route's backend")
+        self.assertTrue(seen(two, to="two"))
+        self.assertEqual("route", two.seen[-1]["x-by"])
+        self.assertEqual([b"hello"] * 4, list(channel.unary_stream(SERVICE + "ServerStream")(b"hello", timeout=5)))
+        for method, code in (("/gone.Echo/Unary", grpc.StatusCode.UNAVAILABLE), ("/other.Echo/Unary", grpc.StatusCode.UNIMPLEMENTED)):
+            with self.assertRaises(grpc.RpcError) as caught:
+                call(method)
+            self.assertEqual(code, caught.exception.code(), method)
+        self.assertEqual([], front.seen)
 
     def test_a_backend_that_comes_and_goes(self):
         self.write("late-route.yaml", http_route("late", [service_parent("two")], [{"backendRefs": [backend("late")]}]))

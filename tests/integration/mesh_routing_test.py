@@ -4,6 +4,7 @@ The same bodies run with weft-proxy and with a real Envoy (WEFT_DATA_PLANE).
 """
 import unittest
 
+from meshtest.h2peer import Http2Client
 from meshtest.mesh import PORT, Mesh
 from meshtest.raw_http import Connection, fetch, message
 from meshtest.upstream import Reply
@@ -158,6 +159,70 @@ class Routing(unittest.TestCase):
             placed = [set(self.mesh.counts(self.client, "hashed", 4, headers=[("x-user", user)])) for user in users]
             return all(len(hosts) == 1 for hosts in placed) and len(set().union(*placed) - {502, 503}) > 1
         wait_for(settled, "each user on one host, and not all on one")
+
+    def connections(self, name):
+        """How many connections of HTTP/1 and of HTTP/2 the client's proxy has made to a service."""
+        prefix = f"cluster.outbound|{PORT}||{name}.default.svc.cluster.local.upstream_cx_"
+        return tuple(self.client.stat(prefix + kind) for kind in ("http1_total", "http2_total"))
+
+    def policy(self, name, **http):
+        self.write(f"{name}.yaml", {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": name}, "spec": {
+            "host": name, "trafficPolicy": {"connectionPool": {"http": http}}}})
+
+    def test_http2_between_the_proxies(self):
+        """The client speaks HTTP/1 to its proxy, the server's application too; what goes between is for the rule to say."""
+        for name in ("upgraded", "not-upgraded"):
+            self.mesh.service(name, "v1", sidecars=True)
+        self.policy("upgraded", h2UpgradePolicy="UPGRADE")
+        self.policy("not-upgraded", h2UpgradePolicy="DO_NOT_UPGRADE")
+        for name in ("upgraded", "not-upgraded"):
+            self.mesh.wait_for_answer(self.client, name, f"{name}-v1")
+
+        def upgraded():
+            self.call("upgraded")
+            return self.connections("upgraded")[1] > 0
+        wait_for(upgraded, "a connection of HTTP/2")
+        self.assertEqual(0, self.connections("not-upgraded")[1])
+        self.policy("upgraded", h2UpgradePolicy="DEFAULT")
+        before = self.connections("upgraded")[0]
+        wait_for(lambda: self.call("upgraded").status == 200 and self.connections("upgraded")[0] > before, "a connection of HTTP/1 again")
+
+    def test_the_clients_protocol(self):
+        self.policy("as-client", useClientProtocol=True)
+        self.mesh.service("as-client", "v1", sidecars=True)
+        self.mesh.wait_for_answer(self.client, "as-client", "as-client-v1")
+        self.assertEqual(0, self.connections("as-client")[1])
+        before = self.connections("as-client")[0]
+        with Http2Client((self.client.ip, PORT)) as peer:
+            self.assertEqual(200, peer.request("GET", "/", authority="as-client").status)
+        self.assertEqual((before, 1), self.connections("as-client"))
+
+    def test_retries_at_other_localities(self):
+        """Where all endpoints are of one priority, retries go there as ever."""
+        app, = self.mesh.service("elsewhere", "v1")
+        app.on("/again", Reply(503), Reply(503), Reply(503), Reply(body=b"fourth"))
+        host = self.virtual("remote", [to("elsewhere", retries={
+            "attempts": 5, "retryOn": "503", "retryRemoteLocalities": True, "backoff": "1ms"})])
+        wait_for(lambda: self.call(host).status == 200, "the route")
+        self.assertEqual("fourth", self.call(host, "/again").text)
+
+    def test_a_gateway_sends_clients_to_https(self):
+        gateway = self.mesh.sidecar("tls-edge", labels={"istio": "tls-edge"}, kind="router")
+        self.write("tls-edge.yaml", {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "tls-edge"}, "spec": {
+            "selector": {"istio": "tls-edge"}, "servers": [{"port": {"number": 8091, "name": "http", "protocol": "HTTP"}, "hosts": ["*.shop.test"],
+                                                           "tls": {"httpsRedirect": True}}]}})
+
+        def answer(path, host="www.shop.test"):
+            try:
+                found = fetch((gateway.ip, 8091), path, host=host)
+                return found.status, found.header("location")
+            except OSError:
+                return None
+        wait_for(lambda: answer("/a?b") == (301, "https://www.shop.test/a?b"), "the redirect, without any rule")
+        self.write("tls-edge-rule.yaml", rule("tls-edge-rule", [says("never")], ["www.shop.test"], gateways=["tls-edge"]))
+        probe = self.virtual("tls-probe", [says("probe")])
+        self.wait_for_text(probe, "probe")
+        self.assertEqual((301, "https://www.shop.test/"), answer("/"))
 
     def test_the_oldest_rule_has_the_host_and_gives_it_up_when_it_goes(self):
         host = self.virtual("contested", [says("old")])

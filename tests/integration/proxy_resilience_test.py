@@ -14,6 +14,10 @@ BACK_OFF = {"base_interval": "0.005s", "max_interval": "0.01s"}
 PREVIOUS_HOSTS = [{"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {
     "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"}}]
 
+PREVIOUS_PRIORITIES = {"name": "envoy.retry_priorities.previous_priorities", "typed_config": {
+    "@type": "type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+    "update_frequency": 2}}
+
 
 def fault(**fields):
     return {"name": "envoy.filters.http.fault", "typed_config": {"@type": FAULT, **fields}}
@@ -44,6 +48,8 @@ class Resilience(unittest.TestCase):
             cluster("least", *addresses, lb_policy="LEAST_REQUEST"),
             cluster("weighted", load_assignment=load_assignment("weighted", *addresses, weights=[1, 2, 3])),
             cluster("twice", cls.a.address, cls.b.address, cls.a.address), cluster("limited", cls.a.address, **limits),
+            cluster("levels", load_assignment={"cluster_name": "levels", "endpoints": [
+                {"priority": level, **load_assignment("", address)["endpoints"][0]} for level, address in enumerate(addresses)]}),
             cluster("one-request", cls.a.address, circuit_breakers={"thresholds": [{"max_requests": 1}]}),
             cluster("none-high", cls.a.address, circuit_breakers={"thresholds": [{"priority": "HIGH", "max_pending_requests": 0}]}),
             cluster("eject-5xx", *addresses, outlier_detection={**ejection, "consecutive_5xx": 3, "enforcing_consecutive_5xx": 100}),
@@ -72,6 +78,7 @@ class Resilience(unittest.TestCase):
             route("/retry-connect", "half-dead", action=retry(
                 "connect-failure,refused-stream,unavailable,cancelled", 3, retry_host_predicate=PREVIOUS_HOSTS,
                 host_selection_retry_max_attempts=5)),
+            route("/retry-levels", "levels", action=retry("5xx", 5, retry_priority=PREVIOUS_PRIORITIES)),
             route("/retry-limited", "limited", action=retry("5xx", 5)),
             route("/none-high/high", "none-high", action={"priority": "HIGH"}),
             route("/none-high/default", "none-high"),
@@ -174,6 +181,12 @@ class Resilience(unittest.TestCase):
     def test_retry_goes_to_another_host(self):
         with Connection(self.proxy.address()) as connection:
             self.assertEqual({200}, {connection.request("GET", "/retry-connect").status for _ in range(30)})
+
+    def test_retries_leave_out_the_priorities_that_were_tried(self):
+        for upstream in self.upstreams:
+            upstream.on("/retry-levels", Reply(503))
+        self.assertEqual(503, self.get("/retry-levels").status)
+        self.assertEqual([2, 2, 2], [upstream.count("/retry-levels") for upstream in self.upstreams])
 
     def test_retries_have_a_budget(self):
         """max_retries 1: of many failing at once, few are retried."""

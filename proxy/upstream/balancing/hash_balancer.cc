@@ -39,10 +39,11 @@ void HashBalancer::refresh() {
 
 Pick HashBalancer::pick(const PickContext& context) {
   const uint64_t hash = context.hash.value_or(context.random);
-  const HostLists::Choice choice = lists_.choose(hash);
-  const HashTable& table = *tables_[choice.list / HostLists::kKinds];
+  const HostLists::Choice choice = lists_.choose(hash, context.priorities);
+  const HashTable& table = *tables_[choice.priority()];
   Pick pick;
   pick.panic = choice.panic;
+  pick.priority = choice.priority();
   for (uint32_t attempt = 0;; ++attempt) {
     pick.host = pick_from(table, hash, attempt);
     if (!pick.host || attempt >= context.max_host_attempts) return pick;

@@ -92,12 +92,13 @@ void HostLists::detect_panic(uint32_t availability) {
   (first ? *first : levels_.front()).healthy_load += left;
 }
 
+HostLists::Choice HostLists::at(uint32_t priority, Kind kind) const {
+  const bool panic = levels_[priority].panic;
+  return {priority * kKinds + (panic ? kAll : kind), panic};
+}
+
 HostLists::Choice HostLists::choose(uint64_t random) const {
   uint32_t point = static_cast<uint32_t>(random % 100);
-  auto at = [this](uint32_t priority, Kind kind) {
-    bool panic = levels_[priority].panic;
-    return Choice{priority * kKinds + (panic ? kAll : kind), panic};
-  };
   for (uint32_t p = 0; p < levels_.size(); ++p) {
     if (point < levels_[p].healthy_load) return at(p, kHealthy);
     point -= levels_[p].healthy_load;
@@ -107,6 +108,35 @@ HostLists::Choice HostLists::choose(uint64_t random) const {
     point -= levels_[p].degraded_load;
   }
   return at(0, kHealthy);
+}
+
+HostLists::Choice HostLists::choose_beside(uint64_t random, TriedPriorities& tried) const {
+  const uint64_t avoided = tried.avoided();
+  if (avoided == 0) return choose(random);
+  auto counts = [avoided](uint32_t p) { return p >= 64 || (avoided >> p & 1) == 0; };
+  uint32_t available = 0;
+  for (uint32_t p = 0; p < levels_.size(); ++p)
+    if (counts(p)) available += levels_[p].healthy + levels_[p].degraded;
+  if (available == 0) {
+    tried.forget();
+    return choose(random);
+  }
+  available = std::min(available, 100u);
+  // As share_load does it, of the others alone.
+  uint32_t point = static_cast<uint32_t>(random % 100), left = 100;
+  std::optional<Choice> first;  // takes what rounding leaves
+  for (Kind kind : {kHealthy, kDegraded}) {
+    for (uint32_t p = 0; p < levels_.size(); ++p) {
+      const uint32_t availability = kind == kHealthy ? levels_[p].healthy : levels_[p].degraded;
+      if (!counts(p) || availability == 0) continue;
+      if (!first) first = at(p, kind);
+      const uint32_t load = std::min(left, availability * 100 / available);
+      if (point < load) return at(p, kind);
+      point -= load;
+      left -= load;
+    }
+  }
+  return *first;
 }
 
 }  // namespace weft::upstream

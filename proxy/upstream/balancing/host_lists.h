@@ -2,10 +2,12 @@
 // takes, as Envoy computes it: a priority's health is healthy / total * overprovisioning factor; what one lacks the next
 // takes over; below the panic threshold health is ignored.
 #pragma once
+#include "proxy/upstream/balancing/tried_priorities.h"
 #include "proxy/upstream/endpoint_set.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace weft::upstream {
@@ -24,8 +26,11 @@ class HostLists {
   struct Choice {
     unsigned list;
     bool panic;
+    uint32_t priority() const { return list / kKinds; }
   };
   Choice choose(uint64_t random) const;
+  // Beside the priorities that `tried` leaves out, if any of the others has somebody.
+  Choice choose(uint64_t random, TriedPriorities* tried) const { return tried == nullptr ? choose(random) : choose_beside(random, *tried); }
   unsigned size() const { return static_cast<unsigned>(lists_.size()); }
   const Hosts& list(unsigned index) const { return lists_[index]; }
   const std::shared_ptr<const EndpointSet>& endpoints() const { return endpoints_; }
@@ -42,6 +47,8 @@ class HostLists {
     uint32_t healthy_load = 0, degraded_load = 0;  // share of the traffic; all shares add up to 100
     bool panic = false;
   };
+  Choice at(uint32_t priority, Kind kind) const;
+  Choice choose_beside(uint64_t random, TriedPriorities& tried) const;
   void share_load();
   void detect_panic(uint32_t availability);
 

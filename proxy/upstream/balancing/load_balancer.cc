@@ -11,9 +11,10 @@ Pick PriorityBalancer::pick(const PickContext& context) {
   PickRandom random(context.random);
   Pick pick;
   for (uint32_t attempt = 0;; ++attempt) {
-    HostLists::Choice choice = lists_.choose(random.next());
+    HostLists::Choice choice = lists_.choose(random.next(), context.priorities);
     const HostLists::Hosts& hosts = lists_.list(choice.list);
     pick.panic = choice.panic;
+    pick.priority = choice.priority();
     pick.host = hosts.empty() ? nullptr : pick_from(choice.list, hosts, random);
     if (!pick.host || attempt >= context.max_host_attempts) return pick;
     if (std::find(context.tried.begin(), context.tried.end(), pick.host->state.get()) == context.tried.end()) return pick;

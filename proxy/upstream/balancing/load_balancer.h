@@ -1,6 +1,7 @@
 // Picks a host. One object per cluster and worker, rebuilt with each endpoint set; refresh() after hosts were ejected or
 // taken back. Priorities, panic and degraded hosts are the same for every policy and stand in host_lists.h.
 #pragma once
+#include "proxy/upstream/balancing/tried_priorities.h"
 #include "proxy/upstream/cluster_config.h"
 #include "proxy/upstream/endpoint_set.h"
 
@@ -18,11 +19,13 @@ struct PickContext {
   std::span<const HostState* const> tried;  // hosts of earlier attempts, to be avoided (previous_hosts predicate)
   uint32_t max_host_attempts = 1;           // how often to pick again for that (host_selection_retry_max_attempts)
   std::optional<uint64_t> hash;             // what the request's hash policy says, for balancers that hash
+  TriedPriorities* priorities = nullptr;    // those of earlier attempts, to be left out; null: they do not matter
 };
 
 struct Pick {
   const Host* host = nullptr;  // null: none may be picked. Lives as long as the endpoint set
   bool panic = false;          // health was ignored: count lb_healthy_panic
+  uint32_t priority = 0;       // the host's
 };
 
 class LoadBalancer {

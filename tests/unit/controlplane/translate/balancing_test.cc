@@ -53,6 +53,17 @@ TEST(Balancing, RoutesHashByTheRuleOfTheirDestination) {
   ASSERT_EQ(found.hash_policy_size(), 1);
   EXPECT_EQ(found.hash_policy(0).header().header_name(), "x-user");
   EXPECT_EQ(found.retry_policy().retry_host_predicate_size(), 0) << "the hash has chosen the host";
+  EXPECT_EQ(action("consistentHash: {useSourceIp: true}",
+                   "  - {retries: {attempts: 1, retryIgnorePreviousHosts: true}, route: [{destination: {host: shop}}]}\n")
+                .retry_policy()
+                .retry_host_predicate_size(),
+            1)
+      << "asked for";
+  found = action("consistentHash: {httpCookie: {name: c, ttl: 1s, attributes: [{name: SameSite, value: Lax}, {name: Secure}]}}");
+  ASSERT_EQ(found.hash_policy(0).cookie().attributes_size(), 2);
+  EXPECT_EQ(found.hash_policy(0).cookie().attributes(0).name(), "SameSite");
+  EXPECT_EQ(found.hash_policy(0).cookie().attributes(0).value(), "Lax");
+  EXPECT_EQ(found.hash_policy(0).cookie().attributes(1).name(), "Secure");
   found = action("consistentHash: {httpCookie: {name: c, path: /p, ttl: 0s}}");
   EXPECT_EQ(found.hash_policy(0).cookie().name(), "c");
   EXPECT_EQ(found.hash_policy(0).cookie().path(), "/p");
@@ -106,6 +117,8 @@ TEST(Balancing, WhatIsWrongIsSaid) {
   EXPECT_NE(hash("useSourceIp: true, httpHeaderName: a").find("found several of"), std::string::npos);
   EXPECT_NE(hash("httpHeaderName: 'a b'").find("expected the name of a header"), std::string::npos);
   EXPECT_NE(hash("httpCookie: {path: /}").find("found no name"), std::string::npos);
+  EXPECT_NE(hash("httpCookie: {name: c, attributes: [{value: x}]}").find("found no name"), std::string::npos);
+  EXPECT_NE(hash("httpCookie: {name: c, attributes: [{name: Path, value: 'a; b'}]}").find("a semicolon"), std::string::npos);
   EXPECT_NE(hash("useSourceIp: true, ringHash: {}, maglev: {}").find("found ringHash and maglev"), std::string::npos);
   EXPECT_NE(hash("useSourceIp: true, maglev: {tableSize: 100}").find("found 100, expected a prime"), std::string::npos);
   EXPECT_NE(problem("loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}").find("beside simple"), std::string::npos);

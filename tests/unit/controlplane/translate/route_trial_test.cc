@@ -95,6 +95,19 @@ TEST(RouteTrial, UnknownHostsGoToTheLastVirtualHost) {
   EXPECT_FALSE(try_request("\xff", {}));
 }
 
+TEST(RouteTrial, HostsThatWantTlsSendOthersThere) {
+  envoy::config::route::v3::RouteConfiguration routes;
+  auto* host = routes.add_virtual_hosts();
+  host->set_name("h");
+  host->add_domains("*");
+  host->set_require_tls(envoy::config::route::v3::VirtualHost::ALL);
+  auto trial = *try_request(serialise(routes), {.authority = "a.example", .path = "/x?y"});
+  EXPECT_EQ(std::to_string(trial.action.status) + " " + trial.action.location, "301 https://a.example/x?y");
+  EXPECT_TRUE(trial.routes.empty());
+  trial = *try_request(serialise(routes), {.scheme = "https", .authority = "a.example"});
+  EXPECT_EQ(trial.action.kind, TrialAction::Kind::kNone);
+}
+
 TEST(RouteTrial, DomainsAndMatchersAsEnvoyReadsThem) {
   envoy::config::route::v3::RouteConfiguration routes;
   auto add = [&](const std::string& name, const std::string& domain) {

@@ -61,6 +61,19 @@ TEST(VirtualService, CorsAndFaultsStandWithTheRoute) {
   ASSERT_TRUE(route.typed_per_filter_config().at("envoy.filters.http.fault").UnpackTo(&fault));
   EXPECT_EQ(fault.abort().grpc_status(), 14u);
   EXPECT_EQ(fault.abort().percentage().numerator(), 500'000u);
+  auto second = routes(
+      "  - corsPolicy: {allowOrigins: [{prefix: 'https://b'}], unmatchedPreflights: FORWARD}\n"
+      "    fault: {delay: {fixedDelay: 1500ms, percent: 5}, abort: {httpStatus: 503, percentage: {value: 0.01}}}\n    " +
+      kTo + "\n")[0];
+  ASSERT_TRUE(second.typed_per_filter_config().at("envoy.filters.http.cors").UnpackTo(&cors));
+  EXPECT_EQ(cors.allow_origin_string_match(0).prefix(), "https://b");
+  EXPECT_TRUE(cors.forward_not_matching_preflights().value());
+  EXPECT_FALSE(cors.has_allow_credentials());
+  ASSERT_TRUE(second.typed_per_filter_config().at("envoy.filters.http.fault").UnpackTo(&fault));
+  EXPECT_EQ(fault.delay().fixed_delay().nanos(), 500'000'000);
+  EXPECT_EQ(fault.delay().percentage().numerator(), 50'000u);
+  EXPECT_EQ(fault.abort().http_status(), 503u);
+  EXPECT_EQ(fault.abort().percentage().numerator(), 100u);
 }
 
 TEST(VirtualService, RewritesByRegexAndRedirectsWithoutTheUsualPort) {
@@ -131,6 +144,20 @@ TEST(VirtualService, ADelegatesRoutesStandInItsRoot) {
   for (const RouteOrigin& origin : origins[{"8080", kShopHost}]) written.push_back(origin.object.to_string() + " " + origin.field);
   EXPECT_EQ(written, (Lines{"VirtualService team/leaf spec.http[0].match[0]", "VirtualService team/leaf spec.http[2]",
                             "VirtualService team/leaf spec.http[2]", "VirtualService default/root spec.http[1]"}));
+}
+
+TEST(VirtualService, DelegatesMayMatchByRegexWhereTheirRootDoesNot) {
+  auto names = [](const std::string& root, const std::string& leaf) {
+    auto view =
+        view_of(kShop + rule("root", "  - {match: [" + root + "], delegate: {name: leaf}}\n  - {name: rest, " + kTo + "}\n") +
+                "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: leaf}\nspec:\n  http:\n  - {name: leaf, "
+                "match: [" +
+                leaf + "], " + kTo + "}\n");
+    return names_of(*view, client(*view));
+  };
+  EXPECT_EQ(names("{method: {exact: GET}}", "{uri: {regex: '/a.*'}}"), (Lines{"leaf", "rest"}));
+  EXPECT_EQ(names("{uri: {prefix: /a}}", "{uri: {regex: '/a.*'}}"), Lines{"rest"}) << "whether it is within cannot be told";
+  EXPECT_EQ(names("{uri: {regex: '/a.*'}}", "{headers: {x: {exact: y}}}"), (Lines{"leaf", "rest"}));
 }
 
 TEST(VirtualService, ADelegateThatIsNotThereLeavesOnlyItsRouteOut) {

@@ -174,7 +174,7 @@ spec:
     - {destination: {host: other.ns.svc.cluster.local}, weight: 10}
     rewrite: {uri: /x, authority: y}
     timeout: 1m30s
-    retries: {attempts: 3, per_try_timeout: 500ms, retry_on: "5xx, 503,cancelled", backoff: 25ms, retryIgnorePreviousHosts: false}
+    retries: {attempts: 3, per_try_timeout: 500ms, retry_on: "5xx, 503,cancelled", backoff: 25ms, retryIgnorePreviousHosts: false, retryRemoteLocalities: true}
     fault: {delay: {fixedDelay: 2s, percentage: {value: 0.5}}, abort: {httpStatus: 503, percentage: {value: 100}}}
     headers: {request: {add: {x-a: b}, remove: [x-c]}}
   - redirect: {uri: /y, redirectCode: 308, derivePort: FROM_REQUEST_PORT}
@@ -206,6 +206,7 @@ spec:
   EXPECT_EQ(route.retries->per_try_timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(route.retries->retry_on, "5xx, 503,cancelled");
   EXPECT_EQ(route.retries->ignore_previous_hosts, false);
+  EXPECT_TRUE(route.retries->remote_localities);
   EXPECT_EQ(route.fault->delay->percentage, 0.5);
   EXPECT_EQ(route.fault->abort->http_status, 503u);
   EXPECT_EQ(route.headers.request.remove, std::vector<std::string>{"x-c"});
@@ -230,15 +231,12 @@ TEST(VirtualService, UnknownFieldsNameTheOneThatWasMeant) {
 }
 
 TEST(VirtualService, WhatIsNotCarriedIsRefusedByItsFullName) {
-  EXPECT_EQ(error_of(virtual_service(kRoute + "    retries: {attempts: 1, retryRemoteLocalities: true}\n")),
-            "WEFT0103 8:28 spec.http[0].retries.retryRemoteLocalities: spec.http[0].retries.retryRemoteLocalities is not supported by this "
-            "version of Weft");
   EXPECT_NE(error_of(virtual_service(kRoute) + "  tls: [{}]\n").find("spec.tls is not supported"), std::string::npos);
   EXPECT_NE(error_of(virtual_service(kRoute + "    fault: {delay: {exponentialDelay: 1s}}\n"))
                 .find("spec.http[0].fault.delay.exponentialDelay is not supported"),
             std::string::npos);
-  EXPECT_NE(error_of(virtual_service(kRoute + "    retries: {attempts: 1, retryOn: retriable-headers}\n"))
-                .find("retriable-headers is not supported"),
+  EXPECT_NE(error_of(virtual_service(kRoute + "    fault: {abort: {http2Error: x}}\n"))
+                .find("spec.http[0].fault.abort.http2Error is not supported"),
             std::string::npos);
   EXPECT_NE(
       error_of(virtual_service("  - match: [{headers: {\"@request.auth.claims.x\": {exact: a}}}]\n    route: [{destination: {host: a}}]\n"))
@@ -251,7 +249,13 @@ TEST(VirtualService, TheRulesOfIstioHold) {
       {"  - name: x\n", "found no route, expected one of route, redirect and directResponse"},
       {kRoute + "    delegate: {name: x}\n", "found route beside delegate"},
       {"  - delegate: {namespace: x}\n", "found no name, expected the name of a VirtualService"},
-      {"  - match: [{uri: {regex: /x}}]\n    delegate: {name: x}\n", "found a regular expression in a match of a delegate"},
+      {"  - match: [{uri: {regex: ''}}]\n    delegate: {name: x}\n", "found an empty regular expression"},
+      {"  - match: [{uri: {exact: /x}}]\n    redirect: {prefixRewrite: /y}\n", "found prefixRewrite beside a match whose uri is no prefix"},
+      {"  - redirect: {uri: /x, prefixRewrite: /y}\n", "found uri and prefixRewrite"},
+      {"  - redirect: {uri: '', authority: ''}\n", "found a redirect to the same place"},
+      {"  - redirect: {scheme: ftp}\n", "expected http or https"},
+      {kRoute + "    rewrite: {uri: ''}\n", "found an empty rewrite"},
+      {kRoute + "    retries: {attempts: 0, retryRemoteLocalities: true}\n", "turns retries off"},
       {kRoute + "    mirror: {host: b}\n    mirrors: [{destination: {host: c}}]\n", "found mirrors and mirror, expected one"},
       {kRoute + "    mirrors: [{percentage: {value: 1}}]\n", "found no destination"},
       {kRoute + "    mirror: {host: b}\n    mirrorPercentage: {value: 101}\n", "found 101, expected a number from 0 to 100"},
@@ -531,9 +535,16 @@ TEST(Gateway, TheRulesHold) {
   EXPECT_NE(gateway("{port: {number: 80, protocol: TCP, name: h}, hosts: [a]}").find("TCP servers are not supported"), std::string::npos);
   EXPECT_NE(gateway("{port: {number: 80, protocol: HTP, name: h}, hosts: [a]}").find("found \"HTP\", expected HTTP"), std::string::npos);
   EXPECT_NE(gateway("{port: {number: 0, protocol: HTTP, name: h}, hosts: [a]}").find("found 0, expected"), std::string::npos);
-  EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [a], tls: {httpsRedirect: true}}")
-                .find("spec.servers[0].tls.httpsRedirect is not supported"),
+  EXPECT_EQ(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [a], tls: {httpsRedirect: true}}"), "");
+  EXPECT_EQ(gateway("{port: {number: 80, protocol: GRPC-WEB, name: h}, hosts: [a]}"), "");
+  EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [a], tls: {mode: SIMPLE}}").find("found mode SIMPLE in a server"),
             std::string::npos);
+  EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [a], tls: {httpsRedirect: true, credentialName: c}}")
+                .find("found credentialName in a server without TLS"),
+            std::string::npos);
+  for (const char* refused : {"bind: 127.0.0.1", "defaultEndpoint: 127.0.0.1:1"})
+    EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [a], " + std::string(refused) + "}").find("is not supported"),
+              std::string::npos);
   EXPECT_NE(gateway("{port: {number: 80, protocol: HTTP, name: h}, hosts: [A_/b]}").find("expected *, . or the name of a namespace"),
             std::string::npos);
 }

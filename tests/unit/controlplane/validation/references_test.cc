@@ -177,6 +177,7 @@ TEST(References, APortIsChosenWhereSeveralAre) {
           "is required to disambiguate"});
   EXPECT_EQ(findings(service("a") + two + route("r", "a", "  - route: [{destination: {host: b, port: {number: 81}}}]\n")), Lines{});
   EXPECT_EQ(findings(two + route("r", "b", "  - route: [{destination: {host: b}}]\n")), Lines{}) << "its own port stays";
+  EXPECT_EQ(findings(service("a") + two + route("r", "a", "  - {route: [{destination: {host: a}}], mirror: {host: b}}\n")).size(), 1u);
 }
 
 TEST(References, GatewaysAndTheirServices) {
@@ -188,12 +189,71 @@ TEST(References, GatewaysAndTheirServices) {
   EXPECT_EQ(findings(gateway("g", 99, "*")), Lines{}) << "proxies may come without pods";
   const std::string world = service("edge") + pod("edge-1", "edge", "v1", "10.0.0.1");
   EXPECT_EQ(findings(world + gateway("g", 8080, "*")), Lines{});
+  const std::string mapped =
+      "---\napiVersion: v1\nkind: Service\nmetadata: {name: edge}\nspec: {selector: {app: edge}, ports: [{name: http, port: 80, "
+      "targetPort: "
+      "99}]}\n" +
+      pod("edge-1", "edge", "v1", "10.0.0.1");
+  for (int port : {80, 99}) EXPECT_EQ(findings(mapped + gateway("g", port, "*")), Lines{}) << "the Service leads there";
   EXPECT_EQ(
       findings(world + gateway("g", 99, "*")),
       Lines{
           "IST0162 the gateway listens on port 99, which the Service of its workload (default/edge; pod selector app=edge) does not have"});
   EXPECT_EQ(findings(gateway("a", 80, "x.com") + gateway("b", 80, "x.com") + gateway("c", 81, "x.com") + gateway("d", 80, "y.com")),
             Lines{"IST0145 Conflict with gateways default/a (workload selector app=edge, port 80, hosts x.com)"});
+}
+
+TEST(References, SelectorsThatNobodyHas) {
+  const std::string gateway =
+      "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec:\n  selector: {app: edge}\n"
+      "  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [x.com]}]\n";
+  EXPECT_EQ(findings(gateway + pod("a", "shop", "v1", "10.0.0.1")), Lines{"IST0101 Referenced selector not found: \"app=edge\""});
+  const std::string limit =
+      "---\napiVersion: weft.dev/v1\nkind: RateLimit\nmetadata: {name: l}\nspec: {selector: {matchLabels: {app: shop, version: v2}}, "
+      "rules: "
+      "[{requests: 1, unit: SECOND}]}\n";
+  EXPECT_EQ(findings(limit), Lines{}) << "proxies may come without pods";
+  EXPECT_EQ(findings(limit + pod("a", "shop", "v2", "10.0.0.1")), Lines{});
+  EXPECT_EQ(findings(limit + pod("a", "shop", "v1", "10.0.0.1")),
+            Lines{"IST0127 No matching workloads for this resource with the following labels: \"app=shop,version=v2\""});
+  const std::string entry =
+      "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e}\nspec:\n  hosts: [x.com]\n  resolution: STATIC\n"
+      "  workloadSelector: {labels: {app: vm}}\n  ports: [{number: 80, name: http, protocol: HTTP}]\n";
+  const std::string vm =
+      "---\napiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: vm}\nspec: {address: 10.0.0.9, labels: {app: vm}}\n";
+  EXPECT_EQ(findings(entry + vm), Lines{});
+  EXPECT_EQ(findings(entry + pod("a", "shop", "v1", "10.0.0.1")),
+            Lines{"IST0127 No matching workloads for this resource with the following labels: \"app=vm\""});
+}
+
+TEST(References, ServicesThatShareAWorkload) {
+  auto of = [](const std::string& name, const std::string& ports, const std::string& app = "shop") {
+    return "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec: {selector: {app: " + app + "}, ports: [" + ports +
+           "]}\n";
+  };
+  const std::string pods = pod("p1", "shop", "v1", "10.0.0.1") + pod("p2", "shop", "v2", "10.0.0.2");
+  const std::string first = of("first", "{name: http, port: 80, targetPort: 8080}");
+  EXPECT_EQ(findings(pods + first + of("second", "{name: http, port: 80, targetPort: 8080}, {name: tcp, port: 90}")), Lines{});
+  EXPECT_EQ(findings(pods + first + of("second", "{name: grpc, port: 80, targetPort: 9090}")),
+            Lines{"IST0116 port 80 is GRPC here and HTTP in Service default/first, which selects the same pods (p1)"});
+  EXPECT_EQ(findings(pods + first + of("second", "{name: http, port: 81, targetPort: 8080}")),
+            Lines{"IST0137 targetPort 8080 is port 81 here and port 80 in Service default/first, which selects the same pods (p1)"});
+  EXPECT_EQ(findings(pods + first + of("second", "{name: grpc, port: 80, targetPort: 9090}", "other")), Lines{});
+  EXPECT_EQ(findings(pods + first + of("second", "{name: dns, port: 80, protocol: UDP}")), Lines{});
+}
+
+TEST(References, SubsetsThatAGatewaysRequestsDoNotGet) {
+  const std::string world = service("shop") + pod("shop-1", "shop", "v1", "10.0.0.1") + pod("edge-1", "edge", "v1", "10.0.0.2") +
+                            rule("d", "shop", "{name: v1, labels: {version: v1}}") +
+                            "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec:\n  selector: {app: edge}\n"
+                            "  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [x.com]}]\n" +
+                            route("mesh", "shop", "  - route: [{destination: {host: shop, subset: v1}}]\n");
+  auto edge = [&](const std::string& subset) {
+    return route("edge", "x.com", "  - route: [{destination: {host: shop" + subset + "}}]\n", "  gateways: [g]\n");
+  };
+  EXPECT_EQ(findings(world + edge("")),
+            Lines{"IST0140 Subset in virtual service default/mesh has no effect on ingress gateway default/edge requests"});
+  EXPECT_EQ(findings(world + edge(", subset: v1")), Lines{});
 }
 
 TEST(References, ServiceEntriesAndLimits) {

@@ -231,6 +231,10 @@ virtual_hosts:
         retry_host_predicate:
         - name: envoy.retry_host_predicates.previous_hosts
           typed_config: {"@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}
+        retry_priority:
+          name: envoy.retry_priorities.previous_priorities
+          typed_config: {"@type": type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig, update_frequency: 2}
+    decorator: {operation: "order-service:8080/*", propagate: false}
     typed_per_filter_config:
       envoy.filters.http.fault: {"@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault, abort: {http_status: 500, percentage: {numerator: 100000, denominator: MILLION}}}
   - match: {safe_regex: {regex: "/v[0-9]+/.*"}}
@@ -259,6 +263,8 @@ TEST_F(SnapshotBuilderTest, RoutesOfTheControlPlane) {
   EXPECT_EQ(first.retry->num_retries, 2u);
   EXPECT_EQ(first.retry->host_selection_retry_max_attempts, 5u);
   EXPECT_TRUE(first.retry->avoid_previous_hosts);
+  EXPECT_EQ(first.retry->previous_priorities_frequency, 2u);
+  EXPECT_EQ(host.routes[0].decorator, "order-service:8080/*");
   EXPECT_TRUE(first.retry->retry_on & routing::kRetryOnGrpcUnavailable);
   ASSERT_NE(host.routes[0].filters, nullptr);
   EXPECT_EQ(host.routes[0].filters->at(0).filter, "envoy.filters.http.fault");

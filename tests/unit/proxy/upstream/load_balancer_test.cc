@@ -156,6 +156,24 @@ TEST(LoadBalancer, PicksAgainWhenTheHostWasTried) {
   EXPECT_NE(lb->pick({.tried = both, .max_host_attempts = 3}).host, nullptr);
 }
 
+TEST(LoadBalancer, LeavesOutThePrioritiesThatWereTried) {
+  HostStates states;
+  for (Policy policy : {Policy::kRoundRobin, Policy::kRandom, Policy::kRingHash}) {
+    auto lb = balancer(policy, endpoints({{0}, {1}, {2, 1, kDown}, {3}}, states));
+    TriedPriorities tried(2);
+    std::vector<uint32_t> went;
+    for (uint64_t i = 0; i < 8; ++i) {
+      const Pick pick = lb->pick({.random = i * 7919, .priorities = &tried});
+      ASSERT_NE(pick.host, nullptr);
+      EXPECT_EQ(pick.host->address, address(pick.priority, 0));
+      tried.note(pick.priority);
+      went.push_back(pick.priority);
+    }
+    // Two tries each; the one without a healthy host is passed over; when none is left it begins anew.
+    EXPECT_EQ(went, (std::vector<uint32_t>{0, 0, 1, 1, 3, 3, 0, 0}));
+  }
+}
+
 struct LoadCase {
   const char* what;
   std::vector<HostSpec> hosts;
