@@ -2,18 +2,13 @@
 // the least that is correct for requests with Content-Length, so that its share of a core stays small and equal for all.
 //   backend PORT BODY_BYTES|echo
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "listen.h"
+
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-enum { kMaxFds = 65536, kMostHeld = 65536 };
+enum { kMostHeld = 65536 };
 
 struct connection {
   char* held;   // the beginning of a request, NULL for none
@@ -113,28 +108,5 @@ int main(int argc, char** argv) {
   const int head = snprintf(answer, 256, "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %zu\r\n\r\n", body);
   memset(answer + head, 'x', body);
   answer_size = (size_t)head + body;
-
-  struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argv[1]))};
-  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0), epoll_fd = epoll_create1(0);
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(listener, (struct sockaddr*)&own, sizeof own) != 0 || listen(listener, 1024) != 0) return perror("listen"), 1;
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
-  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event);
-  for (;;) {
-    struct epoll_event events[128];
-    int count = epoll_wait(epoll_fd, events, 128, -1);
-    for (int i = 0; i < count; ++i) {
-      const int fd = events[i].data.fd;
-      if (fd != listener) {
-        take(fd);
-        continue;
-      }
-      int client = accept(listener, NULL, NULL);
-      if (client < 0 || client >= kMaxFds) continue;
-      setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      event.data.fd = client;
-      epoll_ctl(epoll_fd, EPOLL_CTL_ADD, client, &event);
-    }
-  }
+  return serve_on(argv[1], NULL, take);
 }

@@ -2,18 +2,13 @@
 // with 200 and a fixed body; one of content type application/grpc with trailers, as a unary call is.
 //   backend_h2 PORT BODY_BYTES
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include "listen.h"
+
 #include <nghttp2/nghttp2.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-enum { kMaxFds = 65536, kWindow = 1 << 20 };
+enum { kWindow = 1 << 20 };
 static nghttp2_session* sessions[kMaxFds];
 static size_t body_size;
 
@@ -111,32 +106,13 @@ static void take(int fd) {
   }
 }
 
+static void greet(int fd) {
+  sessions[fd] = begin();
+  flush(fd, sessions[fd]);
+}
+
 int main(int argc, char** argv) {
   if (argc != 3) return fprintf(stderr, "usage: backend_h2 PORT BODY_BYTES\n"), 2;
   body_size = (size_t)atol(argv[2]);
-  struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argv[1]))};
-  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0), epoll_fd = epoll_create1(0);
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(listener, (struct sockaddr*)&own, sizeof own) != 0 || listen(listener, 1024) != 0) return perror("listen"), 1;
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
-  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event);
-  for (;;) {
-    struct epoll_event events[128];
-    int count = epoll_wait(epoll_fd, events, 128, -1);
-    for (int i = 0; i < count; ++i) {
-      const int fd = events[i].data.fd;
-      if (fd != listener) {
-        take(fd);
-        continue;
-      }
-      int client = accept(listener, NULL, NULL);
-      if (client < 0 || client >= kMaxFds) continue;
-      setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      sessions[client] = begin();
-      event.data.fd = client;
-      epoll_ctl(epoll_fd, EPOLL_CTL_ADD, client, &event);
-      flush(client, sessions[client]);
-    }
-  }
+  return serve_on(argv[1], greet, take);
 }
