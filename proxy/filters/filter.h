@@ -208,7 +208,7 @@ struct RouterOptions {
   bool suppress_envoy_headers = false;
   bool respect_expected_rq_timeout = false;
   bool suppress_grpc_failure_stats = false;
-  bool reject_early_connect_data = false;  // 400 to a CONNECT whose client speaks before the answer
+  bool reject_early_connect_data = false;                            // 400 to a CONNECT whose client speaks before the answer
   std::vector<http::HeaderId> strict_check_headers;                  // x-envoy-*: refused with 400 where they make no sense
   std::vector<std::shared_ptr<telemetry::AccessLog>> upstream_logs;  // a line per attempt
   bool log_upstream_streams = false;                                 // and one when it has got a stream

@@ -192,6 +192,14 @@ class CustomResponse(FilterTest):
         answer = self.ask("/451", method="HEAD")
         self.assertEqual((299, "6", b""), (answer.status, answer.header("content-length"), answer.body))
 
+    def test_requests_that_are_not_complete(self):
+        for code, expected in ((451, b"early"), (418, b"teapot")):
+            self.upstream.on(f"/early/{code}", Reply(code, (), b"early", early=True))
+            with Connection(self.proxy.address()) as connection:
+                connection.send(message("POST", f"/early/{code}", [("content-length", "10")]) + b"123")
+                answer = connection.read_response()
+                self.assertEqual((expected, "close"), (answer.body, answer.header("connection")))
+
     def test_places_that_are_none(self):
         before = self.stat("redirect_no_route"), self.stat("invalid_uri")
         self.assertEqual((453, "original"), self.told("/453"))

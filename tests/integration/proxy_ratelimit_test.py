@@ -5,6 +5,7 @@ from concurrent import futures
 import grpc
 
 from meshtest.bootstrap import cluster, hcm, http2, listener, route, routes
+from meshtest.data_plane import weft_only
 from meshtest.filters import HTTP, FilterTest, named
 from meshtest.protos import our_protos
 from meshtest.raw_http import fetch
@@ -89,7 +90,8 @@ class RateLimit(FilterTest):
         notes = named("set_metadata", "set_metadata.v3.Config", metadata=[{"metadata_namespace": "ns", "value": {
             "plan": "gold", "number": 7, "limit": {"requests_per_unit": 42, "unit": "HOUR"}}}])
         table = routes(*(route(f"/{name}", "up", action=rate_limits(name)) for name in ("ok", "over", "fails", "odd")), *by_metadata,
-                       route("/limit", "up", action=rate_limits("limited", **override)), route("/hits", "up", **own_rules),
+                       route("/limit", "up", action=rate_limits("limited", **override)),
+                       route("/counted", "up", action=rate_limits("counted", hits_addend={"number": 7})), route("/hits", "up", **own_rules),
                        route("/masked", "up", action=masked), route("/own", "up", action=rate_limits("ok"), **own),
                        route("/free", "up"), **rate_limits("of-the-host"))
         cls.start([
@@ -147,6 +149,11 @@ class RateLimit(FilterTest):
     def test_a_limit_that_filters_note(self):
         self.ask("/limit")
         self.assertEqual({"requests_per_unit": 42, "unit": "HOUR"}, self.asked()["descriptors"][0]["limit"])
+
+    @weft_only("Envoy leaves hits_addend of a route's own rate_limits out")
+    def test_hits_of_a_routes_own_rules(self):
+        self.ask("/counted")
+        self.assertEqual("7", self.asked()["descriptors"][0]["hits_addend"])
 
     def test_hits_by_format_and_at_the_end(self):
         def last(count):

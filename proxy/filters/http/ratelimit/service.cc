@@ -50,7 +50,7 @@ std::string rate_limit_question(const std::string& domain, const std::vector<rou
       entry.set_key(key);
       entry.set_value(value);
     }
-    envoy::type::v3::RateLimitUnit unit;
+    envoy::type::v3::RateLimitUnit unit = envoy::type::v3::UNKNOWN;
     if (one.limit && envoy::type::v3::RateLimitUnit_Parse(one.limit->unit, &unit)) {
       to.mutable_limit()->set_requests_per_unit(one.limit->requests);
       to.mutable_limit()->set_unit(unit);
