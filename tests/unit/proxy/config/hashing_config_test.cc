@@ -118,8 +118,8 @@ TEST(HashingConfig, ClustersThatMakeNoSense) {
        "common_lb_config.locality_weighted_lb_config: is supported with RING_HASH and MAGLEV only"},
       {extension("maglev.v3.Maglev", ", table_size: 15"),
        "load_balancing_policy.policies[0].typed_extension_config.typed_config.(Maglev).table_size: must be a prime number, found 15"},
-      {extension("ring_hash.v3.RingHash", ", consistent_hashing_lb_config: {hash_policy: [{filter_state: {key: k}}]}"),
-       "hash_policy[0].filter_state: "},
+      {extension("ring_hash.v3.RingHash", ", consistent_hashing_lb_config: {hash_policy: [{filter_state: {}}]}"),
+       "hash_policy[0].filter_state.key: must not be empty"},
       {cluster("load_balancing_policy: {policies: [{typed_extension_config: {name: x, typed_config: {'@type': "
                "type.googleapis.com/envoy.extensions.load_balancing_policies.maglev.v3.Maglev}}}]}, "
                "common_lb_config: {consistent_hashing_lb_config: {}}"),
@@ -175,7 +175,7 @@ TEST(HashingConfig, HashPoliciesThatMakeNoSense) {
     const char* complaint;
   } cases[] = {
       {"{}", "hash_policy[0]: HashPolicy needs one of header, cookie, connection_properties, query_parameter"},
-      {"{filter_state: {key: k}}", "hash_policy[0].filter_state: "},
+      {"{filter_state: {}}", "hash_policy[0].filter_state.key: must not be empty"},
       {"{terminal: true}, {header: {}}", "hash_policy[1].header.header_name: must not be empty"},
       {"{header: {header_name: 'a b'}}", "hash_policy[0].header.header_name: is no legal header name"},
       {"{header: {header_name: a, regex_rewrite: {pattern: {regex: '(a'}}}}", "hash_policy[0].header.regex_rewrite: "},

@@ -288,7 +288,8 @@ TEST_F(SnapshotBuilderTest, RoutesThatMakeNoSense) {
   EXPECT_NE(
       complaint("{match: {prefix: /}, route: {cluster: c, retry_policy: {retry_on: 'sometimes'}}}").find("\"sometimes\" names a condition"),
       std::string::npos);
-  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, hedge_policy: {}}}").find("hedge_policy is not supported"),
+  EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, hedge_policy: {initial_requests: 2}}}")
+                .find("hedge_policy.initial_requests: must be at most 1"),
             std::string::npos);
   EXPECT_NE(complaint("{match: {prefix: /}, route: {cluster: c, request_mirror_policies: [{}]}}")
                 .find("request_mirror_policies[0]: needs exactly one of cluster, cluster_header"),
