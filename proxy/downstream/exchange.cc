@@ -132,12 +132,13 @@ void Exchange::on_slow_head() {
 
 void Exchange::on_stream_too_long() {
   service_->http.add(HttpStat::kDownstreamRqMaxDurationReached);
-  info_.flags.set(ResponseFlag::kDurationTimeout);
-  if (tunnel_ == Tunnel::kOpen) info_.response_code_details = "max_duration_timeout";
-  if (response_head_sent_) return abandon();
+  if (response_head_sent_) {
+    info_.response_code_details = "max_duration_timeout";
+    return abandon();
+  }
   if (phase_ == Phase::kHead) phase_ = Phase::kFiltering;
   constexpr int kDeadlineExceeded = 4;
-  reply({408, "downstream duration timeout", "max_duration_timeout", ResponseFlag::kDurationTimeout, {}, kDeadlineExceeded});
+  reply({request_ended_ ? 504 : 408, "downstream duration timeout", "max_duration_timeout", std::nullopt, {}, kDeadlineExceeded});
 }
 
 // --- the end ---

@@ -133,7 +133,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   std::string_view asked_tunnel() const;
   bool admit_tunnel();
   bool refuse_tunnel();
-  void open_tunnel();
+  bool open_tunnel();
   std::span<const std::string> internal_only_headers() const;
   bool check_underscores();
   std::shared_ptr<const routing::RouteTable> table_now() const;

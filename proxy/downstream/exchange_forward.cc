@@ -76,7 +76,8 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
   }
   const filters::RouterOptions& router = plan_->router();
   if (!router.strict_check_headers.empty() && !check_strictly()) return false;
-  timeouts_ = routing::resolve_timeouts(*route_, request_, {!router.suppress_envoy_headers, router.respect_expected_rq_timeout});
+  timeouts_ = routing::resolve_timeouts(
+      *route_, request_, {!router.suppress_envoy_headers, router.respect_expected_rq_timeout, service_->config->max_stream_duration});
   retry_budget_ = cluster_->shared()->budget;
   retry_.emplace(routing::retry_policy(*route_), request_, *retry_budget_, forward.priority);
   keep_body_ = retry_->enabled() || forward.internal_redirect;
@@ -86,6 +87,10 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
   if (tunnel_ == Tunnel::kAsked && asked_tunnel().empty()) return refuse_tunnel();
   request_.ask_for_tunnel(tunnel_ == Tunnel::kAsked);
   hash_request(forward);
+  if (timeouts_.over) {
+    on_stream_too_long();
+    return false;
+  }
   if (timeouts_.max_stream_from_route) {
     if (timeouts_.max_stream.count() > 0)
       loop_.wheel().arm(stream_timeout_, timeouts_.max_stream);

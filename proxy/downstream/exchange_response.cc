@@ -43,7 +43,7 @@ void Exchange::on_attempt_head(bool end) {
     count_kinds(observe::VirtualHostStat::kUpstreamRqRetrySuccess);
   }
   keep_body_ = false;
-  if (tunnel_ == Tunnel::kAsked) open_tunnel();
+  if (tunnel_ == Tunnel::kAsked && !open_tunnel()) return;
   if (tunnel_ == Tunnel::kOpen && response_.status() == 101)
     http::remove_hop_by_hop_but_upgrade(response_);
   else
@@ -64,15 +64,23 @@ void Exchange::on_attempt_head(bool end) {
 }
 
 // The upstream has answered. If it switched: no more timeouts but those of a stream that lies idle or lives too long.
-void Exchange::open_tunnel() {
-  if (request_.method() == "CONNECT" ? response_.status() / 100 != 2 : response_.status() != 101) return;
+// False: it was answered in its place.
+bool Exchange::open_tunnel() {
+  const bool plain = request_.method() == "CONNECT", granted = response_.status() / 100 == 2;
+  const bool http2 = connection_->protocol() == http::Protocol::kHttp2;
+  if (!plain && granted && http2) {  // a page, say: over HTTP/2 that would grant what HTTP/1 has not (RFC 8441 4)
+    answer(502, "", "websocket_handshake_unsuccessful");
+    return false;
+  }
+  if (plain ? !granted : response_.status() != 101) return true;
   tunnel_ = Tunnel::kOpen;
   route_timeout_.disarm();
   request_timeout_.disarm();
   // HTTP/2 does without what a client of HTTP/1 insists on.
-  if (attempt_->protocol() != http::Protocol::kHttp2 || connection_->protocol() == http::Protocol::kHttp2) return;
+  if (http2 || attempt_->protocol() != http::Protocol::kHttp2) return true;
   const std::string_view key = request_.value("sec-websocket-key");
   if (!key.empty() && !response_.find("sec-websocket-accept")) response_.set("sec-websocket-accept", websocket_accept(key));
+  return true;
 }
 
 // The head of an answer, the upstream's or ours, starts through the filters.

@@ -1,52 +1,21 @@
 #include "proxy/downstream/local_reply.h"
 
-#include <cstdio>
+#include "proxy/filters/grpc/calls.h"
+
 #include <ctime>
 #include <string>
 
 namespace weft::downstream {
-namespace {
-
-// gRPC's message is percent-encoded: printable ASCII but '%' stays (PROTOCOL-HTTP2).
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (unsigned char c : text) {
-    if (c >= 0x20 && c < 0x7f && c != '%') {
-      out += static_cast<char>(c);
-    } else {
-      char escape[4];
-      std::snprintf(escape, sizeof escape, "%%%02X", c);
-      out += escape;
-    }
-  }
-  return out;
-}
-
-}  // namespace
-
-int grpc_status(int http_status) {
-  switch (http_status) {
-    case 400: return 13;
-    case 401: return 16;
-    case 403: return 7;
-    case 404: return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504: return 14;
-    default: return 2;
-  }
-}
 
 std::string_view make_local_reply(http::Head& head, const filters::LocalReply& reply, ReplyShape shape) {
   using http::HeaderId;
   if (shape.grpc) {
     head.set_status(200);
     head.set(HeaderId::kContentType, "application/grpc");
-    head.add(HeaderId::kGrpcStatus, std::to_string(reply.grpc_status.value_or(grpc_status(reply.status))));
+    head.add(HeaderId::kGrpcStatus, std::to_string(reply.grpc_status.value_or(filters::grpc_status_of_http(reply.status))));
     std::string_view message = reply.body;
     if (message.ends_with("}\n")) message.remove_suffix(1);  // a JSON format's end of line
-    if (!message.empty() && !shape.head) head.add(HeaderId::kGrpcMessage, percent_encoded(message));
+    if (!message.empty() && !shape.head) head.add(HeaderId::kGrpcMessage, filters::percent_encoded(message));
     for (const auto& [name, value] : reply.headers)
       if (name != "content-type") head.set(name, value);
     return {};

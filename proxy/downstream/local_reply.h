@@ -19,9 +19,6 @@ std::string_view make_local_reply(http::Head& head, const filters::LocalReply& r
 // local_reply_config: changes `reply` and the head that holds its status and headers.
 void rewrite_local_reply(const config::LocalReplyConfig& rules, http::Head& head, filters::LocalReply& reply, format::RequestInfo& info);
 
-// gRPC's status for an HTTP one (grpc's http-grpc-status-mapping).
-int grpc_status(int http_status);
-
 // The `date` of now, as RFC 9110 5.6.7 wants it; made once a second and thread.
 std::string_view http_date();
 

@@ -31,20 +31,24 @@ Milliseconds grpc_global(const Forward& forward, const http::Head& request) {
   return timeout;
 }
 
-// max_stream_duration; a gRPC request may choose within grpc_timeout_header_max.
-Milliseconds stream_duration(const Forward& forward, http::Head& request) {
-  if (forward.grpc_timeout_header_max) {
-    if (std::optional<Milliseconds> asked = parse_grpc_timeout(request.value(HeaderId::kGrpcTimeout))) {
-      Milliseconds timeout = *asked;
-      Milliseconds longest = *forward.grpc_timeout_header_max;
-      if (longest.count() != 0 && (timeout.count() == 0 || timeout > longest)) timeout = longest;
-      if (forward.grpc_timeout_header_offset && *forward.grpc_timeout_header_offset < timeout)
-        timeout -= *forward.grpc_timeout_header_offset;
-      if (timeout.count() != 0) request.set(HeaderId::kGrpcTimeout, format_grpc_timeout(timeout));
-      return timeout;
-    }
+// For routes that bound the whole stream: what grpc-timeout asks for if it may, else the route's bound, else the connection manager's.
+// gRPC requests are told.
+void bound_stream(const Forward& forward, http::Head& request, bool grpc, Milliseconds fallback, Timeouts& timeouts) {
+  std::optional<Milliseconds> asked;
+  if (forward.grpc_timeout_header_max) asked = parse_grpc_timeout(request.value(HeaderId::kGrpcTimeout));
+  if (asked) {
+    const Milliseconds longest = *forward.grpc_timeout_header_max;
+    if (longest.count() != 0) asked = std::min(*asked, longest);
+    if (forward.grpc_timeout_header_offset) *asked -= std::min(*asked, *forward.grpc_timeout_header_offset);
+    timeouts.over = asked->count() == 0;
   }
-  return forward.max_stream_duration.value_or(Milliseconds(0));
+  timeouts.max_stream_from_route = asked || forward.max_stream_duration;
+  timeouts.max_stream = asked ? *asked : forward.max_stream_duration.value_or(fallback);
+  if (!grpc) return;
+  if (timeouts.max_stream.count() != 0)
+    request.set(HeaderId::kGrpcTimeout, format_grpc_timeout(timeouts.max_stream));
+  else
+    request.remove(HeaderId::kGrpcTimeout);
 }
 
 }  // namespace
@@ -85,10 +89,10 @@ Timeouts resolve_timeouts(const Route& route, http::Head& request, const Timeout
   const Forward& forward = *route.forward();
   const bool grpc = is_grpc(request);
   Timeouts timeouts;
-  timeouts.max_stream_from_route = forward.max_stream_duration || forward.grpc_timeout_header_max || forward.grpc_timeout_header_offset;
-  const bool by_grpc = grpc && forward.max_grpc_timeout && !timeouts.max_stream_from_route;
-  if (timeouts.max_stream_from_route) {
-    timeouts.max_stream = stream_duration(forward, request);
+  const bool by_stream = forward.max_stream_duration || forward.grpc_timeout_header_max || forward.grpc_timeout_header_offset;
+  const bool by_grpc = grpc && forward.max_grpc_timeout && !by_stream;
+  if (by_stream) {
+    bound_stream(forward, request, grpc, rules.max_stream, timeouts);
   } else {
     timeouts.global = by_grpc ? grpc_global(forward, request) : forward.timeout;
   }

@@ -11,13 +11,15 @@ struct Timeouts {
   Milliseconds global{0};   // 0: none
   Milliseconds per_try{0};  // 0: none beyond global
   Milliseconds per_try_idle{0};
-  Milliseconds max_stream{0};          // max_stream_duration; 0: none from the route
+  Milliseconds max_stream{0};          // max_stream_duration; 0: none
   bool max_stream_from_route = false;  // false: the connection manager's max_stream_duration holds
+  bool over = false;                   // a grpc-timeout of 0: the client's deadline has passed
 };
 
 struct TimeoutRules {
   bool insert_expected = true;    // x-envoy-expected-rq-timeout-ms (not under suppress_envoy_headers)
   bool respect_expected = false;  // router's respect_expected_rq_timeout
+  Milliseconds max_stream{0};     // the connection manager's max_stream_duration; 0: none
 };
 
 // Reads and removes the x-envoy-upstream-rq-* headers (untrusted ones were removed at the door), sets the expected one, and

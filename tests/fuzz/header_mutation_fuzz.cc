@@ -15,21 +15,17 @@ namespace {
 using namespace weft;
 using namespace weft::http;
 
-struct Events final : CodecEvents {
+struct OneRequest final : fuzz::Events {
   StreamReceiver& on_new_stream(Stream&) override {
     if (!receiver || requests++ > 0) fuzz::broken("one request");
     return *receiver;
   }
-  void on_output() override {}
-  void on_readable_again() override {}
-  void on_stream_over() override {}
-  void on_going_away() override {}
   StreamReceiver* receiver = nullptr;
   int requests = 0;
 };
 
 std::string written(const Head& head, SlabPool& pool) {
-  Events events;
+  OneRequest events;
   fuzz::Receiver nobody(pool);
   auto codec = make_http1_client(events, {}, pool);
   codec->open(nobody).send_head(head, true);
@@ -90,7 +86,7 @@ void check(std::string_view bytes, uint8_t how, SlabPool& pool) {
     if (!header.removed && header.id != HeaderId::kTransferEncoding) ++lines;
 
   const std::string text = written(head, pool);
-  Events events;
+  OneRequest events;
   fuzz::Receiver request(pool);
   events.receiver = &request;
   Http1Options options;

@@ -15,14 +15,6 @@ using namespace weft::http;
 
 constexpr std::string_view kChunked = "POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
 
-struct NoEvents : CodecEvents {
-  StreamReceiver& on_new_stream(Stream&) override { fuzz::broken("a client makes its own streams"); }
-  void on_output() override {}
-  void on_readable_again() override {}
-  void on_stream_over() override {}
-  void on_going_away() override {}
-};
-
 Http1Options trailers() {
   Http1Options options;
   options.enable_trailers = true;
@@ -35,7 +27,7 @@ struct Read {
   std::string body;
 };
 
-class Reader final : public NoEvents {
+class Reader final : public fuzz::Events {
  public:
   std::vector<Read> read(std::string_view bytes) {
     {
@@ -78,7 +70,7 @@ class Reader final : public NoEvents {
 };
 
 // Takes requests and passes each on over a connection of its own.
-class Relay final : public NoEvents {
+class Relay final : public fuzz::Events {
  public:
   void run(std::string_view head, std::string_view bytes, uint32_t seed) {
     {
@@ -149,7 +141,7 @@ class Relay final : public NoEvents {
       if (!ended && !read.empty() && read[0].whole) fuzz::broken("half a request does not become a whole one", sent);
     }
     SlabPool& pool;
-    NoEvents events;
+    fuzz::Events events;
     Head head, trailer;
     fuzz::Receiver nobody;
     std::unique_ptr<ClientCodec> codec;

@@ -10,7 +10,7 @@ namespace {
 using namespace weft;
 using namespace weft::http;
 
-class Connection final : public CodecEvents {
+class Connection final : public fuzz::Events {
  public:
   explicit Connection(bool options) : codec_(make_http1_server(*this, options_for(options), pool_)) {}
 
@@ -69,10 +69,7 @@ class Connection final : public CodecEvents {
     requests_.push_back(std::make_unique<fuzz::Receiver>(pool_));
     return *requests_.back();
   }
-  void on_output() override {}
   void on_readable_again() override { readable_ = true; }
-  void on_stream_over() override {}
-  void on_going_away() override {}
 
   SlabPool pool_;
   std::vector<std::unique_ptr<fuzz::Receiver>> requests_;

@@ -1,5 +1,6 @@
 // links: common_http
-// Any bytes as the answer to one HTTP/1 request, whole and cut: the same answer must come out, and no memory stay.
+// Any bytes as the answer to one HTTP/1 request, which may ask for a tunnel, whole and cut: the same answer must come out, and no memory
+// stay.
 #include "http_fuzz_peer.h"
 
 #include <memory>
@@ -9,9 +10,9 @@ namespace {
 using namespace weft;
 using namespace weft::http;
 
-class Connection final : public CodecEvents {
+class Connection final : public fuzz::Events {
  public:
-  std::string ask(std::string_view method, std::string_view bytes, uint32_t seed) {
+  std::string ask(std::string_view method, bool upgrade, std::string_view bytes, uint32_t seed) {
     std::string result;
     {
       Http1Options options;
@@ -25,7 +26,9 @@ class Connection final : public CodecEvents {
       head.set_method(method);
       head.set_path("/");
       head.set_authority("x");
-      stream.send_head(head, true);
+      if (upgrade) set_upgrade(head, "websocket");
+      head.ask_for_tunnel(upgrade || method == "CONNECT");
+      stream.send_head(head, !head.asks_for_tunnel());
       ReadBuffer in(pool_);
       bool failed = false;
       while (!bytes.empty()) {
@@ -47,11 +50,6 @@ class Connection final : public CodecEvents {
   }
 
  private:
-  StreamReceiver& on_new_stream(Stream&) override { fuzz::broken("a client makes its own streams"); }
-  void on_output() override {}
-  void on_readable_again() override {}
-  void on_stream_over() override {}
-  void on_going_away() override {}
   SlabPool pool_;
 };
 
@@ -61,8 +59,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   const std::string_view method = data[0] % 4 == 0 ? "HEAD" : data[0] % 4 == 1 ? "CONNECT" : "GET";
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
-  const std::string whole = Connection().ask(method, bytes, 0);
-  const std::string cut = Connection().ask(method, bytes, 1 + data[1]);
+  const bool upgrade = data[0] % 4 == 2;
+  const std::string whole = Connection().ask(method, upgrade, bytes, 0);
+  const std::string cut = Connection().ask(method, upgrade, bytes, 1 + data[1]);
   if (whole != cut) fuzz::broken("how bytes are cut means nothing", whole + "\n--- cut ---\n" + cut);
   return 0;
 }

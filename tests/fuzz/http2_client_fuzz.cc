@@ -11,35 +11,18 @@ namespace {
 using namespace weft;
 using namespace weft::http;
 
-class Client final : public CodecEvents {
+class Client final : public fuzz::Events {
  public:
   void run(std::string_view bytes, uint32_t seed, uint8_t habits) {
-    Http2Options options;
-    options.max_concurrent_streams = 10;
-    options.initial_stream_window = 65535;
-    options.initial_connection_window = 1 << 20;
-    options.max_headers_kib = 8;
-    options.max_headers_count = 20;
-    options.buffer = {20000, 10000};
-    codec_ = make_http2_client(*this, options, pool_);
+    codec_ = make_http2_client(*this, fuzz::small_http2(), pool_);
     open(habits);
     ReadBuffer in(pool_);
-    const auto feed = [&](std::string_view text) {
-      while (!text.empty() && alive_) {
-        const size_t n = fuzz::piece(seed, text.size());
-        in.append(text.substr(0, n));
-        text.remove_prefix(n);
-        alive_ = static_cast<bool>(codec_->receive(in));
-        if (!in.empty()) fuzz::broken("all frames are taken");
-        in.release();
-        if (habits & 1) fuzz::discard(*codec_);
-        if (codec_->output().size() > 600000) fuzz::broken("output is bounded");
-      }
-    };
-    feed(std::string_view("\0\0\0\4\0\0\0\0\0", 9));
-    feed(bytes.substr(0, bytes.size() / 2));
-    if (alive_) open(habits);
-    feed(bytes.substr(bytes.size() / 2));
+    const auto feed = [&](std::string_view text) { return fuzz::feed_frames(*codec_, in, text, seed, habits & 1); };
+    const std::string_view settings("\0\0\0\4\0\0\0\0\0", 9);
+    if (feed(settings) && feed(bytes.substr(0, bytes.size() / 2))) {
+      open(habits);
+      feed(bytes.substr(bytes.size() / 2));
+    }
     if (codec_->active_streams() > exchanges_.size()) fuzz::broken("streams are those that were opened");
     codec_->on_peer_ended();
     codec_->on_connection_lost();
@@ -114,16 +97,10 @@ class Client final : public CodecEvents {
       if (exchange.stream && exchange.sends) stream.send_body(copy_to_slice(pool_, std::string(1000, 'b')), false);
     }
   }
-  StreamReceiver& on_new_stream(Stream&) override { fuzz::broken("a client makes its own streams"); }
-  void on_output() override {}
-  void on_readable_again() override {}
-  void on_stream_over() override {}
-  void on_going_away() override {}
 
   SlabPool pool_;
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   std::unique_ptr<ClientCodec> codec_;
-  bool alive_ = true;
 };
 
 }  // namespace

@@ -11,32 +11,13 @@ namespace {
 using namespace weft;
 using namespace weft::http;
 
-class Server final : public CodecEvents {
+class Server final : public fuzz::Events {
  public:
   void run(std::string_view bytes, uint32_t seed, bool reads) {
-    Http2Options options;
-    options.max_concurrent_streams = 10;
-    options.initial_stream_window = 65535;
-    options.initial_connection_window = 1 << 20;
-    options.max_headers_kib = 8;
-    options.max_headers_count = 20;
-    options.buffer = {20000, 10000};
-    codec_ = make_http2_server(*this, options, pool_);
+    codec_ = make_http2_server(*this, fuzz::small_http2(), pool_);
     ReadBuffer in(pool_);
-    const auto feed = [&](std::string_view text) {
-      while (!text.empty() && alive_) {
-        const size_t n = fuzz::piece(seed, text.size());
-        in.append(text.substr(0, n));
-        text.remove_prefix(n);
-        alive_ = static_cast<bool>(codec_->receive(in));
-        if (!in.empty()) fuzz::broken("all frames are taken");
-        in.release();
-        if (reads) fuzz::discard(*codec_);
-        if (codec_->output().size() > 600000) fuzz::broken("output is bounded");
-      }
-    };
-    feed(std::string_view("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33));
-    feed(bytes);
+    const std::string_view preface("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
+    if (fuzz::feed_frames(*codec_, in, preface, seed, reads)) fuzz::feed_frames(*codec_, in, bytes, seed, reads);
     if (codec_->active_streams() > 10) fuzz::broken("streams are bounded");
     codec_->on_peer_ended();
     codec_->on_connection_lost();
@@ -109,15 +90,10 @@ class Server final : public CodecEvents {
     exchanges_.push_back(std::make_unique<Exchange>(stream, pool_));
     return *exchanges_.back();
   }
-  void on_output() override {}
-  void on_readable_again() override {}
-  void on_stream_over() override {}
-  void on_going_away() override {}
 
   SlabPool pool_;
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   std::unique_ptr<Codec> codec_;
-  bool alive_ = true;
 };
 
 }  // namespace

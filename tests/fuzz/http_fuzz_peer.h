@@ -82,6 +82,15 @@ class Receiver final : public StreamReceiver {
   Head head_, trailers_;
 };
 
+// A connection that nobody owns, to be told nothing. A client's.
+struct Events : CodecEvents {
+  StreamReceiver& on_new_stream(Stream&) override { broken("a client makes its own streams"); }
+  void on_output() override {}
+  void on_readable_again() override {}
+  void on_stream_over() override {}
+  void on_going_away() override {}
+};
+
 // The next piece of `left` bytes: all of them for seed 0, else 1 to 64 by a small generator.
 inline size_t piece(uint32_t& seed, size_t left) {
   if (seed == 0) return std::min<size_t>(left, 16384);
@@ -92,6 +101,34 @@ inline size_t piece(uint32_t& seed, size_t left) {
 inline void discard(Codec& codec) {
   codec.output().consume(codec.output().size());
   codec.on_flushed();
+}
+
+// Limits that few bytes can reach.
+inline Http2Options small_http2() {
+  Http2Options options;
+  options.max_concurrent_streams = 10;
+  options.initial_stream_window = 65535;
+  options.initial_connection_window = 1 << 20;
+  options.max_headers_kib = 8;
+  options.max_headers_count = 20;
+  options.buffer = {20000, 10000};
+  return options;
+}
+
+// Gives the codec these bytes, cut by the seed; `reads`: the peer takes what it is told. False: the codec has given up.
+inline bool feed_frames(Codec& codec, ReadBuffer& in, std::string_view bytes, uint32_t& seed, bool reads) {
+  bool alive = true;
+  while (!bytes.empty() && alive) {
+    const size_t n = piece(seed, bytes.size());
+    in.append(bytes.substr(0, n));
+    bytes.remove_prefix(n);
+    alive = static_cast<bool>(codec.receive(in));
+    if (!in.empty()) broken("all frames are taken");
+    in.release();
+    if (reads) discard(codec);
+    if (codec.output().size() > 600000) broken("output is bounded");
+  }
+  return alive;
 }
 
 }  // namespace weft::http::fuzz

@@ -38,7 +38,8 @@ class Abuse(unittest.TestCase):
                 "inline_string": "LINE %REQ(:METHOD)% %REQ(:PATH)% \"%REQ(USER-AGENT)%\" %REQ(:AUTHORITY)% %RESPONSE_CODE_DETAILS%\n"}}}},
             {"name": "json", "typed_config": {"@type": FILE_LOG, "path": cls.json, "log_format": {"json_format": {
                 "path": "%REQ(:PATH)%", "agent": "%REQ(USER-AGENT)%", "host": "%REQ(:AUTHORITY)%", "code": "%RESPONSE_CODE%"}}}}]
-        table = routes(route("/h2", "h2"), route("/dead", "dead"), route("/", "up"))
+        asked = {"max_stream_duration": {"grpc_timeout_header_max": "0s"}}
+        table = routes(route("/timed", "up", action=asked), route("/h2", "h2"), route("/dead", "dead"), route("/", "up"))
         cls.proxy = DataPlane(bootstrap(
             [listener(hcm(table)), listener(hcm(table, access_log=logs), name="logged")],
             [cluster("up", cls.upstream.address), cluster("dead", dead),
@@ -57,6 +58,26 @@ class Abuse(unittest.TestCase):
             self.assertLess(resident(self.proxy.program.pid) - self.before, MOST)
 
     # -- too much
+
+    def test_times_that_make_no_sense(self):
+        """What a client says of time is clamped or ignored, but for a deadline that has passed already."""
+        words = ("99999999H", "-1S", "1X", "1", "", "123456789012S", "+5S", "0x1S", "1.5S", "99999999999999999999m", "1S, 1H")
+        for word in words:
+            with self.subTest(word):
+                self.assertEqual(200, fetch(self.proxy.address(), "/timed/x", headers=[("grpc-timeout", word)]).status)
+                self.assertEqual(200, fetch(self.proxy.address(), "/timed/x", headers=[
+                    ("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", word)]).status)
+        for word in ("0S", "0n"):
+            with self.subTest(word):
+                answer = fetch(self.proxy.address(), "/timed/x", headers=[("grpc-timeout", word)])
+                self.assertEqual((504, "downstream duration timeout"), (answer.status, answer.text))
+                answer = fetch(self.proxy.address(), "/timed/x", headers=[("content-type", "application/grpc"), ("grpc-timeout", word)])
+                self.assertEqual((200, "4"), (answer.status, answer.header("grpc-status")))
+        for word in ("0", "-1", "99999999999999999999", "18446744073709551616", "1e9", "0x10", " ", "10,20"):
+            with self.subTest(word):
+                self.assertEqual(200, fetch(self.proxy.address(), "/x", headers=[
+                    (name, word) for name in ("x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
+                                              "x-envoy-expected-rq-timeout-ms", "x-envoy-max-retries", "x-envoy-hedge-on-per-try-timeout")]).status)
 
     @weft_only("Envoy reads extensions of any length")
     def test_chunk_extensions_without_end(self):

@@ -1,6 +1,7 @@
 """Access logs to a file and to stdout, as text in Envoy's format language and as JSON."""
 import json
 import os
+import signal
 import tempfile
 import unittest
 
@@ -80,6 +81,20 @@ class AccessLog(unittest.TestCase):
         line = self.line(self.default, "/up/default")
         self.assertRegex(line, r'^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\] "GET /up/default HTTP/1\.1" 200 - 0 \d+ \d+ \d+ "-" "tester" '
                                r'"[0-9a-f-]{36}" "main\.test" "127\.0\.0\.1:\d+"$')
+
+    def test_a_log_that_was_moved_away(self):
+        """SIGUSR1 and /reopen_logs open the path anew; not a line is lost."""
+        for number, reopen in enumerate((lambda: self.proxy.program.signal(signal.SIGUSR1),
+                                         lambda: self.proxy.admin("/reopen_logs", "POST", b""))):
+            fetch(self.proxy.address(), f"/up/before-{number}")
+            self.line(self.json, f"/up/before-{number}")
+            os.rename(self.json, f"{self.json}.{number}")
+            fetch(self.proxy.address(), f"/up/moved-{number}")
+            self.line(f"{self.json}.{number}", f"/up/moved-{number}")
+            reopen()
+            wait_for(lambda: os.path.exists(self.json), "a new file")
+            fetch(self.proxy.address(), f"/up/after-{number}")
+            self.line(self.json, f"/up/after-{number}")
 
     def test_stdout(self):
         fetch(self.proxy.address(), "/up/stdout")

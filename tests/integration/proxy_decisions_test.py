@@ -44,11 +44,15 @@ class Decisions(unittest.TestCase):
         hosts = {"name": "hosts", "virtual_hosts": [
             {"name": "secret", "domains": ["secret.test"], "routes": [{"match": {"prefix": "/"}, "direct_response": no}]},
             {"name": "open", "domains": ["*"], "routes": [route("/", "up")]}]}
+        def closed(path, match):
+            return {"match": {"prefix": path, "headers": [{"name": "x-role", "string_match": match}]}, "direct_response": no}
+        fields = routes(closed("/list", {"safe_regex": {"regex": "(.*,)?admin(,.*)?"}}), closed("/contains", {"contains": "admin"}),
+                        closed("/suffix-or-prefix", {"suffix": "admin"}), closed("/suffix-or-prefix", {"prefix": "admin"}), route("/", "up"))
         regex = routes({"match": {"safe_regex": {"regex": f"/re/{BACKTRACKING}"}}, "direct_response": {"status": 204}}, route("/", "up"))
         actions = ("KEEP_UNCHANGED", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT", "UNESCAPE_AND_FORWARD")
         cls.proxy = DataPlane(bootstrap(
             [*(listener(hcm(table, path_with_escaped_slashes_action=action, **STRICT), name=action) for action in actions),
-             listener(hcm(hosts, **STRICT), name="hosts"), listener(hcm(regex), name="regex")],
+             listener(hcm(hosts, **STRICT), name="hosts"), listener(hcm(fields), name="fields"), listener(hcm(regex), name="regex")],
             [cluster("up", cls.upstream.address), cluster("h2", cls.h2.address, typed_extension_protocol_options=http2())]))
         cls.addClassCleanup(cls.proxy.stop)
 
@@ -112,6 +116,23 @@ class Decisions(unittest.TestCase):
                 self.assertLessEqual(set(statuses.values()), {400, 403}, statuses)
                 self.assertEqual([], self.upstream.requests())
         self.assertEqual({"h1": 200, "h2": 200}, dict(self.ask("hosts", "/", "open.test:80")))
+
+    def test_a_field_that_comes_in_several_lines_is_one_list(self):
+        """A rule looks at all of it, in whichever order and however it is cut, and the upstream sees no other."""
+        lines = [(("x-role", "user"), ("x-role", "admin")), (("x-role", "admin"), ("x-role", "user")), (("x-role", "user,admin"),),
+                 (("X-Role", "user"), ("x-ROLE", ""), ("x-role", "admin")), (("x-role", "admin"),)]
+        for fields in lines:
+            for rule in ("list", "contains", "suffix-or-prefix"):
+                self.upstream.forget()
+                with self.subTest(fields=fields, rule=rule):
+                    with Connection(self.proxy.address("fields")) as connection:
+                        self.assertEqual(403, connection.request("GET", f"/{rule}", fields).status)
+                    with RawHttp2(self.proxy.address("fields")) as client:
+                        client.send(get(1, *((name.lower(), value) for name, value in fields), path=f"/{rule}"))
+                        client.until_stream_ends(1)
+                        self.assertEqual(403, client.status(1))
+                    self.assertEqual([], self.upstream.requests())
+        self.assertEqual(200, fetch(self.proxy.address("fields"), "/list", headers=[("x-role", "user"), ("x-role", "administrator")]).status)
 
     def test_a_scheme_is_never_passed_on_raw(self):
         """As it was, or as anything but http and https."""

@@ -196,6 +196,28 @@ static_resources:
             with self.assertRaises(Closed):
                 connection.read_response()
 
+    @weft_only("Envoy ends at once")
+    def test_a_second_sigterm_does_not_wait(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.upstream.on("/for-ever", Reply(hold=release))
+        proxy = self.start(flags=("--shutdown-grace-s", "3600"))
+        address = proxy.address()
+        with Connection(address) as connection:
+            connection.send(message("GET", "/for-ever"))
+            wait_for(lambda: self.upstream.count("/for-ever"), "the request at the upstream")
+            proxy.program.signal(signal.SIGTERM)
+            wait_for(lambda: is_refused(address), "the drain")
+            proxy.program.signal(signal.SIGTERM)
+            self.assertEqual(0, proxy.program.wait())
+
+    def test_sighup_changes_nothing(self):
+        proxy = self.start()
+        for _ in range(3):
+            proxy.program.signal(signal.SIGHUP)
+            self.assertEqual(200, fetch(proxy.address(), "/").status)
+        proxy.program.require_alive()
+
     def test_sigterm_without_traffic_is_quick(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             proxy = self.start()

@@ -42,7 +42,7 @@ class Tunnels(unittest.TestCase):
         cls.h2.statuses["/h2/refuse"] = "403"
         websockets = routes(
             route("/h2/added", "h2", **ADDED), route("/added", "h1-plain", **ADDED),
-            route("/taken", "h1", request_headers_to_remove=["upgrade"]),
+            route("/page", "h1-plain"), route("/taken", "h1", request_headers_to_remove=["upgrade"]),
             route("/h2", "h2"), route("/off", "h1", action={"upgrade_configs": [{"upgrade_type": "WebSocket", "enabled": False}]}),
             route("/timeout", "h1", action={"timeout": "0.3s"}), route("/silent", "silent", action={"timeout": "0.3s"}),
             route("/idle", "h1", action={"idle_timeout": "0.3s"}),
@@ -375,6 +375,17 @@ class Tunnels(unittest.TestCase):
     def test_refused_over_http2(self):
         client = self.h2_tunnel(self.extended("/x"), "by-route")
         self.assertEqual(403, client.status(1))
+
+    @weft_only("Envoy passes 200 on, which grants the tunnel")
+    def test_a_page_grants_no_tunnel_over_http2(self):
+        self.plain.on("/page", Reply(200, body=b"a page"))
+        client = self.h2_tunnel(self.extended("/page", ("x-case", "page")))
+        client.until_stream_ends(1)
+        self.assertEqual(502, client.status(1))
+        self.assertIn("code=502 flags=- details=websocket_handshake_unsuccessful", self.log_line("page"))
+        with Connection(self.proxy.address()) as plain:
+            plain.send(message("GET", "/page", WEBSOCKET))
+            self.assertEqual((200, b"a page"), (lambda answer: (answer.status, answer.body))(plain.read_response()))
 
     def test_extended_connect_must_be_offered(self):
         client = self.h2_tunnel(self.extended("/on"), "no-extended")

@@ -22,6 +22,18 @@ case("timeout-per-try", get("/timeout/per-try"), script={"/timeout/per-try": [Re
 case("timeout-per-try-exhausted", get("/timeout/per-try/always"), script={"/timeout/per-try/always": SLOW})
 case("timeout-per-try-not-retriable", get("/timeout/per-try-other"), script={"/timeout/per-try-other": SLOW})
 case("timeout-idle", get("/timeout/idle"), script={"/timeout/idle": SLOW})
+GRPC = (("content-type", "application/grpc"), ("te", "trailers"))
+case("timeout-stream", get("/timeout/stream"), script={"/timeout/stream": SLOW})
+case("timeout-stream-grpc", get("/timeout/stream/grpc", *GRPC), script={"/timeout/stream/grpc": SLOW})
+case("timeout-stream-grpc-told", get("/timeout/stream/told", *GRPC))
+case("timeout-stream-asks-longer", get("/timeout/stream/longer", ("grpc-timeout", "5S")), script={"/timeout/stream/longer": [Reply(delay=0.5, body=b"ok")]})
+case("timeout-stream-begun", get("/timeout/stream/begun"), probe=False,
+     script={"/timeout/stream/begun": [Reply(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n123")]})
+case("timeout-stream-half-a-body", b"POST /timeout/stream/half HTTP/1.1\r\nHost: main.test\r\nx-case: @@\r\ncontent-length: 10\r\n\r\n123",
+     methods=("POST",), probe=False)
+for _number, _value in enumerate(("0S", "0n", "-1S", "1X", "1", "123456789S", "99999999H", "+1S", "1.5S")):
+    case(f"timeout-asked-{_number}", get(f"/timeout/stream/asked-{_number}", ("grpc-timeout", _value)))
+    case(f"timeout-asked-{_number}-grpc", get(f"/timeout/stream/asked-{_number}-grpc", ("grpc-timeout", _value), *GRPC))
 case("timeout-request-head", b"GET / HTTP/1.1\r\nHost: edge.test\r\n", listener="edge", well_formed=False)
 http2("h2-timeout-route", "GET", "/timeout/route/h2", script={"/timeout/route/h2": SLOW})
 

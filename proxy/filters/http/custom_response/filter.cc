@@ -66,7 +66,8 @@ Verdict RedirectResponsePolicy::apply(FilterContext& context, bool seen) const {
   auto count = [&](unsigned stat) {
     if (stats) stats->cells(context.thread()).add(stat);
   };
-  const std::optional<routing::Url> place = url ? url : routing::url_of(routing::redirect_location(route, context.request(), context.info()));
+  const std::optional<routing::Url> place =
+      url ? url : routing::url_of(routing::redirect_location(route, context.request(), context.info()));
   if (!place) {
     count(CustomResponseStat::kInvalidUri);
     return Verdict::kContinue;

@@ -35,13 +35,12 @@ TEST(LocalReply, GrpcGetsTheStatusInTheHead) {
 }
 
 TEST(LocalReply, GrpcStatusOfHttpStatus) {
-  EXPECT_EQ(grpc_status(400), 13);
-  EXPECT_EQ(grpc_status(401), 16);
-  EXPECT_EQ(grpc_status(403), 7);
-  EXPECT_EQ(grpc_status(404), 12);
-  EXPECT_EQ(grpc_status(429), 14);
-  EXPECT_EQ(grpc_status(504), 14);
-  EXPECT_EQ(grpc_status(500), 2);
+  for (auto [status, expected] : {std::pair{400, "13"}, {401, "16"}, {403, "7"}, {404, "12"}, {429, "14"}, {504, "14"}, {500, "2"}}) {
+    SlabPool slabs;
+    http::Head head(slabs);
+    make_local_reply(head, {status, "", "x", std::nullopt, {}}, {true, false});
+    EXPECT_EQ(head.value(http::HeaderId::kGrpcStatus), expected) << status;
+  }
 }
 
 TEST(LocalReply, DateIsImfFixdate) {

@@ -16,7 +16,7 @@ using testing::TestHead;
 const std::pair<std::string_view, std::string_view> kGrpc{"content-type", "application/grpc"};
 
 TEST(Timeouts, FollowRouteThenHeaders) {
-  Forward plain, none, per_try, capped, offset, stream;
+  Forward plain, none, per_try, capped, offset, stream, bounded, endless, early;
   none.timeout = milliseconds(0);
   per_try.timeout = milliseconds(5000);
   RetryPolicy policy;
@@ -26,6 +26,10 @@ TEST(Timeouts, FollowRouteThenHeaders) {
   offset.max_grpc_timeout = milliseconds(0);
   offset.grpc_timeout_offset = milliseconds(1000);
   stream.grpc_timeout_header_max = milliseconds(0);
+  bounded.max_stream_duration = milliseconds(5000);
+  endless.max_stream_duration = milliseconds(0);
+  early.grpc_timeout_header_max = milliseconds(0);
+  early.grpc_timeout_header_offset = milliseconds(1000);
   struct Case {
     const char* what;
     Forward route;
@@ -49,19 +53,40 @@ TEST(Timeouts, FollowRouteThenHeaders) {
       {"grpc offset too large", offset, {kGrpc, {"grpc-timeout", "500m"}}, 500, 0, 0, "500", "500m"},
       {"grpc offset without header", offset, {kGrpc}, 0, 0, 0, "", ""},
       {"stream", stream, {kGrpc, {"grpc-timeout", "4S"}}, 0, 0, 4000, "", "4000m"},
+      {"stream of no gRPC", stream, {{"grpc-timeout", "4S"}}, 0, 0, 4000, "", "4S"},
+      {"stream, the manager's bound", stream, {kGrpc}, 0, 0, 7000, "", "7000m"},
+      {"stream, its route's", bounded, {kGrpc, {"grpc-timeout", "4S"}}, 0, 0, 5000, "", "5000m"},
+      {"stream without bound", endless, {kGrpc, {"grpc-timeout", "4S"}}, 0, 0, 0, "", ""},
+      {"stream with offset", early, {{"grpc-timeout", "4S"}}, 0, 0, 3000, "", "4S"},
       {"alone", plain, {{"x-envoy-expected-rq-timeout-ms", "7"}}, 15000, 0, 0, "15000", ""},
   };
   for (const Case& c : cases) {
     auto table = table_of({route_with(c.route)});
     TestHead request("/", c.lines);
-    Timeouts timeouts = resolve_timeouts(*table->match(request, 0), request);
+    Timeouts timeouts = resolve_timeouts(*table->match(request, 0), request, {.max_stream = milliseconds(7000)});
     EXPECT_EQ(timeouts.global.count(), c.global) << c.what;
     EXPECT_EQ(timeouts.per_try.count(), c.per_try) << c.what;
     EXPECT_EQ(timeouts.max_stream.count(), c.max_stream) << c.what;
+    EXPECT_FALSE(timeouts.over) << c.what;
     EXPECT_EQ(request["x-envoy-expected-rq-timeout-ms"], c.expected) << c.what;
     EXPECT_EQ(request["grpc-timeout"], c.grpc_timeout) << c.what;
     EXPECT_FALSE(request.has("x-envoy-upstream-rq-timeout-ms"));
     EXPECT_FALSE(request.has("x-envoy-upstream-rq-per-try-timeout-ms"));
+  }
+}
+
+TEST(Timeouts, MayBeOverBeforeTheyBegin) {
+  Forward forward;
+  forward.grpc_timeout_header_max = milliseconds(3000);
+  forward.grpc_timeout_header_offset = milliseconds(1000);
+  auto table = table_of({route_with(forward)});
+  for (const char* asked : {"0S", "0n", "1S", "999m"}) {
+    TestHead request("/", {{"grpc-timeout", asked}});
+    EXPECT_TRUE(resolve_timeouts(*table->match(request, 0), request).over) << asked;
+  }
+  for (const char* asked : {"1001m", "99999999H", "-1S", ""}) {
+    TestHead request("/", {{"grpc-timeout", asked}});
+    EXPECT_FALSE(resolve_timeouts(*table->match(request, 0), request).over) << asked;
   }
 }
 
