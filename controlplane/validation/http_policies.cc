@@ -7,13 +7,13 @@
 namespace weft::validation::virtual_service {
 namespace {
 
-constexpr Field kRetriesFields[] = {
-    {"attempts", Type::kInteger, Use::kWorks, "0 turns retries off"},
-    {"perTryTimeout", Type::kDuration},
-    {"retryOn", Type::kString},
-    {"backoff", Type::kDuration},
-    {"retryIgnorePreviousHosts", Type::kBool},
-    {"retryRemoteLocalities", Type::kBool, Use::kWorks, "every second retry leaves out the priorities that were tried"}};
+constexpr Field kRetriesFields[] = {{"attempts", Type::kInteger, Use::kWorks, "0 turns retries off"},
+                                    {"perTryTimeout", Type::kDuration},
+                                    {"retryOn", Type::kString},
+                                    {"backoff", Type::kDuration},
+                                    {"retryIgnorePreviousHosts", Type::kBool},
+                                    {"retryRemoteLocalities", Type::kBool, Use::kWorks,
+                                     "with a warning: sent to proxies, but endpoints have one priority yet, so retries go to any of them"}};
 constexpr Field kPercentFields[] = {{"value", Type::kNumber}};
 constexpr Field kDelayFields[] = {{"fixedDelay", Type::kDuration},
                                   {"percentage", Type::kObject, Use::kWorks, "0 when absent", &kPercentTable},
@@ -132,6 +132,12 @@ model::Retries read_retries(const Reader& from) {
   if (from["retryOn"]) check_retry_on(from["retryOn"], retries.retry_on);
   if (Reader ignore = from["retryIgnorePreviousHosts"]) retries.ignore_previous_hosts = ignore.flag();
   retries.remote_localities = from["retryRemoteLocalities"].flag();
+  if (retries.remote_localities)
+    from["retryRemoteLocalities"].warn(
+        codes::kNotServed,
+        "found retryRemoteLocalities, which has no effect while all endpoints have one priority: a retry goes "
+        "to any of them",
+        "leave it, for when localities have priorities");
   return retries;
 }
 

@@ -244,6 +244,14 @@ TEST(VirtualService, WhatIsNotCarriedIsRefusedByItsFullName) {
       std::string::npos);
 }
 
+TEST(VirtualService, RemoteLocalitiesWarnWhileThereAreNone) {
+  const auto findings = [](const std::string& retries) {
+    return validate_text(virtual_service(kRoute + "    retries: {" + retries + "}\n"), "f.yaml").findings;
+  };
+  EXPECT_TRUE(find(findings("attempts: 1, retryRemoteLocalities: true"), "WEFT0121"));
+  EXPECT_TRUE(findings("attempts: 1, retryRemoteLocalities: false").empty());
+}
+
 TEST(VirtualService, TheRulesOfIstioHold) {
   const std::pair<std::string, std::string> cases[] = {
       {"  - name: x\n", "found no route, expected one of route, redirect and directResponse"},
