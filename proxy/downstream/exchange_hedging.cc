@@ -58,6 +58,7 @@ void Exchange::on_rival_ready(Rival& rival) {
   rival.attempt.stream()->send_head(request_, plain);
   for (size_t i = 0; i < body_.size(); ++i) {
     if (!rival.attempt.stream()) return;  // reset while sending
+    attempt_sent_bytes_ += body_[i].size;
     rival.attempt.stream()->send_body(body_[i], i + 1 == body_.size() && !has_request_trailers_);
   }
   if (has_request_trailers_ && rival.attempt.stream()) rival.attempt.stream()->send_trailers(request_trailers_);
