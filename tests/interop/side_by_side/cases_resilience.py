@@ -32,8 +32,10 @@ case("timeout-stream-begun", get("/timeout/stream/begun"), probe=False,
 case("timeout-stream-half-a-body", b"POST /timeout/stream/half HTTP/1.1\r\nHost: main.test\r\nx-case: @@\r\ncontent-length: 10\r\n\r\n123",
      methods=("POST",), probe=False)
 for _number, _value in enumerate(("0S", "0n", "-1S", "1X", "1", "123456789S", "99999999H", "+1S", "1.5S")):
-    case(f"timeout-asked-{_number}", get(f"/timeout/stream/asked-{_number}", ("grpc-timeout", _value)))
-    case(f"timeout-asked-{_number}-grpc", get(f"/timeout/stream/asked-{_number}-grpc", ("grpc-timeout", _value), *GRPC))
+    # Where the time is over at once, Envoy has begun an attempt before it notices.
+    _ignored = frozenset({"log attempts"}) if _number < 2 else frozenset()
+    case(f"timeout-asked-{_number}", get(f"/timeout/stream/asked-{_number}", ("grpc-timeout", _value)), ignore=_ignored)
+    case(f"timeout-asked-{_number}-grpc", get(f"/timeout/stream/asked-{_number}-grpc", ("grpc-timeout", _value), *GRPC), ignore=_ignored)
 case("timeout-request-head", b"GET / HTTP/1.1\r\nHost: edge.test\r\n", listener="edge", well_formed=False)
 http2("h2-timeout-route", "GET", "/timeout/route/h2", script={"/timeout/route/h2": SLOW})
 

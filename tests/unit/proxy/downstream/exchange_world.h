@@ -203,7 +203,8 @@ class ExchangeWorld : public ::testing::Test, public ConnectionOwner, public ups
     const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     for (;;) {
       read_all();
-      if (condition() || std::chrono::steady_clock::now() > last) return condition();
+      if (condition()) return true;
+      if (std::chrono::steady_clock::now() > last) return false;
       loop_.io().run_one_for(std::chrono::milliseconds(5));
     }
   }
