@@ -228,9 +228,9 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   std::shared_ptr<const upstream::ClusterConfig> cluster_config_;  // as it was: info_ has views into it
   std::shared_ptr<const upstream::EndpointSet> endpoints_;
   upstream::Attempt first_{*this};
-  upstream::Attempt* attempt_ = &first_;  // that whose answer is awaited, or comes; another one only where attempts run at once
-  std::unique_ptr<Hedging> hedging_;      // several attempts run at once; null: they never did
-  std::unique_ptr<AttemptFilters> attempt_filters_;               // null: neither router nor cluster has some
+  upstream::Attempt* attempt_ = &first_;             // that whose answer is awaited, or comes; another one only where attempts run at once
+  std::unique_ptr<Hedging> hedging_;                 // several attempts run at once; null: they never did
+  std::unique_ptr<AttemptFilters> attempt_filters_;  // null: neither router nor cluster has some
   uint64_t attempt_sent_bytes_ = 0, attempt_received_bytes_ = 0;  // bodies
   std::optional<upstream::RetryState> retry_;
   std::shared_ptr<upstream::Budget> retry_budget_;

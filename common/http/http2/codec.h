@@ -65,9 +65,9 @@ struct Http2Stream final : Stream {
   Http2Stream* next = nullptr;
   std::vector<Slice, BlockAllocator<Slice>> slices;
   size_t first = 0;
-  size_t pending = 0;   // bytes in slices
-  size_t owed = 0;      // received while paused: window to give back
-  std::string upgrade;  // what an extended CONNECT asks for; its answer is 101 for us, 200 on the wire
+  size_t pending = 0;                                      // bytes in slices
+  size_t owed = 0;                                         // received while paused: window to give back
+  std::string upgrade;                                     // what an extended CONNECT asks for; its answer is 101 for us, 200 on the wire
   std::vector<Trailer, BlockAllocator<Trailer>> trailers;  // wait for the body to leave
   uint64_t bytes_received = 0, bytes_sent = 0;
   std::optional<uint64_t> sent_before;  // bytes_sent when drop_stalled() last came by
@@ -191,8 +191,8 @@ class Http2Codec final : public ClientCodec {
   Http2Stream* streams_ = nullptr;
   ReadBuffer* reading_ = nullptr;
   Http2Stream* heading_ = nullptr;  // whose head block is being read
-  size_t active_ = 0;  // with a receiver
-  size_t known_ = 0;   // all, until nghttp2 has closed them
+  size_t active_ = 0;               // with a receiver
+  size_t known_ = 0;                // all, until nghttp2 has closed them
   int depth_ = 0;
   unsigned indexed_names_ = 0;  // of those that come with a new value each time
   bool server_;

@@ -142,7 +142,8 @@ void Http2Codec::send_trailers(Http2Stream& stream, const Head& trailers) {
   if (!stream.receiver || stream.local_over || dead_ || !stream.head_sent) return;
   Entry entry(*this);
   for (const Header& header : trailers.headers()) {
-    if (!header.removed && !is_forbidden_trailer(header.id)) stream.trailers.push_back({header.id, std::string(header.name()), std::string(header.value())});
+    if (!header.removed && !is_forbidden_trailer(header.id))
+      stream.trailers.push_back({header.id, std::string(header.name()), std::string(header.value())});
   }
   stream.has_trailers = !stream.trailers.empty();
   stream.local_over = true;

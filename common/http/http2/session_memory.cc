@@ -83,14 +83,13 @@ constexpr bool kPlain = false;
 }  // namespace
 
 nghttp2_mem* session_memory() {
-  static nghttp2_mem memory{
-      nullptr, [](size_t size, void*) { return allocate(size); }, [](void* payload, void*) { release(payload); },
-      [](size_t count, size_t size, void*) -> void* {
-        if (size != 0 && count > std::numeric_limits<size_t>::max() / 2 / size) return nullptr;
-        void* const payload = allocate(count * size);
-        return payload ? std::memset(payload, 0, count * size) : nullptr;
-      },
-      [](void* payload, size_t size, void*) { return reallocate(payload, size); }};
+  static nghttp2_mem memory{nullptr, [](size_t size, void*) { return allocate(size); }, [](void* payload, void*) { release(payload); },
+                            [](size_t count, size_t size, void*) -> void* {
+                              if (size != 0 && count > std::numeric_limits<size_t>::max() / 2 / size) return nullptr;
+                              void* const payload = allocate(count * size);
+                              return payload ? std::memset(payload, 0, count * size) : nullptr;
+                            },
+                            [](void* payload, size_t size, void*) { return reallocate(payload, size); }};
   return kPlain ? nullptr : &memory;
 }
 

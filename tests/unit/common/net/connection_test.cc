@@ -103,9 +103,7 @@ TEST_P(FlushedOnce, ForAllThatIsReady) {
     f.echo->gathering = GetParam();
     for (const char* word : {"one ", "two ", "three"}) f.loop.post([&, word] { f.echo->say(word); });
     f.loop.post([&] { flushes = f.echo->flushes; });
-    f.loop.post([&] {
-      f.loop.post([&] { flushes = f.echo->flushes; });
-    });
+    f.loop.post([&] { f.loop.post([&] { flushes = f.echo->flushes; }); });
   };
   std::string received(13, ' ');
   std::thread client([&] {
