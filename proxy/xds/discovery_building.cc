@@ -103,10 +103,12 @@ void Discovery::Impl::take(const Arrived& arrived, config::Built& built, std::ch
   if (!detail.empty()) log::get(log::Logger::kConfig).warn("{} rejected: {}", config::type_url(type), detail);
   const auto took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began);
   if (type == ResourceType::kCluster || type == ResourceType::kListener || type == ResourceType::kScope) {
+    // Clusters and listeners have one source; scopes are counted by theirs.
+    const std::string source = type == ResourceType::kScope ? response.changes.path : "";
     if (detail.empty())
-      stats_.accepted(type, arrived.response.changes.path, response.version, took, !built.update.empty());
+      stats_.accepted(type, source, response.version, took, !built.update.empty());
     else
-      stats_.rejected(type, arrived.response.changes.path);
+      stats_.rejected(type, source);
   } else {
     for (const config::RawResource& resource : response.changes.resources) {
       const std::string name = resource_name(resource);
