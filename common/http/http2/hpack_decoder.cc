@@ -84,8 +84,8 @@ bool HpackDecoder::indexed(uint32_t index, Field& field) const {
 HpackDecoder::Step HpackDecoder::next(Field& field) {
   while (at_ != end_ && (*at_ & 0xe0) == 0x20)
     if (!update()) return Step::kError;
-  if (at_ == end_) return Step::kEnd;
   if (update_owed_) return Step::kError;
+  if (at_ == end_) return Step::kEnd;
   updates_allowed_ = false;
   const auto first = static_cast<uint8_t>(*at_);
   uint32_t index = 0;

@@ -1,5 +1,5 @@
-// Streams by their number. A peer counts its numbers up by two, so their lower half is as good as a hash, and nearly always they lie
-// side by side; whoever chooses them badly only makes its own connection's search longer, as far as it may have streams.
+// Streams by their number, scattered by it: side by side, as peers count them up, each that goes would have all behind it looked at.
+// Whoever chooses them badly only makes its own connection's search longer, as far as it may have streams.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -43,7 +43,7 @@ class StreamTable {
     Stream* stream = nullptr;
   };
   size_t mask() const { return slots_.size() - 1; }
-  size_t at(uint32_t number) const { return (number >> 1) & mask(); }
+  size_t at(uint32_t number) const { return (number * 0x9e3779b97f4a7c15u >> 40) & mask(); }
   size_t next(size_t i) const { return (i + 1) & mask(); }
   void put(Slot slot) {
     size_t i = at(slot.number);
