@@ -1,5 +1,4 @@
-"""h2spec, strict, against an HTTP/2 listener of weft-proxy with prior knowledge: each of its cases passes, but for those that are explained
-here. The program is a Go module (tools/peers-go.txt); where it is not, the test is skipped and says so."""
+"""h2spec, strict, against an HTTP/2 listener of weft-proxy with prior knowledge: each of its cases passes. The program is a Go module (tools/peers-go.txt); where it is not, the test is skipped and says so."""
 import os
 import sys
 import tempfile
@@ -16,12 +15,6 @@ from meshtest.upstream import Upstream  # pylint: disable=wrong-import-position
 
 H2SPEC = os.path.join(ROOT, ".peers", "bin", "h2spec")
 CASES = 146
-# "section: what is sent" -> why it fails, and stays so.
-NEVER_TOLD = "nghttp2 drops DATA of a closed stream and tells nobody: it reaches no one, and is paid for with the connection's window"
-EXPLAINED = {
-    "http2/5.1: closed: Sends a DATA frame": NEVER_TOLD,
-    "http2/5.1: closed: Sends a DATA frame after sending RST_STREAM frame": NEVER_TOLD,
-}
 
 
 class H2Spec(unittest.TestCase):
@@ -37,7 +30,7 @@ class H2Spec(unittest.TestCase):
         failed = {f"{case.get('package')}: {case.get('classname')}" for case in cases
                   if case.find("failure") is not None or case.find("error") is not None}
         self.assertEqual(CASES, len(cases), output[-2000:])
-        self.assertEqual(set(EXPLAINED), failed, output[-6000:])
+        self.assertEqual(set(), failed, output[-6000:])
 
 
 if __name__ == "__main__":

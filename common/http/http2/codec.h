@@ -1,18 +1,25 @@
-// HTTP/2 on nghttp2, which the files of this header alone know: frames, HPACK, windows and priorities are its work; ours are heads,
-// bodies by reference, back-pressure and bounds. One class serves both sides, for all but who opens streams is the same.
-// incoming.cc has what the session tells us, outgoing.cc what we give it, streams.cc how a stream lives and ends, codec.cc the rest.
+// HTTP/2 (RFC 9113), one class for both sides, for all but who opens streams is the same. Each file of it has one part of the work:
+// reading.cc cuts bytes into frames, incoming.cc takes heads and bodies, control.cc the frames that are about the connection,
+// outgoing.cc says what we say, streams.cc is how a stream lives and ends, and codec.cc the connection as a whole.
 //
-// nghttp2 must not be entered from its own callbacks, and our receivers call back whenever they like. So every entry counts
-// its depth; what leaves (pump) and what is freed (settle) waits for the outermost one to end.
+// The rule that keeps it simple: what we say goes to the output at once and in that order, heads because HPACK's table is one with
+// it; only bytes of bodies wait, for windows, for room in the output and for their turn. And since our receivers call back whenever
+// they like, no receiver is called in the middle of a change: a function sets all that it knows first, calls then, and looks again at
+// what it needs afterwards. What a call may have ended (a stream is "closed" at once) stays in memory until the outermost entry into
+// the codec ends; there too bodies leave that could not before, and on_drained() and on_output() are called, once.
 #pragma once
+#include "common/http/http2/block_pool.h"
 #include "common/http/http2/flood.h"
+#include "common/http/http2/frame_format.h"
 #include "common/http/http2/given_up.h"
 #include "common/http/http2/head_builder.h"
+#include "common/http/http2/hpack_decoder.h"
+#include "common/http/http2/hpack_encoder.h"
 #include "common/http/http2/outbound_frames.h"
-#include "common/http/http2/session_memory.h"
+#include "common/http/http2/reset_rate.h"
+#include "common/http/http2/stream_table.h"
+#include "common/http/http2/windows.h"
 #include "common/observe/shapes.h"
-
-#include <nghttp2/nghttp2.h>
 
 #include <algorithm>
 #include <optional>
@@ -23,12 +30,12 @@
 
 namespace weft::http::http2 {
 
-// Bytes that may wait for the socket before streams are asked for more: at most this, and what a buffer may hold.
+// Bytes that may wait for the socket before bodies do: at most this, and what a buffer may hold.
 constexpr size_t kOutputMark = 256 << 10;
 // Marks our own PING: its answer says that the client has seen the GOAWAY before it.
-constexpr uint8_t kDrainPing[8] = {'w', 'e', 'f', 't', 'b', 'y', 'e', '.'};
+constexpr std::string_view kDrainPing = "weftbye.";
 // And this one that it is there.
-constexpr uint8_t kAlivePing[8] = {'w', 'e', 'f', 't', 'l', 'i', 'v', 'e'};
+constexpr std::string_view kAlivePing = "weftlive";
 
 using observe::Http2Stat;
 
@@ -40,7 +47,8 @@ struct Trailer {
 };
 
 struct Http2Stream final : Stream {
-  Http2Stream(Http2Codec& owner, StreamReceiver* to) : codec(owner), receiver(to) {}
+  Http2Stream(Http2Codec& owner, StreamReceiver* to, uint32_t send, uint32_t receive)
+      : codec(owner), receiver(to), send_window(send), window(receive) {}
   static void* operator new(size_t size) { return take_block(size); }
   static void operator delete(void* block) { give_block(block); }
 
@@ -52,17 +60,23 @@ struct Http2Stream final : Stream {
   void resume() override;
   bool writable() const override { return !above_high; }
   Protocol protocol() const override { return Protocol::kHttp2; }
-  uint32_t id() const override { return static_cast<uint32_t>(number); }
+  uint32_t id() const override { return number; }
   uint64_t wire_bytes_received() const override { return bytes_received; }
   uint64_t wire_bytes_sent() const override { return bytes_sent; }
 
-  size_t queued() const { return slices.size() - first; }
+  // Something of it could leave if its own window alone counted.
+  bool can_send() const { return pending > 0 ? send_window.left() > 0 : local_over && !end_sent; }
 
   Http2Codec& codec;
   StreamReceiver* receiver;  // null: nobody listens any more; what was queued still leaves
-  int32_t number = 0;        // 0: a client's stream whose head was not sent
+  uint32_t number = 0;       // 0: a client's stream whose head was not sent
   Http2Stream* previous = nullptr;
   Http2Stream* next = nullptr;
+  Http2Stream* before = nullptr;  // among those that are ready to send, in a ring
+  Http2Stream* behind = nullptr;
+  SendWindow send_window;
+  ReceiveWindow window;
+  Message message;  // the peer's
   std::vector<Slice, BlockAllocator<Slice>> slices;
   size_t first = 0;
   size_t pending = 0;                                      // bytes in slices
@@ -72,20 +86,20 @@ struct Http2Stream final : Stream {
   uint64_t bytes_received = 0, bytes_sent = 0;
   std::optional<uint64_t> sent_before;  // bytes_sent when drop_stalled() last came by
   int interim = 0;
-  bool head_over = false;    // the final head was handed over
-  bool remote_over = false;  // the receiver was told the end
-  bool local_over = false;   // send_...(end) was called
-  bool head_sent = false;
-  bool has_trailers = false;
-  bool deferred = false;  // its data provider waits for us
+  bool head_over = false;     // the final head was handed over
+  bool remote_over = false;   // the receiver was told the end
+  bool local_over = false;    // send_...(end) was called
+  bool head_sent = false;     // the final one
+  bool begun = false;         // a head block has come
+  bool end_received = false;  // END_STREAM
+  bool end_sent = false;      // ours
   bool paused = false;
   bool above_high = false;
   bool broken = false;           // faulty: what comes is ignored
   bool reset_when_sent = false;  // the answer is on its way, the request was given up
-  bool end_sent = false;         // END_STREAM has left
   bool no_body = false;          // answers HEAD
   bool tunnel = false;           // CONNECT of either kind
-  bool closed = false;           // nghttp2 knows it no more
+  bool closed = false;           // both sides have ended, or it was reset
   bool delivering_end = false;
 };
 
@@ -116,7 +130,7 @@ class Http2Codec final : public ClientCodec {
   void resume(Http2Stream& stream);
 
  private:
-  // What keeps nghttp2 from being entered twice.
+  // Counts how deep we are in our own calls.
   class Entry {
    public:
     explicit Entry(Http2Codec& codec) : codec_(codec) { ++codec_.depth_; }
@@ -130,80 +144,157 @@ class Http2Codec final : public ClientCodec {
     Http2Codec& codec_;
   };
 
-  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* self);
-  static int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* self);
-  static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static int header(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size, const uint8_t* value,
-                    size_t value_size, uint8_t flags, void* self);
-  static int invalid_header(nghttp2_session*, const nghttp2_frame*, const uint8_t*, size_t, const uint8_t*, size_t, uint8_t, void*);
-  static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static int data_received(nghttp2_session*, uint8_t flags, int32_t id, const uint8_t* data, size_t size, void* self);
-  static int stream_closed(nghttp2_session*, int32_t id, uint32_t code, void* self);
-  static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* self);
-  static ssize_t read_data(nghttp2_session*, int32_t id, uint8_t* into, size_t most, uint32_t* flags, nghttp2_data_source* source,
-                           void* self);
-  static int send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t* head, size_t size, nghttp2_data_source* source, void* self);
+  // --- reading.cc: frames, and bodies as far as they are there ---
+  void read(ReadBuffer& in);
+  void read_preface(ReadBuffer& in);
+  void read_frame(ReadBuffer& in);
+  bool admits(const FrameHead& frame);
+  void on_frame(std::string_view payload);
+  void begin_body();
+  void read_body(ReadBuffer& in);
+  void deliver(Slice slice, bool last);
+  void end_body();
 
-  Http2Stream* find(int32_t id) const { return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session_, id)); }
+  // --- incoming.cc ---
+  void on_headers(std::string_view payload);
+  void on_continuation(std::string_view payload);
+  bool begin_block(uint32_t dependency);
+  bool begin_request(uint32_t dependency);
+  void decode_block(std::string_view block);
+  void on_block(Http2Stream& stream, bool end);
+  void on_head(Http2Stream& stream, bool end);
+  void on_fault(Http2Stream& stream, const Fault& fault);
+
+  // --- control.cc ---
+  void on_priority(std::string_view payload);
+  void on_rst_stream(std::string_view payload);
+  void on_settings(std::string_view payload);
+  void on_settings_acknowledged();
+  bool take_setting(uint32_t identifier, uint32_t value);
+  bool move_send_windows(uint32_t size);
+  void on_ping(std::string_view payload);
+  void on_goaway(std::string_view payload);
+  void on_window_update(std::string_view payload);
+  bool may_answer();
+  void give_connection(size_t n);
+  void give_stream(Http2Stream& stream, size_t n);
+
+  // --- outgoing.cc ---
+  void write_control(FrameType type, uint8_t flags, uint32_t stream, std::string_view payload);
+  void write_goaway(uint32_t last, uint32_t code);
+  void write_reset(uint32_t stream, uint32_t code);
+  template <class Encode>
+  void write_block(Http2Stream& stream, size_t most, bool end, Encode encode);
+  void write_split(Http2Stream& stream, std::string_view block, bool end);
+  char* encode_lines(char* to, const Head& head, bool request, bool tunnel);
+  void write_trailers(Http2Stream& stream);
+  void write_data(Http2Stream& stream, Slice slice, bool end);
+  void write_queued(Http2Stream& stream);
+  bool may_write(const Http2Stream& stream, size_t n) const;
+  void on_end_sent(Http2Stream& stream);
+  void enlist(Http2Stream& stream);
+  void unlist(Http2Stream& stream);
+  void pump();
+  void said(size_t bytes, FrameType type);
+
+  // --- streams.cc ---
+  Http2Stream* find(uint32_t number) const { return table_.find(number); }
+  bool is_idle(uint32_t number) const;
+  bool may_be_late(uint32_t number) const;
   Http2Stream& make_stream(StreamReceiver* receiver);
   void unlink(Http2Stream& stream);
-  int on_begin_headers(const nghttp2_frame& frame);
-  void on_headers_over(Http2Stream& stream, bool end);
-  void on_stream_closed(Http2Stream& stream, uint32_t code);
-  void told_end(Http2Stream& stream);
+  void told_end(Http2Stream& stream) { stream.remote_over = stream.delivering_end = true; }
   void maybe_over(Http2Stream& stream);
   void over(Http2Stream& stream);
   void refuse_rest(Http2Stream& stream);
+  void maybe_closed(Http2Stream& stream);
+  void close_stream(Http2Stream& stream, uint32_t code);
+  void reset_stream(Http2Stream& stream, uint32_t code);
   void lose(Http2Stream& stream, ResetReason reason, std::string_view details);
   void lose_all(ResetReason reason, std::string_view details);
-  bool admits(const nghttp2_frame_hd& head);
-  // A connection error: GOAWAY with `code`, and nothing more is read.
+  void drop_pending(Http2Stream& stream);
+
+  // --- codec.cc ---
+  void say_hello();
+  // A connection error: GOAWAY with `code`, and nothing more is read or said.
   void fail(std::string_view details, uint32_t code);
   void flood(std::string_view details, Http2Stat::Index stat);
   void stream_thrown_away();
-  void drop_pending(Http2Stream& stream);
   void bound_output();
+  void bound_answers();
+  void say_goodbye();
+  void settle();
+  bool silent() const { return dead_ || failed_; }
   void count(Http2Stat::Index stat, int64_t n = 1) {
     if (stats_) stats_->add(stat, n);
   }
-  void say_goodbye();
-  void submit_reset(int32_t id, uint32_t code) {
-    given_up_.add(id);
-    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
-  }
-  void build_lines(const Head& head, bool request, bool tunnel);
-  void sent_some(Http2Stream& stream);
-  void settle();
-  void pump();
 
   CodecEvents& events_;
   Http2Options options_;
   const size_t output_mark_ = std::clamp(options_.buffer.high, kOutputMark / 16, kOutputMark);
-  nghttp2_session* session_ = nullptr;
+  observe::Cells* stats_;
+  const bool server_;
+
+  // What comes.
+  size_t preface_left_;
+  std::string partial_;  // the beginning of a frame
+  FrameHead frame_;      // the one being read
+  bool frame_begun_ = false, settings_seen_ = false, in_body_ = false;
+  uint32_t skip_ = 0;  // of a frame of a kind that we do not know
+  struct Body {
+    uint32_t left = 0, padding = 0, size = 0;
+    bool padded = false;  // how much is still to be read
+  } body_;                // of the DATA frame being read
+  struct Block {
+    uint32_t stream = 0;  // 0: none has begun that goes on
+    bool end = false, ignored = false;
+    uint32_t continuations = 0;
+    std::string bytes;
+  } block_;
+  HpackDecoder decoder_;
   HeadBuilder builder_;
   FloodGuard guard_;
-  OutboundFrames outbound_;
+  ResetRate reset_rate_;
+  ReceiveWindow window_;
+  uint32_t answers_ = 0, acknowledgements_ = 0;  // frames that we were made to say since receive() began
+  uint32_t last_opened_ = 0;                     // the highest identifier that the client has used
+  uint32_t last_processed_ = 0;                  // and of those that were taken
   GivenUpStreams given_up_;
-  observe::Cells* stats_;
-  std::vector<nghttp2_nv> lines_;
+
+  // What we said in SETTINGS that only counts once it was acknowledged.
+  bool acknowledged_ = false;
+  uint32_t frame_limit_ = kDefaultFrameSize, own_window_ = kDefaultWindow, own_table_ = HpackDecoder::kDefaultTable;
+
+  // What the peer said.
+  struct Peer {
+    bool told = false;
+    uint32_t streams = 100;  // until it tells
+    uint32_t window = kDefaultWindow, frame = kDefaultFrameSize;
+    uint32_t connect = 0;
+    std::optional<uint32_t> no_priorities;
+    uint32_t last = kMostStream;  // of its GOAWAY
+  } peer_;
+
+  // What leaves.
+  HpackEncoder encoder_;
+  OutboundFrames outbound_;
+  SendWindow send_window_{kDefaultWindow};
+  Http2Stream* ready_ = nullptr;  // whose turn it is
+  size_t written_ = 0;            // since on_output() was called
   std::vector<Http2Stream*> drained_;
-  std::vector<Http2Stream*> graves_;
+
+  StreamTable<Http2Stream> table_;
   Http2Stream* streams_ = nullptr;
-  ReadBuffer* reading_ = nullptr;
-  Http2Stream* heading_ = nullptr;  // whose head block is being read
-  size_t active_ = 0;               // with a receiver
-  size_t known_ = 0;                // all, until nghttp2 has closed them
+  std::vector<Http2Stream*> graves_;
+  uint32_t next_ = 1;  // a client's next stream
+  size_t active_ = 0;  // with a receiver
+  size_t known_ = 0;   // all that are not closed
   int depth_ = 0;
-  unsigned indexed_names_ = 0;  // of those that come with a new value each time
-  bool server_;
-  bool dirty_ = false;
   bool dead_ = false;    // nothing more is read or written
   bool failed_ = false;  // a connection error: GOAWAY is said
   bool going_away_ = false, over_told_ = false;
   enum class Drain : uint8_t { kNo, kNoticed, kFinal } drain_ = Drain::kNo;
-  int32_t last_taken_ = 0;   // with Drain::kFinal: what our GOAWAY says
-  int32_t last_opened_ = 0;  // the highest identifier that the peer has used
-  std::string_view fault_;   // why it failed_, if we said so
+  std::string_view fault_;  // why it failed_, if we said so
 };
 
 }  // namespace weft::http::http2

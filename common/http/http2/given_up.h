@@ -8,7 +8,7 @@ namespace weft::http::http2 {
 
 class GivenUpStreams {
  public:
-  void add(int32_t id) {
+  void add(uint32_t id) {
     if (!recent_.empty() && recent_.back() == id) return;
     if (recent_.size() == kMost) {
       // The older half is forgotten: for whatever is below, the benefit of the doubt.
@@ -18,12 +18,12 @@ class GivenUpStreams {
     }
     recent_.push_back(id);
   }
-  bool may_contain(int32_t id) const { return id <= forgotten_ || std::find(recent_.begin(), recent_.end(), id) != recent_.end(); }
+  bool may_contain(uint32_t id) const { return id <= forgotten_ || std::find(recent_.begin(), recent_.end(), id) != recent_.end(); }
 
  private:
   static constexpr int kMost = 128;
-  std::vector<int32_t> recent_;
-  int32_t forgotten_ = 0;
+  std::vector<uint32_t> recent_;
+  uint32_t forgotten_ = 0;
 };
 
 }  // namespace weft::http::http2

@@ -173,10 +173,15 @@ TEST_F(Http2Frames, FramesOfAStreamThatItsClientEnded) {
   ASSERT_TRUE(feed(start() + get(1, request())));
   answer(*events.streams[0], pool, 204);
   collect();
-  EXPECT_TRUE(feed(frame(kData, 0, 1, "late")));
   EXPECT_FALSE(feed(get(1, request())));
   EXPECT_TRUE(seen.ends_with("goaway 5\n")) << seen;
   EXPECT_EQ(events.streams.size(), 1u);
+  make();
+  ASSERT_TRUE(feed(start() + get(1, request())));
+  answer(*events.streams.back(), pool, 204);
+  collect();
+  EXPECT_FALSE(feed(frame(kData, 0, 1, "late")));
+  EXPECT_TRUE(seen.ends_with("goaway 5\n")) << seen;
   make();
   ASSERT_TRUE(feed(start() + frame(kHeaders, kEndHeaders, 1, request()) + frame(kRstStream, 0, 1, number(8, 4))));
   EXPECT_FALSE(feed(frame(kHeaders, kEndHeaders | kEndStream, 1, field("x", "late"))));

@@ -1,16 +1,10 @@
-// Where nghttp2's many small, short-lived blocks come from, and those of our streams: free lists of the thread, by size. Much cheaper
-// than malloc, and bounded, so that what a busy hour needed goes back.
+// Where streams and what hangs on them come from: free lists of the thread, by size. Much cheaper than malloc, and bounded, so that
+// what a busy hour needed goes back.
 #pragma once
-#include <nghttp2/nghttp2.h>
-
 #include <cstddef>
 
 namespace weft::http::http2 {
 
-// For nghttp2_session_..._new3(); null where a sanitizer is to see each block.
-nghttp2_mem* session_memory();
-
-// The same for our own.
 void* take_block(size_t size);
 void give_block(void* block);
 
