@@ -189,6 +189,7 @@ class Http2Codec final : public ClientCodec {
   char* encode_lines(char* to, const Head& head, bool request, bool tunnel);
   void write_trailers(Http2Stream& stream);
   void write_data(Http2Stream& stream, Slice slice, bool end);
+  char* begin_data(Http2Stream& stream, size_t size, bool end, size_t copied);
   void write_queued(Http2Stream& stream);
   bool may_write(const Http2Stream& stream, size_t n) const;
   void on_end_sent(Http2Stream& stream);

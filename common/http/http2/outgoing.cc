@@ -232,23 +232,23 @@ void Http2Codec::write_trailers(Http2Stream& stream) {
 }
 
 void Http2Codec::write_data(Http2Stream& stream, Slice slice, bool end) {
-  const size_t size = slice.size;
-  const FrameHead frame{static_cast<uint32_t>(size), FrameType::kData, end ? flag::kEndStream : uint8_t{0}, stream.number};
-  char* const at = output_.reserve(kFrameHeadSize + (size <= kCopied ? size : 0));
-  char* const body = frame.write(at);
-  if (size <= kCopied) {
-    if (size) std::memcpy(body, slice.data, size);
-    output_.commit(kFrameHeadSize + size);
-  } else {
-    output_.commit(kFrameHeadSize);
-    output_.append(std::move(slice));
-  }
+  const size_t size = slice.size, copied = size <= kCopied ? size : 0;
+  char* const body = begin_data(stream, size, end, copied);
+  if (copied) std::memcpy(body, slice.data, copied);
+  output_.commit(kFrameHeadSize + copied);
+  if (size > copied) output_.append(std::move(slice));
+  if (end) on_end_sent(stream);
+}
+
+// The head of a DATA frame, in room for it and for `copied` bytes behind it, which are to be committed; counts the frame as sent.
+char* Http2Codec::begin_data(Http2Stream& stream, size_t size, bool end, size_t copied) {
   guard_.data_sent();
   stream.bytes_sent += kFrameHeadSize + size;
   stream.send_window.use(size);
   send_window_.use(size);
   said(kFrameHeadSize + size, FrameType::kData);
-  if (end) on_end_sent(stream);
+  const FrameHead frame{static_cast<uint32_t>(size), FrameType::kData, end ? flag::kEndStream : uint8_t{0}, stream.number};
+  return frame.write(output_.reserve(kFrameHeadSize + copied));
 }
 
 // END_STREAM has left.
@@ -303,14 +303,8 @@ void Http2Codec::write_queued(Http2Stream& stream) {
   const int64_t window = std::min(stream.send_window.left(), send_window_.left());
   size_t size = std::min<size_t>({stream.pending, static_cast<size_t>(window), kDefaultFrameSize});
   const bool end = size == stream.pending && stream.local_over && stream.trailers.empty();
-  const FrameHead frame{static_cast<uint32_t>(size), FrameType::kData, end ? flag::kEndStream : uint8_t{0}, stream.number};
-  frame.write(output_.reserve(kFrameHeadSize));
+  begin_data(stream, size, end, 0);
   output_.commit(kFrameHeadSize);
-  guard_.data_sent();
-  stream.bytes_sent += kFrameHeadSize + size;
-  stream.send_window.use(size);
-  send_window_.use(size);
-  said(kFrameHeadSize + size, FrameType::kData);
   stream.pending -= size;
   count(Http2Stat::kPendingSendBytes, -static_cast<int64_t>(size));
   while (size) {
