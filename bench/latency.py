@@ -12,7 +12,7 @@ QUANTILES = ("p50", "p90", "p99")
 def run(bench, out):
     options = bench.options
     chosen, absent = bench.subjects("h1", "h1")
-    load = bench.wait_for_calm()
+    busy = bench.wait_for_calm()
     program = bench.compile("poisson", "-lm")
     backend_port = bench.start_backend("h1", 128)
     ports = [("direct", backend_port)] + [(subject.name, bench.start(subject, backend_port, "h1", "h1")[1]) for subject in chosen]
@@ -46,4 +46,4 @@ def run(bench, out):
                 out(f"weft-proxy adds {ratios[0]:.2f} (p50) and {ratios[1]:.2f} (p90) of what {name} adds")
     for name in absent:
         out(f"{name}: not installed here, not measured")
-    return bench.judge_noise("floor", [own[0] for own in rows["floor"]], load, out, "p50 of the floor")
+    return bench.judge_noise("floor", [own[0] for own in rows["floor"]], busy, out, "p50 of the floor")

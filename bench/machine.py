@@ -127,19 +127,28 @@ def memory_kib(pid):
     return total
 
 
+def busy_cores(seconds=3):
+    """How many cores were busy, with anything, over the next seconds (the load average would still count a part run just before)."""
+    def idle():
+        with open("/proc/stat") as file:
+            ticks = file.readline().split()[1:]
+        return (int(ticks[3]) + int(ticks[4])) / os.sysconf("SC_CLK_TCK")
+    before, since = idle(), time.monotonic()
+    time.sleep(seconds)
+    return max(0.0, os.cpu_count() - (idle() - before) / (time.monotonic() - since))
+
+
 def wait_for_calm(wanted, patience):
-    """Waits until the 1-minute load is down to `wanted` (a build just before leaves some), at most `patience` seconds. Returns it."""
+    """Waits until no more than `wanted` cores are busy, at most `patience` seconds. Returns how many are."""
     deadline = time.monotonic() + patience
     told = False
     while True:
-        with open("/proc/loadavg") as file:
-            load = float(file.read().split()[0])
-        if load <= wanted or time.monotonic() >= deadline:
-            return load
+        busy = busy_cores()
+        if busy <= wanted or time.monotonic() >= deadline:
+            return busy
         if not told:
-            print(f"waiting for the machine to calm down (load {load:.2f}, wanted {wanted})", file=sys.stderr, flush=True)
+            print(f"waiting for the machine to calm down ({busy:.2f} cores busy, wanted {wanted})", file=sys.stderr, flush=True)
             told = True
-        time.sleep(2)
 
 
 def describe():

@@ -31,7 +31,7 @@ import subjects as who
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NOISE_SPREAD = 0.15   # of the floor itself, (max - min) / median
-NOISE_LOAD = 0.5      # 1-minute load average before the start
+NOISE_BUSY = 0.15     # cores busy with something else before the start
 
 
 class Bench:
@@ -57,7 +57,7 @@ class Bench:
         return found, absent
 
     def wait_for_calm(self):
-        return machine.wait_for_calm(NOISE_LOAD, 0 if self.options.keep_noisy else self.options.patience)
+        return machine.wait_for_calm(NOISE_BUSY, 0 if self.options.keep_noisy else self.options.patience)
 
     def start_backend(self, protocol, answer):
         """Starts the server of that protocol; gives its port."""
@@ -90,16 +90,16 @@ class Bench:
             process.stop()
         self._running.clear()
 
-    def judge_noise(self, name, series, load, out, what=None):
+    def judge_noise(self, name, series, busy, out, what=None):
         """The sentences that make a run void: its unit moved too much, or the machine was not calm."""
         spread = (max(series) - min(series)) / statistics.median(series)
         what = what or ("the floor" if name == "floor" else name)
-        out(f"{what} spread by {spread:.0%}; load before the start {load:.2f}")
+        out(f"{what} spread by {spread:.0%}; {busy:.2f} cores busy before the start")
         verdict = []
         if spread > NOISE_SPREAD:
             verdict.append(f"{what} itself spread by {spread:.0%}, more than {NOISE_SPREAD:.0%}")
-        if load > NOISE_LOAD:
-            verdict.append(f"the machine was busy before the start (load {load:.2f}, more than {NOISE_LOAD})")
+        if busy > NOISE_BUSY:
+            verdict.append(f"the machine was busy before the start ({busy:.2f} cores, more than {NOISE_BUSY})")
         return verdict
 
 

@@ -72,7 +72,7 @@ def run(scenario, bench, out):
     """Gives the sentences that make the run void."""
     options = bench.options
     chosen, absent = bench.subjects(scenario.front, scenario.back)
-    load = bench.wait_for_calm()
+    busy = bench.wait_for_calm()
     backend_port = bench.start_backend(scenario.back, scenario.answer)
     rows = {subject.name: [] for subject in chosen}
     started = [(subject, *bench.start(subject, backend_port, scenario.front, scenario.back)) for subject in chosen]
@@ -91,10 +91,10 @@ def run(scenario, bench, out):
                 rows[name].append((spent / requests / 1000, requests / elapsed, spent / elapsed / 1e9))
         print(f"round {round_number} of {options.rounds}" + (" (warm-up)" if round_number == 0 else ""), file=sys.stderr, flush=True)
     bench.stop_all()
-    return _report(scenario, bench, chosen, absent, rows, load, out)
+    return _report(scenario, bench, chosen, absent, rows, busy, out)
 
 
-def _report(scenario, bench, chosen, absent, rows, load, out):
+def _report(scenario, bench, chosen, absent, rows, busy, out):
     options = bench.options
     # Bytes can be passed on without a look at them only where both sides speak the same.
     unit = chosen[0].name
@@ -123,4 +123,4 @@ def _report(scenario, bench, chosen, absent, rows, load, out):
             out("weft-proxy takes " + ", ".join(parts))
     for name in absent:
         out(f"{name}: not installed here, not measured")
-    return bench.judge_noise(unit, base, load, out)
+    return bench.judge_noise(unit, base, busy, out)
