@@ -28,8 +28,8 @@ int set_option(int fd, int level, int name, int value) { return ::setsockopt(fd,
 Error failure(const std::string& address, const char* call) { return system_error("cannot " + std::string(call) + " " + address, errno); }
 
 // Those of one state, in their order. The first that the system refuses ends it.
-bool set_options(int fd, const ListeningPlace& place, SocketOption::State state) {
-  for (const SocketOption& option : place.options) {
+bool set_options(int fd, const ListeningPlace& place, ListeningOption::State state) {
+  for (const ListeningOption& option : place.options) {
     if (option.state != state) continue;
     if (::setsockopt(fd, option.level, option.name, option.value.data(), static_cast<socklen_t>(option.value.size())) != 0) return false;
   }
@@ -73,7 +73,7 @@ bool prepare(int fd, const ListeningPlace& place) {
     if (place.transparent && set_option(fd, level, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1) != 0) return false;
     if (place.freebind && set_option(fd, level, v6 ? IPV6_FREEBIND : IP_FREEBIND, 1) != 0) return false;
   }
-  return set_options(fd, place, SocketOption::State::kPrebind);
+  return set_options(fd, place, ListeningOption::State::kPrebind);
 }
 
 }  // namespace
@@ -110,7 +110,7 @@ Result<ListeningSockets> bind_listeners(const ListeningPlace& place, unsigned co
         ::getsockname(fd, opened.address.data(), &size);
       }
     }
-    if (!set_options(fd, place, SocketOption::State::kBound)) return give_up("set the socket options of");
+    if (!set_options(fd, place, ListeningOption::State::kBound)) return give_up("set the socket options of");
   }
   return opened;
 }
@@ -125,7 +125,7 @@ Status start_listening(const ListeningSockets& sockets, int backlog) {
     if (sockets.place.fast_open_queue >= 0 && set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, sockets.place.fast_open_queue) != 0)
       return give_up("set TCP Fast Open of");
     if (::listen(fd, backlog) != 0) return give_up("listen on");
-    if (!set_options(fd, sockets.place, SocketOption::State::kListening)) return give_up("set the socket options of");
+    if (!set_options(fd, sockets.place, ListeningOption::State::kListening)) return give_up("set the socket options of");
   }
   return {};
 }

@@ -16,26 +16,26 @@
 namespace weft::net {
 
 // envoy.config.core.v3.SocketOption: any option that the system knows.
-struct SocketOption {
+struct ListeningOption {
   enum class State : uint8_t { kPrebind, kBound, kListening };
   int level = 0;
   int name = 0;
   std::string value;  // as setsockopt takes it
   State state = State::kPrebind;
-  bool operator==(const SocketOption&) const = default;
+  bool operator==(const ListeningOption&) const = default;
 };
 
 // Where to listen, and how.
 struct ListeningPlace {
-  Endpoint endpoint;          // port 0: the kernel's choice
-  std::string path = {};      // in its place, a Unix socket's, or "@name" of one without a file
-  uint32_t mode = 0;          // of that file; 0: as the system makes it
-  bool ipv4_too = false;      // an IPv6 socket takes IPv4 as well (ipv4_compat)
-  bool reuse_port = true;     // a socket per worker
-  bool transparent = false;   // may be for any address, whoever has it
-  bool freebind = false;      // may be bound to an address that nobody has yet
-  int fast_open_queue = -1;   // TCP Fast Open; -1: as the system has it
-  std::vector<SocketOption> options = {};
+  Endpoint endpoint;         // port 0: the kernel's choice
+  std::string path = {};     // in its place, a Unix socket's, or "@name" of one without a file
+  uint32_t mode = 0;         // of that file; 0: as the system makes it
+  bool ipv4_too = false;     // an IPv6 socket takes IPv4 as well (ipv4_compat)
+  bool reuse_port = true;    // a socket per worker
+  bool transparent = false;  // may be for any address, whoever has it
+  bool freebind = false;     // may be bound to an address that nobody has yet
+  int fast_open_queue = -1;  // TCP Fast Open; -1: as the system has it
+  std::vector<ListeningOption> options = {};
   bool operator==(const ListeningPlace&) const = default;
   bool same_address(const ListeningPlace& other) const { return path == other.path && (!path.empty() || endpoint == other.endpoint); }
 };
@@ -63,7 +63,7 @@ class Acceptor {
   using OnAccept = std::function<void(Socket)>;
   struct Options {
     bool v6 = false;
-    int per_event = 64;                         // accepts per event, so that a storm does not starve the requests that are there
+    int per_event = 64;                            // accepts per event, so that a storm does not starve the requests that are there
     std::function<void(int count)> on_event = {};  // told how many came; may be unset
   };
   Acceptor(Loop& loop, int fd, Options options, OnAccept on_accept);
