@@ -22,6 +22,7 @@ constexpr Field kListenerFields[] = {
     {"socket_options"},
     {.name = "traffic_direction", .note = "what /drain_listeners?inboundonly goes by"},
     {"continue_on_listener_filters_timeout"},
+    {"connection_balance_config"},
     {"reuse_port"},
     {.name = "access_log", .note = "a line per connection"},
     {.name = "tcp_backlog_size", .max = 2147483647},

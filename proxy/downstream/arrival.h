@@ -51,7 +51,11 @@ class Arrival final : public net::Retirable, private net::Ready {
   const net::ConnectionFacts& facts() const { return *facts_; }
   void end(bool reset);
 
+  // Something that lasts as long as the connection.
+  void hold(std::shared_ptr<void> what) { held_ = std::move(what); }
+
   // For whoever serves it.
+  std::shared_ptr<void> take_held() { return std::move(held_); }
   std::unique_ptr<net::Stream> take_stream() { return std::move(stream_); }
   std::shared_ptr<const net::ConnectionFacts> take_facts() { return std::move(facts_); }
   std::shared_ptr<format::Metadata> take_metadata() { return std::move(metadata_); }
@@ -84,6 +88,7 @@ class Arrival final : public net::Retirable, private net::Ready {
   std::shared_ptr<observe::Scope> stats_;  // of the listener whose filters run
   std::shared_ptr<net::ConnectionFacts> facts_ = std::make_shared<net::ConnectionFacts>();
   std::shared_ptr<format::Metadata> metadata_;  // null until a TLV is noted
+  std::shared_ptr<void> held_;
   ReadBuffer in_;
   Timeout<Arrival, &Arrival::on_timeout> patience_{*this};
   size_t next_ = 0;  // the filter that is asked

@@ -83,6 +83,7 @@ bool in_any(const std::vector<AddressRange>& ranges, const Address& address) {
 }
 
 void append_forwarded_for(http::Head& request, const ForwardedOptions& options, const Client& client) {
+  if (client.remote.is_unspecified()) return;  // a Unix socket's peer has no address
   std::string scratch;
   request.joined("x-forwarded-for", scratch);
   if (!scratch.empty()) request.set(HeaderId::kXForwardedFor, scratch);  // several lines become one, as with Envoy

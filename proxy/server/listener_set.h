@@ -27,6 +27,7 @@ class ListenerSet {
     std::shared_ptr<const config::Listener> config;
     std::vector<net::Endpoint> addresses;  // of its places, with the kernel's ports
     ListenerScopes scopes;
+    std::shared_ptr<Balance> balance;  // null: the kernel spreads connections
   };
   const std::map<std::string, Entry>& entries() const { return entries_; }
   // Everything ends, the process too.

@@ -156,7 +156,7 @@ std::shared_ptr<Worker::Chain> Worker::make_chain(const config::Listener& listen
 }
 
 void Worker::set_listener(std::shared_ptr<const config::Listener> config, const ListenerScopes& scopes, const std::vector<int>& fds,
-                          Patience patience) {
+                          Patience patience, std::shared_ptr<Balance> balance) {
   Listening& listening = listeners_[config->name];
   if (!listening.name) listening.name = std::make_shared<std::string>(config->name);
   if (listening.config) forget_places(listening);
@@ -166,6 +166,7 @@ void Worker::set_listener(std::shared_ptr<const config::Listener> config, const 
   listening.chains.clear();
   listening.config = config;
   listening.stats = scopes.listener;
+  listening.balance = std::move(balance);
   const auto kept_from_before = [&](const std::string& key) -> std::shared_ptr<Chain> {
     for (auto& one : before)
       if (one && one->key == key) return std::move(one);
@@ -209,17 +210,35 @@ void Worker::set_listener(std::shared_ptr<const config::Listener> config, const 
 void Worker::accept(const std::string& name, size_t place, net::Socket socket) {
   auto found = listeners_.find(name);
   if (found == listeners_.end()) return;
+  if (!found->second.balance) return take_in(name, place, std::move(socket), nullptr);
+  Balance::Seat seat = found->second.balance->take();
+  if (seat.worker == this) return take_in(name, place, std::move(socket), std::move(seat.held));
+  boost::system::error_code failed;
+  const int fd = socket.release(failed);
+  if (failed) return;
+  seat.worker->post([&w = *seat.worker, name, place, fd, held = std::move(seat.held)] {
+    net::Socket given(w.loop_.executor());
+    boost::system::error_code ignored;
+    given.assign(asio::ip::tcp::v4(), fd, ignored);
+    w.take_in(name, place, std::move(given), held);
+  });
+}
+
+void Worker::take_in(const std::string& name, size_t place, net::Socket socket, std::shared_ptr<void> seat) {
+  auto found = listeners_.find(name);
+  if (found == listeners_.end()) return;
   Listening& listening = found->second;
   const config::Listener& config = *listening.config;
   // While an old socket empties, the configuration may have fewer places already.
   const std::string* path = place < config.places.size() && !config.places[place].path.empty() ? &config.places[place].path : nullptr;
   if (config.filters.empty() && !path) {
     auto stream = net::make_tcp_stream(std::move(socket));
-    if (config.takes_any && config.access_logs.empty()) return begin_service(listening, listening.chains.front(), {std::move(stream)}, {});
+    if (config.takes_any && config.access_logs.empty())
+      return begin_service(listening, listening.chains.front(), {.stream = std::move(stream), .seat = std::move(seat)}, {});
     net::ConnectionFacts facts;
     facts.direct_local = facts.local = stream->local_address();
     facts.direct_remote = facts.remote = stream->peer_address();
-    return serve(listening, facts, {std::move(stream)});
+    return serve(listening, facts, {.stream = std::move(stream), .seat = std::move(seat)});
   }
   const bool redirected = std::any_of(config.filters.begin(), config.filters.end(),
                                       [](const auto& filter) { return std::holds_alternative<config::OriginalDst>(filter.of); });
@@ -228,6 +247,7 @@ void Worker::accept(const std::string& name, size_t place, net::Socket socket) {
   auto made = std::make_unique<downstream::Arrival>(*this, loop_, net::make_tcp_stream(std::move(socket)), std::move(original),
                                                     path ? *path : std::string());
   downstream::Arrival& arrival = *made;
+  arrival.hold(std::move(seat));
   arrivals_.emplace(&arrival, std::move(made));
   arrival.go_on(listening.config, listening.name, listening.stats);
 }
@@ -254,7 +274,8 @@ void Worker::on_arrived(downstream::Arrival& arrival) {
     if (Listening* other = listening_at(arrival.facts().local)) return arrival.go_on(other->config, other->name, other->stats);
   }
   const std::shared_ptr<const net::ConnectionFacts> facts = arrival.take_facts();
-  Opening opening{arrival.take_stream(), facts->tells_more() ? facts : nullptr, arrival.take_metadata(), arrival.bytes(), arrival.more()};
+  Opening opening{arrival.take_stream(), facts->tells_more() ? facts : nullptr, arrival.take_metadata(), arrival.bytes(), arrival.more(),
+                  arrival.take_held()};
   serve(listening, *facts, std::move(opening));
   on_arrival_lost(arrival);
 }
@@ -289,6 +310,7 @@ void Worker::begin_service(Listening& listening, const std::shared_ptr<Chain>& c
   Kept kept;
   kept.chain = chain;
   kept.log = std::move(log);
+  kept.seat = std::move(opening.seat);
   const auto keep = [&](auto connection) {
     auto& begun = *connection;
     if (opening.facts) begun.set_facts(std::move(opening.facts));
@@ -302,7 +324,10 @@ void Worker::begin_service(Listening& listening, const std::shared_ptr<Chain>& c
     auto connection = std::make_unique<downstream::HttpConnection>(*this, chain->http, std::move(opening.stream));
     downstream::HttpConnection* http = kept.http = connection.get();
     keep(std::move(connection));
-    if (listening.draining) http->drain_with_next_request();
+    if (environment_.draining)
+      http->drain();
+    else if (listening.draining)
+      http->drain_with_next_request();
   } else {
     auto session = std::make_unique<downstream::TcpSession>(*this, chain->tcp, std::move(opening.stream));
     kept.tcp = session.get();
@@ -332,8 +357,17 @@ void Worker::rename_listener(const std::string& from, const std::string& to) {
   auto node = listeners_.extract(from);
   if (node.empty()) return;
   *node.mapped().name = to;
-  node.key() = to;
-  listeners_.insert(std::move(node));
+  const auto present = listeners_.find(to);
+  if (present == listeners_.end()) {
+    node.key() = to;
+    listeners_.insert(std::move(node));
+    return;
+  }
+  // It leaves its own address for the other's, and takes over what is served there.
+  for (auto& acceptor : present->second.acceptors) acceptor->drain_and_close();
+  forget_places(node.mapped());
+  present->second.acceptors = std::move(node.mapped().acceptors);
+  for (auto& chain : node.mapped().chains) present->second.chains.push_back(std::move(chain));
 }
 
 void Worker::forget_places(const Listening& listening) {

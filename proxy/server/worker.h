@@ -8,6 +8,7 @@
 #include "proxy/downstream/http_connection.h"
 #include "proxy/downstream/mirror.h"
 #include "proxy/downstream/tcp_session.h"
+#include "proxy/server/balance.h"
 #include "proxy/server/local_clusters.h"
 #include "proxy/upstream/pool_caller.h"
 
@@ -55,9 +56,9 @@ class Worker final : public downstream::ConnectionOwner, public downstream::Arri
   };
   // `fds` are this worker's sockets, one per place of the listener; none: the present ones are kept. Connections of a filter chain
   // that is still there (as its match says) go on under the new configuration; those of others end with their next request, and what
-  // is under way when `patience` is over is cut.
+  // is under way when `patience` is over is cut. `balance`: what spreads its connections; null: the kernel.
   void set_listener(std::shared_ptr<const config::Listener> listener, const ListenerScopes& scopes, const std::vector<int>& fds,
-                    Patience patience);
+                    Patience patience, std::shared_ptr<Balance> balance);
   // Another name for the same sockets: a listener that replaces one at its address takes them over.
   void rename_listener(const std::string& from, const std::string& to);
   // Takes what is queued, then closes the sockets; connections end as those of a removed filter chain.
@@ -81,6 +82,7 @@ class Worker final : public downstream::ConnectionOwner, public downstream::Arri
   struct Listening {
     std::shared_ptr<const config::Listener> config;
     std::shared_ptr<observe::Scope> stats;
+    std::shared_ptr<Balance> balance;
     Chains chains;  // by their number in the configuration
     std::vector<std::unique_ptr<net::Acceptor>> acceptors;
     bool draining = false, stopped = false;
@@ -92,6 +94,7 @@ class Worker final : public downstream::ConnectionOwner, public downstream::Arri
     downstream::TcpSession* tcp = nullptr;
     std::shared_ptr<Chain> chain;
     std::unique_ptr<downstream::ConnectionLog> log;  // null: its listener writes none
+    std::shared_ptr<void> seat;                      // in the listener's balance
   };
   // What is known of a connection when its service begins.
   struct Opening {
@@ -100,11 +103,13 @@ class Worker final : public downstream::ConnectionOwner, public downstream::Arri
     std::shared_ptr<format::Metadata> metadata = {};
     std::string_view bytes = {};  // read already
     bool more = false;
+    std::shared_ptr<void> seat = {};
   };
   void on_connection_over(net::Connection& connection) override;
   void on_arrived(downstream::Arrival& arrival) override;
   void on_arrival_lost(downstream::Arrival& arrival) override;
   void accept(const std::string& listener, size_t place, net::Socket socket);
+  void take_in(const std::string& listener, size_t place, net::Socket socket, std::shared_ptr<void> seat);
   void serve(Listening& listening, const net::ConnectionFacts& facts, Opening opening);
   void begin_service(Listening& listening, const std::shared_ptr<Chain>& chain, Opening opening,
                      std::unique_ptr<downstream::ConnectionLog> log);

@@ -355,6 +355,7 @@ class Sockets(Base):
             {**chains(says("file"), name="file"), "address": {"pipe": {"path": cls.path, "mode": 0o600}}},
             {**chains(says("abstract"), name="abstract"), "address": {"pipe": {"path": cls.abstract}}},
             chains(says("one"), name="shared", enable_reuse_port=False),
+            chains(says("fair"), name="balanced", connection_balance_config={"exact_balance": {}}, stat_prefix="balanced"),
             {**chains(says("six", {"prefix_ranges": [cidr("127.0.0.0/8")]}), says("rest"), name="dual"),
              "address": {"socket_address": {"address": "::", "port_value": 0, "ipv4_compat": True}}},
         ]), concurrency=2)
@@ -388,6 +389,14 @@ class Sockets(Base):
     def test_one_socket_for_all_workers(self):
         for _ in range(8):
             self.assertEqual("one", self.answer(name="shared").text)
+
+    def test_connections_in_balance(self):
+        address = self.proxy.address("balanced")
+        for _ in range(4):
+            with Connection(address) as one, Connection(address) as two, Connection(address) as three:
+                for connection in (one, two, three):
+                    self.assertEqual("fair", connection.request("GET", "/").text)
+        self.proxy.wait_stat("listener.balanced.downstream_cx_destroy", 12)
 
     def test_ipv4_at_an_ipv6_socket(self):
         port = self.proxy.address("dual")[1]

@@ -26,7 +26,10 @@ net::ConnectionFacts with_name(std::string name) {
 class FilterChainIndexTest : public ::testing::Test {
  protected:
   // The numbers of chains are those of the calls.
-  void add(const FilterChainMatch& match) { ASSERT_FALSE(index_.add(match, next_)) << next_, ++next_; }
+  void add(const FilterChainMatch& match) {
+    ASSERT_FALSE(index_.add(match, next_)) << next_;
+    ++next_;
+  }
   int find(const net::ConnectionFacts& facts) const {
     const auto found = index_.find(facts);
     return found ? static_cast<int>(*found) : -1;
