@@ -23,7 +23,9 @@ ListenerScopes ListenerSet::scopes_of(const config::Listener& listener) {
     scopes.http2 = observe::http2_scope(metrics_);
     scopes.listener_http = observe::listener_http_scope(metrics_, listener.stat_prefix, (*manager)->stat_prefix);
   } else {
-    scopes.tcp = observe::tcp_scope(metrics_, std::get<std::shared_ptr<const config::TcpProxy>>(listener.chain.terminal)->stat_prefix);
+    const std::string& prefix = std::get<std::shared_ptr<const config::TcpProxy>>(listener.chain.terminal)->stat_prefix;
+    scopes.tcp = prefix.empty() ? std::make_shared<observe::Scope>(observe::kTcpShape, "", observe::Tags{}, static_cast<unsigned>(workers_.size() + 1))
+                                : observe::tcp_scope(metrics_, prefix);
   }
   return scopes;
 }
