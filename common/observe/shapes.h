@@ -324,6 +324,18 @@ extern const Shape kCsrfShape;  // "http.csrf"
 WEFT_STAT_ENUM(LocalRateLimitStat, WEFT_LOCAL_RATE_LIMIT_STATS)
 extern const Shape kLocalRateLimitShape;  // "http_local_rate_limit"
 
+// connection_limit.<stat_prefix>.: the network filter.
+#define WEFT_CONNECTION_LIMIT_STATS(X)                       \
+  X(kActiveConnections, "active_connections", kGauge, false) \
+  X(kLimitedConnections, "limited_connections", kCounter, false)
+WEFT_STAT_ENUM(ConnectionLimitStat, WEFT_CONNECTION_LIMIT_STATS)
+extern const Shape kConnectionLimitShape;  // "connection_limit"
+
+// local_rate_limit.<stat_prefix>.: the network filter.
+#define WEFT_CONNECTION_RATE_STATS(X) X(kRateLimited, "rate_limited", kCounter, false)
+WEFT_STAT_ENUM(ConnectionRateStat, WEFT_CONNECTION_RATE_STATS)
+extern const Shape kConnectionRateShape;  // "local_rate_limit"
+
 // http.<stat_prefix>.fault.: the fault filter.
 #define WEFT_FAULT_STATS(X)                              \
   X(kAbortsInjected, "aborts_injected", kCounter, false) \
@@ -652,6 +664,8 @@ ScopePtr header_to_metadata_scope(Registry& registry, std::string_view own_prefi
 ScopePtr cors_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr csrf_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix);
+ScopePtr connection_limit_scope(Registry& registry, std::string_view own_prefix);
+ScopePtr connection_rate_scope(Registry& registry, std::string_view own_prefix);
 ScopePtr http1_scope(Registry& registry);
 ScopePtr http2_scope(Registry& registry);
 ScopePtr cluster_http2_scope(Registry& registry, std::string_view name);

@@ -384,10 +384,12 @@ class ManagerBuilder {
 }  // namespace
 
 std::shared_ptr<const HttpConnectionManager> build_connection_manager(const hcm::HttpConnectionManager& from, uint32_t buffer_limit,
-                                                                      const BuildContext& context, const Where& where) {
-  const size_t before = where.problems().size();
+                                                                      const BuildContext& context, const Where& where,
+                                                                      filters::NetworkFilters before) {
+  const size_t problems = where.problems().size();
   auto to = ManagerBuilder(from, context, where).build(buffer_limit);
-  return where.problems().size() == before ? to : nullptr;
+  to->before = std::move(before);
+  return where.problems().size() == problems ? to : nullptr;
 }
 
 }  // namespace weft::config

@@ -3,6 +3,7 @@
 #include "proxy/config/field_tables.h"
 #include "proxy/config/linked_types.h"
 #include "proxy/config/proto_loader.h"
+#include "proxy/filters/network/table.h"
 #include "proxy/filters/table.h"
 
 #include <google/protobuf/any.pb.h>
@@ -298,7 +299,8 @@ class Checker {
         if (!takes.empty() && has_word(candidate.categories, takes)) known += (known.empty() ? "" : ", ") + std::string(candidate.message);
       return refuse(path, kUnsupportedCode,
                     "extension " + title(owner, name) + " is not supported " +
-                        (takes.empty() ? "by this version" : "here by this version; supported: " + known));
+                        (takes.empty() ? "by this version" : "here by this version; supported: " + known) +
+                        (takes == "network_filter" && !table ? "; a TcpProxy in its place carries what it would have read" : ""));
     }
     const pb::Descriptor* type = pb::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
     if (!type) return refuse(path, kUnsupportedCode, "extension " + name + " is not supported by this version");
@@ -371,6 +373,10 @@ const std::vector<FieldTable>& all_tables() {
     for (auto area : {bootstrap_tables(), listener_tables(), socket_tables(), route_tables(), cluster_tables(), common_tables()})
       all.insert(all.end(), area.begin(), area.end());
     for (const filters::HttpFilterType& type : filters::http_filter_types()) {
+      const filters::FieldTables own = type.tables();
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    for (const filters::NetworkFilterType& type : filters::network_filter_types()) {
       const filters::FieldTables own = type.tables();
       all.insert(all.end(), own.begin(), own.end());
     }

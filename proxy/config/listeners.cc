@@ -3,7 +3,6 @@
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
-#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "proxy/config/access_logs.h"
 #include "proxy/config/listening_places.h"
 #include "proxy/config/proto_loader.h"
@@ -12,35 +11,30 @@
 #include <google/protobuf/wrappers.pb.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
 namespace weft::config {
 namespace {
 
 namespace listener_v3 = envoy::config::listener::v3;
-namespace tcp = envoy::extensions::filters::network::tcp_proxy::v3;
 using Manager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 
 FilterChain filter_chain(const listener_v3::FilterChain& from, uint32_t buffer_limit, const BuildContext& context, const Where& where) {
   FilterChain to;
   to.name = from.name();
-  if (from.filters_size() != 1) {
-    Where(where, "filters")
-        .fail("must hold exactly one filter (an HttpConnectionManager or a TcpProxy), found " + std::to_string(from.filters_size()));
+  if (from.filters_size() == 0) {
+    Where(where, "filters").fail("must hold the filter that serves the connection (an HttpConnectionManager or a TcpProxy, say)");
     return to;
   }
-  const Where at(where, "filters", 0);
+  const int last = from.filters_size() - 1;
+  const filters::NetworkFilters before = network_filters_before_last(from, context, where);
+  const Where at(where, "filters", last);
   const Where config(at, "typed_config");
-  const google::protobuf::Any& any = from.filters(0).typed_config();
   Manager manager;
-  tcp::TcpProxy proxy;
-  if (any.UnpackTo(&manager))
-    to.terminal = build_connection_manager(manager, buffer_limit, context, Where(config, "(HttpConnectionManager)"));
-  else if (any.UnpackTo(&proxy))
-    to.terminal = build_tcp_proxy(proxy, context, Where(config, "(TcpProxy)"));
+  if (from.filters(last).typed_config().UnpackTo(&manager))
+    to.terminal = build_connection_manager(manager, buffer_limit, context, Where(config, "(HttpConnectionManager)"), before);
   else
-    config.fail("is required: the configuration of an HttpConnectionManager or a TcpProxy");
+    to.terminal = build_raw_terminal(from.filters(last), context, config, before);
   return to;
 }
 
@@ -146,29 +140,6 @@ std::shared_ptr<const Listener> build_listener(const listener_v3::Listener& from
     to->extensions.insert(to->extensions.end(), manager.extensions.begin(), manager.extensions.end());
   });
   if (!to->extensions.empty()) to->source = std::make_shared<const std::string>(from.SerializeAsString());
-  return where.problems().size() == before ? to : nullptr;
-}
-
-std::shared_ptr<const TcpProxy> build_tcp_proxy(const tcp::TcpProxy& from, const BuildContext& context, const Where& where) {
-  const size_t before = where.problems().size();
-  auto to = std::make_shared<TcpProxy>();
-  to->stat_prefix = from.stat_prefix();
-  if (from.has_weighted_clusters()) {
-    uint64_t total = 0;
-    for (const auto& one : from.weighted_clusters().clusters()) {
-      to->destinations.push_back({one.name(), one.weight()});
-      total += one.weight();
-    }
-    if (total > std::numeric_limits<uint32_t>::max()) Where(where, "weighted_clusters").fail("the weights add up to more than 4294967295");
-    to->total_weight = static_cast<uint32_t>(total);
-  } else {
-    if (from.cluster().empty()) Where(where, "cluster").fail("must not be empty");
-    to->destinations.push_back({from.cluster(), 1});
-  }
-  if (from.has_idle_timeout()) to->idle_timeout = milliseconds(from.idle_timeout());
-  if (from.has_max_connect_attempts()) to->max_connect_attempts = from.max_connect_attempts().value();
-  to->hash_source_ip = from.hash_policy_size() > 0 && from.hash_policy(0).has_source_ip();
-  to->access_logs = build_access_logs(from.access_log(), context, where, "access_log");
   return where.problems().size() == before ? to : nullptr;
 }
 

@@ -202,6 +202,25 @@ constexpr Field kTcpProxyFields[] = {
     {"idle_timeout"},
     {"weighted_clusters"},
     {.name = "hash_policy", .max = 1},
+    {"tunneling_config"},
+    {.name = "max_downstream_connection_duration", .min = 0.001},
+    {"access_log_options"},
+    {.name = "backoff_options", .note = "without, the next attempt begins at once"},
+    {"max_downstream_connection_duration_jitter_percentage"},
+    {.name = "upstream_connect_mode", .only = "IMMEDIATE"},
+};
+constexpr Field kTunnelingConfigFields[] = {
+    {.name = "hostname", .checks = kNotEmpty, .note = "with %OPERATORS%"},
+    {"use_post"},
+    {.name = "headers_to_add", .max = 1000},
+    {.name = "post_path", .note = "with use_post; / if not set"},
+};
+constexpr Field kTcpAccessLogOptionsFields[] = {
+    {.name = "access_log_flush_interval", .min = 0.001},
+    {"flush_access_log_on_connected"},
+};
+constexpr Field kDirectResponseFields[] = {
+    {"response"},
 };
 constexpr Field kHashPolicyFields[] = {
     {"source_ip"},
@@ -334,6 +353,10 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", kUuidRequestIdConfigFields, "", "request_id"),
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", kTcpProxyFields, "cluster_specifier", "network_filter"),
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster", kTcpProxyWeightedClusterFields),
+    fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig", kTunnelingConfigFields),
+    fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions", kTcpAccessLogOptionsFields),
+    no_fields_of("envoy.extensions.filters.network.echo.v3.Echo", "network_filter"),
+    fields_of("envoy.extensions.filters.network.direct_response.v3.Config", kDirectResponseFields, "", "network_filter"),
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight",
               kTcpProxyWeightedClusterClusterWeightFields),
     fields_of("envoy.type.v3.HashPolicy", kHashPolicyFields, "policy_specifier"),

@@ -8,6 +8,7 @@
 #include "proxy/config/listener_filters.h"
 #include "proxy/config/local_reply.h"
 #include "proxy/filters/filter.h"
+#include "proxy/filters/network/network_filter.h"
 #include "proxy/routing/forwarded.h"
 #include "proxy/routing/route_table.h"
 #include "proxy/routing/scopes.h"
@@ -22,6 +23,9 @@
 #include <variant>
 #include <vector>
 
+namespace weft::format {
+class Formatter;
+}
 namespace weft::telemetry {
 class AccessLog;
 }
@@ -106,21 +110,40 @@ struct HttpConnectionManager {
   Milliseconds request_headers_timeout{0};
   Milliseconds drain_timeout{5'000};
   Milliseconds delayed_close_timeout{1'000};
+  filters::NetworkFilters before;  // network filters that stand before this one
 };
 
-// envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.
+// TcpProxy.TunnelingConfig: the client's bytes go to the host inside of a CONNECT (or a POST).
+struct TcpTunnel {
+  std::shared_ptr<const format::Formatter> hostname;  // what is asked for: "host:port"
+  std::optional<std::string> post_path;               // set: POST, to this path
+  std::vector<routing::HeaderToAdd> headers;
+};
+
+// envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, or another filter that serves a connection's bytes as they are. A zero
+// duration means: off.
 struct TcpProxy {
+  enum class Serves : uint8_t { kCluster, kEcho, kDirectResponse };
   struct Destination {
     std::string cluster;
     uint32_t weight = 1;
   };
-  std::string stat_prefix;
+  Serves serves = Serves::kCluster;
+  std::string response;     // of kDirectResponse; all that follows is tcp_proxy's
+  std::string stat_prefix;  // empty: no stats of its own
   std::vector<Destination> destinations;  // one, or weighted_clusters
   uint32_t total_weight = 1;
   Milliseconds idle_timeout{3'600'000};
+  Milliseconds max_connection_duration{0};
+  double duration_jitter = 0;  // percent that is added at random
   uint32_t max_connect_attempts = 1;
-  bool hash_source_ip = false;  // hash_policy, for clusters that hash
+  Milliseconds backoff_base{0}, backoff_max{0};  // between attempts
+  bool hash_source_ip = false;                   // hash_policy, for clusters that hash
+  std::shared_ptr<const TcpTunnel> tunnel;       // null: straight to the host
+  bool log_on_connected = false;                 // access_log_options.flush_access_log_on_connected
+  Milliseconds log_interval{0};                  // access_log_options.access_log_flush_interval
   std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;
+  filters::NetworkFilters before;  // those that stand before this one
 };
 
 struct FilterChain {

@@ -87,10 +87,23 @@ void HttpConnection::count_bytes() {
 
 void HttpConnection::begin() {
   const config::HttpConnectionManager& config = *service_->config;
+  if (!config.before.empty() && !passes_gate()) return;
   if (config.codec != Codec::kAuto) choose_codec();
   if (config.idle_timeout.count() > 0) loop().wheel().arm(idle_, config.idle_timeout);
   if (config.max_connection_duration.count() > 0) loop().wheel().arm(age_, config.max_connection_duration);
   start();
+}
+
+// False: the network filters before the connection manager refuse it.
+bool HttpConnection::passes_gate() {
+  gate_ = std::make_unique<NetworkGate>(loop(), service_->config->before, std::string_view());
+  const auto& refusal = gate_->refusal();
+  if (!refusal) return true;
+  if (refusal->delay.count() > 0)
+    gate_->close_later([this] { abort(); });
+  else
+    abort();
+  return false;
 }
 
 // False: the first bytes cannot tell yet.

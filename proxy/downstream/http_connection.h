@@ -7,6 +7,7 @@
 #include "common/net/connection_facts.h"
 #include "common/observe/byte_counts.h"
 #include "proxy/downstream/environment.h"
+#include "proxy/downstream/network_gate.h"
 
 #include <deque>
 #include <memory>
@@ -76,6 +77,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   void on_output_over() override { end_output(); }
   void on_ping_answered() override;
 
+  bool passes_gate();
   bool choose_codec();
   void count_bytes();
   void watch_flush();
@@ -90,6 +92,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   ConnectionOwner& owner_;
   std::shared_ptr<HttpService> service_;
   const std::shared_ptr<HttpService> opened_with_;  // whose connection counters it moves
+  std::unique_ptr<NetworkGate> gate_;  // null: no network filters stand before the connection manager
   std::unique_ptr<http::Codec> codec_;
   std::unique_ptr<http::Keepalive> keepalive_;
   Output nothing_;

@@ -25,7 +25,10 @@ ListenerScopes ListenerSet::scopes_of(const config::Listener& listener) {
       own.http = observe::http_scope(metrics_, (*manager)->stat_prefix);
       own.listener_http = observe::listener_http_scope(metrics_, listener.stat_prefix, (*manager)->stat_prefix);
     } else {
-      own.tcp = observe::tcp_scope(metrics_, std::get<std::shared_ptr<const config::TcpProxy>>(chain.terminal)->stat_prefix);
+      const std::string& prefix = std::get<std::shared_ptr<const config::TcpProxy>>(chain.terminal)->stat_prefix;
+      own.tcp = prefix.empty()
+                    ? std::make_shared<observe::Scope>(observe::kTcpShape, "", observe::Tags{}, static_cast<unsigned>(workers_.size() + 1))
+                    : observe::tcp_scope(metrics_, prefix);
     }
     scopes.chains.push_back(std::move(own));
   }
