@@ -11,7 +11,7 @@ constexpr Field kAddressFields[] = {
 };
 constexpr Field kSocketAddressFields[] = {
     {.name = "protocol", .only = "TCP"},
-    {.name = "address", .checks = kNotEmpty, .note = "an IP address; names are not resolved"},
+    {.name = "address", .checks = kNotEmpty, .note = "an IP address; names only where they are resolved"},
     {.name = "port_value", .max = 65535},
     {"ipv4_compat", "concerns IPv6 sockets that also take IPv4; the system decides that"},
 };

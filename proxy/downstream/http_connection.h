@@ -4,6 +4,7 @@
 #include "common/http/codec.h"
 #include "common/http/keepalive.h"
 #include "common/net/connection.h"
+#include "common/net/connection_facts.h"
 #include "common/observe/byte_counts.h"
 #include "proxy/downstream/environment.h"
 
@@ -36,6 +37,9 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   uint64_t id() const { return id_; }
   std::string_view peer_text() const { return peer_text_; }
   std::string_view local_text() const { return local_text_; }
+  // What is known of it beside its addresses; null: its listener looks at nothing.
+  const std::shared_ptr<const net::ConnectionFacts>& facts() const { return facts_; }
+  void set_facts(std::shared_ptr<const net::ConnectionFacts> facts) { facts_ = std::move(facts); }
   std::chrono::steady_clock::time_point opened() const { return opened_; }
   http::Protocol protocol() const { return codec_->protocol(); }
   // What filters keep for this connection, by keys of theirs; null at first.
@@ -88,6 +92,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
     std::shared_ptr<const void> key, value;
   };
   std::unique_ptr<std::deque<State>> states_;  // null until a filter keeps something
+  std::shared_ptr<const net::ConnectionFacts> facts_;
   std::string peer_text_, local_text_;
   std::chrono::steady_clock::time_point opened_;
   Timeout<HttpConnection, &HttpConnection::on_idle> idle_{*this};

@@ -78,7 +78,7 @@ void TcpSession::connect() {
   }
   std::optional<uint64_t> hash;
   if (config.hash_source_ip) hash = routing::hash_of(format::ip_of(peer_text_));
-  const upstream::Pick pick = cluster_->pick({loop().random(), {}, 1, hash});
+  const upstream::Pick pick = cluster_->pick({.random = loop().random(), .hash = hash, .connection = facts_.get(), .request = &info_});
   if (!pick.host) {
     info_.flags.set(ResponseFlag::kNoHealthyUpstream);
     return over(false);
@@ -94,7 +94,8 @@ void TcpSession::connect() {
   host_text_ = net::to_string(pick.host->address);
   info_.upstream_host = host_text_;
   ++attempts_;
-  connector_ = std::make_unique<net::Connector>(loop(), pick.host->address, cluster_->config().connect_timeout, std::nullopt,
+  connector_ = std::make_unique<net::Connector>(loop(), pick.host->address, pick.host->addresses, cluster_->config().connect_timeout,
+                                                cluster_->config().connect,
                                                 [this](int error, net::Socket socket) { on_connected(error, std::move(socket)); });
 }
 
@@ -108,7 +109,11 @@ void TcpSession::on_connected(int error, net::Socket socket) {
     cluster_->report(host_, {upstream::HostResult::Kind::kConnectFailed});
     if (error == ETIMEDOUT) stats.add(ClusterStat::kUpstreamCxConnectTimeout);
     char text[128];
-    failure_text_ = std::string("delayed connect error: ") + strerror_r(error, text, sizeof text);
+    failure_text_ = connector_->local_failure();
+    if (failure_text_.empty())
+      failure_text_ = std::string("delayed connect error: ") + strerror_r(error, text, sizeof text);
+    else
+      stats.add(ClusterStat::kBindErrors);
     info_.upstream_transport_failure_reason = failure_text_;
     release_upstream();
     if (attempts_ < service_->config->max_connect_attempts) return connect();

@@ -3,6 +3,7 @@
 // Owned by the worker's list of connections.
 #pragma once
 #include "common/net/connection.h"
+#include "common/net/connection_facts.h"
 #include "common/net/connector.h"
 #include "common/observe/byte_counts.h"
 #include "proxy/downstream/environment.h"
@@ -19,6 +20,7 @@ class TcpSession final : public net::Connection {
   ~TcpSession() override;
   void begin();
   void abort();
+  void set_facts(std::shared_ptr<const net::ConnectionFacts> facts) { facts_ = std::move(facts); }
 
  private:
   // The connection to the host.
@@ -70,6 +72,7 @@ class TcpSession final : public net::Connection {
 
   ConnectionOwner& owner_;
   std::shared_ptr<TcpService> service_;
+  std::shared_ptr<const net::ConnectionFacts> facts_;  // null: the listener looks at nothing
   Output out_;
   std::unique_ptr<net::Connector> connector_;
   std::unique_ptr<Upstream> upstream_;
