@@ -56,6 +56,7 @@ namespace weft::observe {
   X(kMembershipExcluded, "membership_excluded", kGauge, false)                                                                            \
   X(kMembershipHealthy, "membership_healthy", kGauge, false)                                                                              \
   X(kMembershipTotal, "membership_total", kGauge, false)                                                                                  \
+  X(kOriginalDstHostInvalid, "original_dst_host_invalid", kCounter, false)                                                                \
   X(kOutlierDetectionEjectionsActive, "outlier_detection.ejections_active", kGauge, false)                                                \
   X(kOutlierDetectionEjectionsConsecutive5xx, "outlier_detection.ejections_consecutive_5xx", kCounter, false)                             \
   X(kOutlierDetectionEjectionsDetectedConsecutive5xx, "outlier_detection.ejections_detected_consecutive_5xx", kCounter, false)            \

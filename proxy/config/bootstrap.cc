@@ -5,9 +5,11 @@
 #include "proxy/config/access_logs.h"
 #include "proxy/config/build_context.h"
 #include "proxy/config/clusters.h"
+#include "proxy/config/connect_options.h"
 #include "proxy/config/field_check.h"
 #include "proxy/config/linked_types.h"
 #include "proxy/config/listeners.h"
+#include "proxy/config/names.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/protocol_options.h"
 #include "proxy/config/runtime_layers.h"
@@ -196,6 +198,11 @@ class Loader {
     context.local_cluster = proto_.node().cluster();
     context.local_node = proto_.node().id();
     context.locality = locality_name(proto_.node().locality());
+    context.resolver = out_->resolver = resolver_options(proto_, root);
+    if (proto_.cluster_manager().has_upstream_bind_config()) {
+      const Where manager(root, "cluster_manager");
+      context.bind = out_->bind = bind_options(proto_.cluster_manager().upstream_bind_config(), Where(manager, "upstream_bind_config"));
+    }
     const Where statics(root, "static_resources");
     const auto& resources = proto_.static_resources();
     // Findings of fields come before those of values: what has some is not built.

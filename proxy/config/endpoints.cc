@@ -33,9 +33,39 @@ std::string hash_key(const core::Metadata& metadata) {
   return field == filter->second.fields().end() ? std::string() : field->second.string_value();
 }
 
+// False after a complaint.
+bool read_addresses(const endpoint_v3::Endpoint& from, upstream::Host& to, const Where& where) {
+  const std::optional<net::Endpoint> first = endpoint(from.address(), Where(where, "address"));
+  if (!first) return false;
+  to.address = *first;
+  if (from.additional_addresses().empty()) return true;
+  net::Addresses all{*first};
+  for (int i = 0; i < from.additional_addresses_size(); ++i) {
+    const Where at(where, "additional_addresses", i);
+    const std::optional<net::Endpoint> one = endpoint(from.additional_addresses(i).address(), Where(at, "address"));
+    if (!one) return false;
+    all.push_back(*one);
+  }
+  to.addresses = upstream::in_order(all, {});
+  return true;
+}
+
+void name_target(const endpoint_v3::Endpoint& from, upstream::Host host, size_t locality, std::vector<upstream::Naming::Target>& to,
+                 const Where& where) {
+  const Where at(where, "address");
+  const core::SocketAddress& address = from.address().socket_address();
+  if (address.port_specifier_case() == core::SocketAddress::PORT_SPECIFIER_NOT_SET)
+    return Where(Where(at, "socket_address"), "port_value").fail("is required");
+  if (!from.additional_addresses().empty())
+    return Where(where, "additional_addresses").fail("must not be set beside a name, which may have several addresses by itself");
+  if (host.hostname.empty()) host.hostname = address.address();
+  to.push_back({address.address(), static_cast<uint16_t>(address.port_value()), locality, std::move(host)});
+}
+
 }  // namespace
 
-std::shared_ptr<const upstream::EndpointSet> build_endpoints(const endpoint_v3::ClusterLoadAssignment& from, const Where& where) {
+std::shared_ptr<const upstream::EndpointSet> build_endpoints(const endpoint_v3::ClusterLoadAssignment& from, const Where& where,
+                                                             std::vector<upstream::Naming::Target>* names) {
   const size_t before = where.problems().size();
   auto set = std::make_shared<upstream::EndpointSet>();
   set->cluster_name = from.cluster_name();
@@ -65,16 +95,17 @@ std::shared_ptr<const upstream::EndpointSet> build_endpoints(const endpoint_v3::
         Where(endpoint_at, "address").fail("is required");
         continue;
       }
-      const std::optional<net::Endpoint> address = endpoint(one.endpoint().address(), Where(endpoint_at, "address"));
-      if (!address) continue;
       upstream::Host host;
-      host.address = *address;
+      if (!names && !read_addresses(one.endpoint(), host, endpoint_at)) continue;
       host.hostname = one.endpoint().hostname();
       host.hash_key = hash_key(one.metadata());
       host.health = health_of(one.health_status());
       if (one.has_load_balancing_weight()) host.weight = one.load_balancing_weight().value();
       weight_of_hosts += host.weight;
-      locality.hosts.push_back(std::move(host));
+      if (names)
+        name_target(one.endpoint(), std::move(host), set->localities.size(), *names, endpoint_at);
+      else
+        locality.hosts.push_back(std::move(host));
     }
     constexpr uint64_t kMax = std::numeric_limits<uint32_t>::max();
     if (weight_of_hosts > kMax) at.fail("the weights of its endpoints add up to more than 4294967295");
@@ -87,6 +118,7 @@ std::shared_ptr<const upstream::EndpointSet> build_endpoints(const endpoint_v3::
     set->priorities = std::max(set->priorities, locality.priority + 1);
     set->localities.push_back(std::move(locality));
   }
+  if (names) return where.problems().size() == before ? set : nullptr;  // they know their localities by number
   std::stable_sort(set->localities.begin(), set->localities.end(), [](const auto& a, const auto& b) { return a.priority < b.priority; });
   return where.problems().size() == before ? set : nullptr;
 }

@@ -12,7 +12,7 @@ constexpr Field kAddressFields[] = {
 };
 constexpr Field kSocketAddressFields[] = {
     {.name = "protocol", .only = "TCP"},
-    {.name = "address", .checks = kNotEmpty, .note = "an IP address; names are not resolved"},
+    {.name = "address", .checks = kNotEmpty, .note = "an IP address; names only where they are resolved"},
     {.name = "port_value", .max = 65535},
     {.name = "ipv4_compat", .note = "of a listener at an IPv6 address: takes IPv4 as well"},
 };

@@ -145,9 +145,12 @@ void Exchange::start_attempt(upstream::Attempt* beside) {
     context.max_host_attempts = retry_->host_attempts();
   }
   if (retry_) context.priorities = retry_->tried_priorities();
+  context.connection = connection_->facts().get();
+  context.request = &info_;
   const upstream::Pick pick = cluster_->pick(context);
   if (!pick.host && beside && others_run(*beside)) return;
   if (!pick.host) return fail(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag::kNoHealthyUpstream);
+  if (pick.made) endpoints_ = pick.made;
   if (retry_ && retry_->enabled()) tried_.push_back(pick.host->state.get());
   if (context.priorities) context.priorities->note(pick.priority);
   if (!plan_->router().suppress_envoy_headers && route_->virtual_host && route_->virtual_host->include_request_attempt_count) {

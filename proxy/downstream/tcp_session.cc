@@ -129,7 +129,7 @@ void TcpSession::connect() {
   info_.upstream_cluster = info_.upstream_cluster_raw = name;
   std::optional<uint64_t> hash;
   if (config().hash_source_ip) hash = routing::hash_of(format::ip_of(peer_text_));
-  const upstream::Pick pick = cluster_->pick({loop().random(), {}, 1, hash});
+  const upstream::Pick pick = cluster_->pick({.random = loop().random(), .hash = hash, .connection = facts_.get(), .request = &info_});
   if (!pick.host) {
     info_.flags.set(ResponseFlag::kNoHealthyUpstream);
     return over(false);
@@ -150,7 +150,8 @@ void TcpSession::connect() {
     tunnel_ = std::make_unique<TcpTunnel>(*this, loop());
     return tunnel_->start(cluster_, *pick.host);
   }
-  connector_ = std::make_unique<net::Connector>(loop(), pick.host->address, cluster_->config().connect_timeout, std::nullopt,
+  connector_ = std::make_unique<net::Connector>(loop(), pick.host->address, pick.host->addresses, cluster_->config().connect_timeout,
+                                                cluster_->config().connect,
                                                 [this](int error, net::Socket socket) { on_connected(error, std::move(socket)); });
 }
 
@@ -164,7 +165,12 @@ void TcpSession::on_connected(int error, net::Socket socket) {
     cluster_->report(host_, {upstream::HostResult::Kind::kConnectFailed});
     if (error == ETIMEDOUT) stats.add(ClusterStat::kUpstreamCxConnectTimeout);
     char text[128];
-    return on_far_failed(std::string("delayed connect error: ") + strerror_r(error, text, sizeof text));
+    std::string failure = connector_->local_failure();
+    if (failure.empty())
+      failure = std::string("delayed connect error: ") + strerror_r(error, text, sizeof text);
+    else
+      stats.add(ClusterStat::kBindErrors);
+    return on_far_failed(std::move(failure));
   }
   connected_ = true;
   stats.add(ClusterStat::kUpstreamCxActive);

@@ -54,6 +54,9 @@ Server::Server(const Flags& flags, const config::Bootstrap& bootstrap, observe::
       logs_(logs),
       workers_(make_workers(flags.concurrency)),
       clusters_(control_, metrics_, [this](ClusterUpdate update) { publish(std::move(update)); }),
+      names_(
+          control_, metrics_, [this](const auto& config, auto set) { clusters_.set_resolved(config, std::move(set)); },
+          [this](const resolve::Options& options) { return resolve::make_resolver(control_, options); }),
       listeners_(workers_, metrics_, flags.drain_time),
       stats_(observe::server_scope(metrics_)),
       started_(std::chrono::steady_clock::now()) {
@@ -139,6 +142,7 @@ std::vector<std::pair<std::string, std::string>> Server::apply(const config::Upd
   config::Update made = update;
   made.removed_clusters.clear();
   clusters_.apply(made);
+  for (const auto& cluster : made.clusters) names_.keep_only(cluster);
   for (auto& worker : workers_) {
     worker->post([&w = *worker, routes = update.routes, scopes = update.scope_tables] {
       for (const auto& [name, table] : routes) w.set_routes(name, table);
@@ -150,6 +154,7 @@ std::vector<std::pair<std::string, std::string>> Server::apply(const config::Upd
   if (!update.removed_clusters.empty()) {
     config::Update gone;
     gone.removed_clusters = update.removed_clusters;
+    for (const std::string& name : gone.removed_clusters) names_.forget(name);
     clusters_.apply(gone);
   }
   return failed;
@@ -212,6 +217,7 @@ void Server::end() {
   discovery_.reset();
   runtime_.reset();
   control_clusters_.clear();
+  names_.stop();
   clusters_.stop();
   control_.post([this] { control_.stop(); });
 }

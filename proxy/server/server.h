@@ -6,6 +6,7 @@
 #include "proxy/server/cluster_registry.h"
 #include "proxy/server/flags.h"
 #include "proxy/server/listener_set.h"
+#include "proxy/server/resolved_clusters.h"
 #include "proxy/server/worker.h"
 #include "proxy/xds/discovery.h"
 #include "proxy/xds/runtime_sources.h"
@@ -42,6 +43,9 @@ class Server final : private xds::Target {
     return listeners_.reserve(listener, removed);
   }
   std::vector<std::pair<std::string, std::string>> apply(const config::Update& update) override;
+  bool begin_names(const std::shared_ptr<const upstream::ClusterConfig>& cluster, std::function<void()> ready) override {
+    return names_.begin(cluster, std::move(ready));
+  }
 
   // The control thread's.
   void begin();
@@ -62,6 +66,7 @@ class Server final : private xds::Target {
   LocalClusters control_clusters_{control_};
   std::vector<std::unique_ptr<Worker>> workers_;
   ClusterRegistry clusters_;
+  ResolvedClusters names_;
   ListenerSet listeners_;
   std::unique_ptr<xds::RuntimeSources> runtime_;
   std::unique_ptr<xds::Discovery> discovery_;

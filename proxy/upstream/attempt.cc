@@ -93,6 +93,7 @@ void Attempt::on_pool_failure(PoolFailure failure, std::string_view detail) {
   finish(false);
   switch (failure) {
     case PoolFailure::kConnectFailed: return events_.on_attempt_failed(AttemptEnd::kConnectFailed, detail);
+    case PoolFailure::kLocalConnectFailed: return events_.on_attempt_failed(AttemptEnd::kLocalConnectFailed, detail);
     case PoolFailure::kConnectTimeout: return events_.on_attempt_failed(AttemptEnd::kConnectTimeout, detail);
     case PoolFailure::kOverflow: return events_.on_attempt_failed(AttemptEnd::kOverflow, detail);
   }

@@ -13,6 +13,7 @@ namespace weft::upstream {
 
 enum class AttemptEnd : uint8_t {
   kConnectFailed,
+  kLocalConnectFailed,  // at our end: no such source address
   kConnectTimeout,
   kOverflow,  // pending requests or requests of the circuit breaker
   kRemoteReset,

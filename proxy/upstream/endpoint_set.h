@@ -1,7 +1,7 @@
 // A cluster's hosts as the configuration names them (config.endpoint.v3.ClusterLoadAssignment): immutable, by priority, then
 // locality. Only HostState, which each host shares with its former selves, changes.
 #pragma once
-#include "common/net/stream.h"
+#include "common/net/connector.h"
 #include "proxy/upstream/host_state.h"
 
 #include <cstdint>
@@ -18,6 +18,7 @@ std::string_view to_string(Health health);  // "HEALTHY", as EDS and /clusters w
 
 struct Host {
   net::Endpoint address;
+  std::shared_ptr<const net::Addresses> addresses;  // null: just that one; else all, in the order in which they are tried
   std::string hostname;
   std::string hash_key;  // metadata envoy.lb, hash_key: stands for the address where hosts are hashed
   uint32_t weight = 1;
@@ -38,6 +39,14 @@ struct Locality {
   std::vector<Host> hosts;
 };
 
+// upstream_connection_options.happy_eyeballs_config: in which order the addresses of one host are tried.
+struct AddressOrder {
+  enum class First : uint8_t { kOfTheFirst, kV4, kV6 } family = First::kOfTheFirst;
+  uint32_t count = 1;  // how many of that family come before one of the other
+  bool operator==(const AddressOrder&) const = default;
+};
+std::shared_ptr<const net::Addresses> in_order(const net::Addresses& addresses, const AddressOrder& order);
+
 struct EndpointSet {
   std::string cluster_name;
   uint32_t overprovisioning_factor = 140;
@@ -51,6 +60,7 @@ struct EndpointSet {
       for (const Host& host : locality.hosts) visit(locality, host);
   }
   const Host* find(const net::Endpoint& address) const;
+  const Host* find(const HostState* state) const;
 };
 
 // An address that comes twice: EDS takes the first, over all priorities; a STATIC cluster takes both.

@@ -40,6 +40,7 @@ void Discovery::Impl::warm(const Update& built) {
   Update ready;
   for (const auto& cluster : built.clusters) {
     const std::string& eds = cluster->eds_name();
+    if (cluster->naming && waits_for_names(cluster)) continue;
     const bool waits = cluster->discovery == upstream::ClusterConfig::Discovery::kEds && !values_.endpoints.contains(eds);
     if (!waits) {
       warming_clusters_.erase(cluster->name);
@@ -67,7 +68,7 @@ void Discovery::Impl::warm(const Update& built) {
     static_waits_.erase("endpoints " + eds);
     wait_no_more("endpoints " + eds);
     for (auto at = warming_clusters_.begin(); at != warming_clusters_.end();) {
-      if (at->second->eds_name() != eds) {
+      if (at->second->discovery != upstream::ClusterConfig::Discovery::kEds || at->second->eds_name() != eds) {
         ++at;
         continue;
       }
@@ -142,6 +143,29 @@ void Discovery::Impl::warm(const Update& built) {
   subscribe_extensions();
   deliver(std::move(ready));
   mark_warming();
+}
+
+// Its first answer makes a cluster of names ready; that it gets none is an answer, too, so that no deadline is needed.
+bool Discovery::Impl::waits_for_names(const std::shared_ptr<const upstream::ClusterConfig>& cluster) {
+  const bool ready = target_.begin_names(cluster, [this, cluster, alive = std::weak_ptr<char>(alive_)] {
+    if (alive.expired() || stopped_) return;
+    if (auto found = warming_clusters_.find(cluster->name); found != warming_clusters_.end() && found->second == cluster)
+      activate_cluster(cluster->name);
+  });
+  if (ready) return false;
+  wait_no_more("cluster " + cluster->name);
+  warming_clusters_[cluster->name] = cluster;
+  return true;
+}
+
+// Those of the bootstrap serve at once; the ports open when their names are known.
+void Discovery::Impl::note_names(const std::shared_ptr<const upstream::ClusterConfig>& cluster) {
+  if (!cluster->naming) return;
+  const std::string what = "names of " + cluster->name;
+  const bool ready = target_.begin_names(cluster, [this, what, alive = std::weak_ptr<char>(alive_)] {
+    if (!alive.expired() && !stopped_) give_up_static(what);
+  });
+  if (!ready) static_waits_.insert(what);
 }
 
 // Routes wait for the clusters that they name and that still warm: a route to a cluster that is not there yet would fail
@@ -348,6 +372,7 @@ bool Discovery::Impl::lacks_extension(const config::Listener& listener) const {
 
 void Discovery::Impl::give_up_static(const std::string& what) {
   static_waits_.erase(what);
+  if (ads_ && bootstrap_.ads && what == "names of " + bootstrap_.ads->cluster) ads_->start();
   complete_if_first();
 }
 

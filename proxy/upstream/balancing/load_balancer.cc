@@ -1,6 +1,7 @@
 #include "proxy/upstream/balancing/load_balancer.h"
 
 #include "proxy/upstream/balancing/hash_balancer.h"
+#include "proxy/upstream/balancing/original_balancer.h"
 #include "proxy/upstream/balancing/policies.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ Pick PriorityBalancer::pick(const PickContext& context) {
 }
 
 std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, std::shared_ptr<const EndpointSet> endpoints, uint64_t seed,
-                                                 std::shared_ptr<HashTables> tables) {
+                                                 std::shared_ptr<HashTables> tables, std::shared_ptr<OriginalHosts> originals) {
   switch (cluster.policy) {
     case ClusterConfig::Policy::kLeastRequest:
       return std::make_unique<LeastRequest>(std::move(endpoints), cluster.panic_threshold, seed, cluster.choice_count,
@@ -30,6 +31,8 @@ std::unique_ptr<LoadBalancer> make_load_balancer(const ClusterConfig& cluster, s
     case ClusterConfig::Policy::kRandom: return std::make_unique<Random>(std::move(endpoints), cluster.panic_threshold);
     case ClusterConfig::Policy::kRingHash:
     case ClusterConfig::Policy::kMaglev: return std::make_unique<HashBalancer>(cluster, std::move(endpoints), std::move(tables));
+    case ClusterConfig::Policy::kOriginalDestination:
+      return std::make_unique<OriginalBalancer>(cluster.original, std::move(endpoints), std::move(originals));
     case ClusterConfig::Policy::kRoundRobin: break;
   }
   return std::make_unique<RoundRobin>(std::move(endpoints), cluster.panic_threshold, seed);

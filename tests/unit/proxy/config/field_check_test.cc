@@ -149,7 +149,6 @@ TEST(FieldCheck, AnExtensionInTheWrongPlaceIsRefused) {
 TEST(FieldCheck, AppliesEnvoysRules) {
   Cluster cluster;
   cluster.mutable_connect_timeout();
-  cluster.set_type(Cluster::STRICT_DNS);
   cluster.mutable_outlier_detection()->mutable_max_ejection_percent()->set_value(101);
   cluster.mutable_outlier_detection()->mutable_enforcing_success_rate()->set_value(100);
   cluster.mutable_least_request_lb_config()->mutable_choice_count()->set_value(1);
@@ -157,7 +156,6 @@ TEST(FieldCheck, AppliesEnvoysRules) {
   const std::string text = complaints(cluster);
   EXPECT_NE(text.find("name: must not be empty"), std::string::npos) << text;
   EXPECT_NE(text.find("connect_timeout: must be greater than 0s, found 0s"), std::string::npos) << text;
-  EXPECT_NE(text.find("type: STRICT_DNS is not supported by this version; supported: STATIC, EDS"), std::string::npos) << text;
   EXPECT_NE(text.find("outlier_detection.max_ejection_percent: must be at most 100, found 101"), std::string::npos) << text;
   EXPECT_NE(text.find("outlier_detection.enforcing_success_rate: 100 is not supported"), std::string::npos) << text;
   EXPECT_NE(text.find("least_request_lb_config.choice_count: must be at least 2, found 1"), std::string::npos) << text;

@@ -135,14 +135,14 @@ TEST_F(SnapshotBuilderTest, TheGoodOnesApplyTheBadOneKeepsItsPredecessor) {
   push(ResourceType::kCluster, {cluster("name: bad"), cluster("name: good")});
   const auto before = values_.clusters.at("bad");
   const Built built = push(ResourceType::kCluster, {cluster("{name: good, connect_timeout: 2s}"),
-                                                    cluster("{name: bad, type: LOGICAL_DNS, health_checks: [{}]}"), cluster("name: new")});
+                                                    cluster("{name: bad, health_checks: [{}], track_timeout_budgets: true}"), cluster("name: new")});
   EXPECT_EQ(built.accepted, (std::vector<std::string>{"good", "new"}));
   EXPECT_EQ(built.update.clusters.size(), 2u);
   ASSERT_EQ(built.rejected.size(), 1u);
   EXPECT_EQ(built.rejected[0].name, "bad");
   EXPECT_EQ(built.nack_detail(),
-            "bad: type: LOGICAL_DNS is not supported by this version; supported: STATIC, EDS; "
-            "health_checks: envoy.config.cluster.v3.Cluster.health_checks is not supported by this version");
+            "bad: health_checks: envoy.config.cluster.v3.Cluster.health_checks is not supported by this version; "
+            "track_timeout_budgets: envoy.config.cluster.v3.Cluster.track_timeout_budgets is not supported by this version");
   EXPECT_EQ(values_.clusters.at("bad"), before);
   EXPECT_EQ(values_.clusters.size(), 3u);
 }
