@@ -7,6 +7,9 @@
 #include <memory>
 #include <vector>
 
+namespace envoy::config::core::v3 {
+class Metadata;
+}
 namespace envoy::config::endpoint::v3 {
 class ClusterLoadAssignment;
 }
@@ -17,5 +20,7 @@ namespace weft::config {
 // without hosts.
 std::shared_ptr<const upstream::EndpointSet> build_endpoints(const envoy::config::endpoint::v3::ClusterLoadAssignment& from,
                                                              const Where& where, std::vector<upstream::Naming::Target>* names = nullptr);
+// Its namespace "envoy.lb".
+upstream::Labels lb_labels(const envoy::config::core::v3::Metadata& metadata);
 
 }  // namespace weft::config

@@ -6,6 +6,7 @@
 #include "proxy/config/access_logs.h"
 #include "proxy/config/listening_places.h"
 #include "proxy/config/proto_loader.h"
+#include "proxy/filters/matching/config.h"
 
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/wrappers.pb.h>
@@ -43,7 +44,8 @@ FilterChainMatch chain_match(const listener_v3::FilterChainMatch& from, const Wh
   FilterChainMatch to;
   const auto ranges = [&where](const auto& list, const char* field, std::vector<routing::AddressRange>& into) {
     for (int i = 0; i < list.size(); ++i)
-      if (const auto range = address_range(list[i], Where(where, field, i))) into.push_back(*range);
+      if (const auto range = filters::address_range(list[i].address_prefix(), list[i].prefix_len().value(), Where(where, field, i)))
+        into.push_back(*range);
   };
   to.destination_port = static_cast<uint16_t>(from.destination_port().value());
   ranges(from.prefix_ranges(), "prefix_ranges", to.prefixes);

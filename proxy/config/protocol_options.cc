@@ -46,21 +46,6 @@ std::optional<net::Endpoint> endpoint(const core::Address& from, const Where& wh
   return net::Endpoint(ip, static_cast<uint16_t>(address.port_value()));
 }
 
-std::optional<routing::AddressRange> address_range(const core::CidrRange& from, const Where& where) {
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(from.address_prefix(), error);
-  if (error) {
-    Where(where, "address_prefix").fail("malformed IP address: \"" + from.address_prefix() + "\"");
-    return {};
-  }
-  const uint32_t bits = from.prefix_len().value();
-  if (bits > (address.is_v4() ? 32u : 128u)) {
-    Where(where, "prefix_len").fail("is longer than the address");
-    return {};
-  }
-  return routing::AddressRange{address, static_cast<uint8_t>(bits)};
-}
-
 namespace {
 
 using PreserveCase = envoy::extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig;
@@ -159,6 +144,8 @@ void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to, 
   if (from.has_stream_reset_burst() && from.has_stream_reset_rate())  // as Envoy: one alone changes nothing
     to.reset_rate = {from.stream_reset_burst().value(), from.stream_reset_rate().value()};
   to.allow_connect = from.allow_connect();
+  take(from.has_max_header_field_size_kb(), from.max_header_field_size_kb(), to.max_field_kib);
+  to.disallow_obs_text = from.disallow_obs_text().value();
   if (from.has_connection_keepalive()) to.keepalive = keepalive(from.connection_keepalive());
 }
 
