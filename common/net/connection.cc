@@ -16,7 +16,16 @@ Connection::~Connection() {
   if (dirty_) loop_.forget(*this);
 }
 
-void Connection::start() { wait(); }
+void Connection::preload(std::string_view bytes, bool more) {
+  in_.append(bytes);
+  bytes_received_ += bytes.size();
+  drained_ = !more;
+}
+
+void Connection::start() {
+  if (!in_.empty() || !drained_) resume_reading();
+  if (drained_) wait();
+}
 
 void Connection::wait() {
   if (waiting_ || closed_) return;

@@ -248,10 +248,12 @@ class Loader {
     const bool twice = std::any_of(out_->statics.listeners.begin(), out_->statics.listeners.end(),
                                    [&](const auto& other) { return other->name == built->name; });
     if (twice) return Where(where, "name").fail("duplicate listener \"" + built->name + "\"");
-    const bool same_address =
-        built->address.port() != 0 && std::any_of(out_->statics.listeners.begin(), out_->statics.listeners.end(),
-                                                  [&](const auto& other) { return other->address == built->address; });
-    if (same_address) Where(where, "address").fail("another listener has " + net::to_string(built->address) + " already");
+    for (const net::ListeningPlace& place : built->places) {
+      if (place.path.empty() && place.endpoint.port() == 0) continue;
+      for (const auto& other : out_->statics.listeners)
+        if (std::any_of(other->places.begin(), other->places.end(), [&](const auto& one) { return one.same_address(place); }))
+          Where(where, "address").fail("another listener has " + net::to_string(place) + " already");
+    }
     out_->statics.listeners.push_back(std::move(built));
   }
 

@@ -353,12 +353,7 @@ class ManagerBuilder {
   }
 
   static void range(const core::CidrRange& range, std::vector<routing::AddressRange>& to, const Where& at) {
-    boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(range.address_prefix(), error);
-    if (error) return Where(at, "address_prefix").fail("malformed IP address: \"" + range.address_prefix() + "\"");
-    const uint32_t bits = range.prefix_len().value();
-    if (bits > (address.is_v4() ? 32u : 128u)) return Where(at, "prefix_len").fail("is longer than the address");
-    to.push_back({address, static_cast<uint8_t>(bits)});
+    if (const auto one = config::address_range(range, at)) to.push_back(*one);
   }
 
   void times() {

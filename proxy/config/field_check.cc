@@ -370,7 +370,7 @@ const std::vector<FieldTable>& all_tables() {
   static const std::vector<FieldTable> tables = [] {
     link_extension_types();
     std::vector<FieldTable> all;
-    for (auto area : {bootstrap_tables(), listener_tables(), route_tables(), cluster_tables(), common_tables()})
+    for (auto area : {bootstrap_tables(), listener_tables(), socket_tables(), route_tables(), cluster_tables(), common_tables()})
       all.insert(all.end(), area.begin(), area.end());
     for (const filters::HttpFilterType& type : filters::http_filter_types()) {
       const filters::FieldTables own = type.tables();

@@ -1,4 +1,4 @@
-// config.listener.v3.Listener -> config::Listener: one filter chain with a connection manager or a TCP proxy.
+// config.listener.v3.Listener -> config::Listener: its filter chains, each with a connection manager or a TCP proxy.
 #pragma once
 #include "proxy/config/build_context.h"
 #include "proxy/config/protocol_options.h"

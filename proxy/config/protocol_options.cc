@@ -27,6 +27,10 @@ std::chrono::milliseconds milliseconds(const google::protobuf::Duration& from) {
 }
 
 std::optional<net::Endpoint> endpoint(const core::Address& from, const Where& where) {
+  if (from.has_pipe()) {
+    Where(where, "pipe").unsupported("a Unix socket is not supported here by this version");
+    return {};
+  }
   const Where socket(where, "socket_address");
   const core::SocketAddress& address = from.socket_address();
   if (address.port_specifier_case() == core::SocketAddress::PORT_SPECIFIER_NOT_SET) {
@@ -40,6 +44,21 @@ std::optional<net::Endpoint> endpoint(const core::Address& from, const Where& wh
     return {};
   }
   return net::Endpoint(ip, static_cast<uint16_t>(address.port_value()));
+}
+
+std::optional<routing::AddressRange> address_range(const core::CidrRange& from, const Where& where) {
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(from.address_prefix(), error);
+  if (error) {
+    Where(where, "address_prefix").fail("malformed IP address: \"" + from.address_prefix() + "\"");
+    return {};
+  }
+  const uint32_t bits = from.prefix_len().value();
+  if (bits > (address.is_v4() ? 32u : 128u)) {
+    Where(where, "prefix_len").fail("is longer than the address");
+    return {};
+  }
+  return routing::AddressRange{address, static_cast<uint8_t>(bits)};
 }
 
 namespace {

@@ -3,6 +3,7 @@
 #include "common/http/codec.h"
 #include "common/net/stream.h"
 #include "proxy/filters/where.h"
+#include "proxy/routing/forwarded.h"
 
 #include <chrono>
 #include <optional>
@@ -13,6 +14,7 @@ class UInt32Value;
 }  // namespace google::protobuf
 namespace envoy::config::core::v3 {
 class Address;
+class CidrRange;
 class ConfigSource;
 class Http1ProtocolOptions;
 class Http2ProtocolOptions;
@@ -27,6 +29,9 @@ std::chrono::milliseconds milliseconds(const google::protobuf::Duration& from);
 
 // An IP address and port; nothing after a complaint.
 std::optional<net::Endpoint> endpoint(const envoy::config::core::v3::Address& from, const Where& where);
+
+// A CidrRange; nothing after a complaint.
+std::optional<routing::AddressRange> address_range(const envoy::config::core::v3::CidrRange& from, const Where& where);
 
 void read_http1(const envoy::config::core::v3::Http1ProtocolOptions& from, http::Http1Options& to, const Where& where);
 void read_http2(const envoy::config::core::v3::Http2ProtocolOptions& from, http::Http2Options& to, const Where& where);

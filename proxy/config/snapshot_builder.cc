@@ -145,7 +145,7 @@ class SnapshotBuilder {
     if (!known) return at.unsupported("extension " + type + " is not supported here by this version");
     for (const auto* listeners : {&current_.static_listeners, &current_.listeners}) {
       for (const auto& [listener, value] : *listeners) {
-        for (const ExtensionRef& ref : extensions_of(*value)) {
+        for (const ExtensionRef& ref : value->extensions) {
           if (ref.name != name || ref.types.empty() || std::find(ref.types.begin(), ref.types.end(), type) != ref.types.end()) continue;
           std::string expected;
           for (const std::string& one : ref.types) expected += (expected.empty() ? "" : ", ") + one;
@@ -203,7 +203,7 @@ class SnapshotBuilder {
   }
 
   bool touched(const Listener& listener) const {
-    const auto& refs = extensions_of(listener);
+    const auto& refs = listener.extensions;
     return std::any_of(refs.begin(), refs.end(), [&](const ExtensionRef& ref) {
       const Update& update = built_.update;
       return std::any_of(update.extensions.begin(), update.extensions.end(), [&](const auto& one) { return one.first == ref.name; }) ||
@@ -329,15 +329,13 @@ void apply(const Built& built, Values& values) {
   for (const std::string& name : update.removed_routes) values.routes.erase(name), values.route_hashes.erase(name);
 }
 
-std::string_view rds_name(const Listener& listener) {
-  const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&listener.chain.terminal);
-  return manager && *manager ? std::string_view((*manager)->rds_name) : std::string_view();
-}
-
-const std::vector<ExtensionRef>& extensions_of(const Listener& listener) {
-  static const std::vector<ExtensionRef> none;
-  const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&listener.chain.terminal);
-  return manager && *manager ? (*manager)->extensions : none;
+std::vector<std::string_view> rds_names(const Listener& listener) {
+  std::vector<std::string_view> names;
+  for_each_manager(listener, [&names](const HttpConnectionManager& manager) {
+    if (!manager.rds_name.empty() && std::find(names.begin(), names.end(), manager.rds_name) == names.end())
+      names.push_back(manager.rds_name);
+  });
+  return names;
 }
 
 std::string_view eds_name(const upstream::ClusterConfig& cluster) {

@@ -79,10 +79,8 @@ Built build(const Values& current, const Changes& changes, const BuildContext& c
 // `values` with what was built taken in.
 void apply(const Built& built, Values& values);
 
-// The RDS name that the listener's connection manager waits for; empty if its routes are inline or it has none.
-std::string_view rds_name(const Listener& listener);
-// The filters of its connection manager whose configuration comes by ECDS.
-const std::vector<ExtensionRef>& extensions_of(const Listener& listener);
+// The RDS names that the listener's connection managers wait for.
+std::vector<std::string_view> rds_names(const Listener& listener);
 // The EDS name that the cluster waits for; empty if it is not an EDS cluster.
 std::string_view eds_name(const upstream::ClusterConfig& cluster);
 

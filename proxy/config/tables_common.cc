@@ -8,12 +8,13 @@ using namespace filters;
 
 constexpr Field kAddressFields[] = {
     {"socket_address"},
+    {.name = "pipe", .note = "of a listener"},
 };
 constexpr Field kSocketAddressFields[] = {
     {.name = "protocol", .only = "TCP"},
     {.name = "address", .checks = kNotEmpty, .note = "an IP address; names are not resolved"},
     {.name = "port_value", .max = 65535},
-    {"ipv4_compat", "concerns IPv6 sockets that also take IPv4; the system decides that"},
+    {.name = "ipv4_compat", .note = "of a listener at an IPv6 address: takes IPv4 as well"},
 };
 constexpr Field kHeaderValueOptionFields[] = {
     {.name = "header", .checks = kRequired},

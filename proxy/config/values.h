@@ -2,7 +2,10 @@
 // upstream::ClusterConfig and upstream::EndpointSet, route configurations routing::RouteTable.
 #pragma once
 #include "common/http/codec.h"
+#include "common/net/listener_socket.h"
 #include "common/net/stream.h"
+#include "proxy/config/filter_chain_index.h"
+#include "proxy/config/listener_filters.h"
 #include "proxy/config/local_reply.h"
 #include "proxy/filters/filter.h"
 #include "proxy/filters/network/network_filter.h"
@@ -145,20 +148,52 @@ struct TcpProxy {
 
 struct FilterChain {
   std::string name;
+  std::string key;  // which connections it is for: in the listener's next configuration, the chain of the same key takes them over
   std::variant<std::shared_ptr<const HttpConnectionManager>, std::shared_ptr<const TcpProxy>> terminal;
 };
 
-// envoy.config.listener.v3.Listener. One filter chain, without match criteria, until captured traffic needs more.
+// envoy.config.listener.v3.Listener.
 struct Listener {
   std::string name;
-  std::string stat_prefix;  // "127.0.0.1_80" unless the resource names one
-  net::Endpoint address;    // port 0: the kernel's choice
+  std::string stat_prefix;                  // "127.0.0.1_80" unless the resource names one
+  std::vector<net::ListeningPlace> places;  // its address, and the additional ones; port 0: the kernel's choice
+  bool bound = true;                        // bind_to_port; else it gets what others hand it
+  bool hands_over = false;                  // use_original_dst: redirected connections go to the listener of their destination
   uint32_t buffer_limit = 1 << 20;
   uint32_t backlog = 4096;
-  bool inbound = false;  // traffic_direction INBOUND
-  FilterChain chain;
+  uint32_t accepts_per_event = 64;       // max_connections_to_accept_per_socket_event
+  bool exact_balance = false;            // connection_balance_config: each new connection goes to the worker that has the fewest
+  bool inbound = false;                  // traffic_direction INBOUND
+  bool drains_on_health_failure = true;  // drain_type DEFAULT: POST /healthcheck/fail ends its connections too
+
+  std::vector<ListenerFilter> filters;
+  Milliseconds filters_timeout{15'000};  // 0: none
+  bool continues_on_timeout = false;
+
+  std::vector<FilterChain> chains;  // never empty
+  std::optional<size_t> default_chain;
+  FilterChainIndex index;  // of those with a match
+  bool takes_any = false;  // one chain, for whatever comes: nobody looks at a connection first
+  std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;
+  std::vector<ExtensionRef> extensions;                 // of all its connection managers
   uint64_t hash = 0;                                    // of the resource's bytes: an equal one changes nothing
   std::shared_ptr<const std::string> source = nullptr;  // those bytes, if it is to be built anew for an extension's sake
+
+  const net::Endpoint& address() const { return places.front().endpoint; }
+  // The number of the chain that serves such a connection; nothing if none does.
+  std::optional<size_t> chain_for(const net::ConnectionFacts& facts) const {
+    if (takes_any) return 0;
+    if (const auto found = index.find(facts)) return *found;
+    return default_chain;
+  }
 };
+
+// Calls `call` with each connection manager of the listener.
+template <class Call>
+void for_each_manager(const Listener& listener, Call call) {
+  for (const FilterChain& chain : listener.chains)
+    if (const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&chain.terminal); manager && *manager)
+      call(**manager);
+}
 
 }  // namespace weft::config

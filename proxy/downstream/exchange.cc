@@ -35,8 +35,12 @@ void Exchange::begin(HttpConnection& connection, http::Stream& stream) {
   info_.connection_begin = connection.opened();
   info_.connection_id = connection.id();
   info_.protocol = to_string(stream.protocol());
-  info_.downstream_local_address = info_.downstream_direct_local_address = connection.local_text();
-  info_.downstream_remote_address = info_.downstream_direct_remote_address = connection.peer_text();
+  info_.downstream_local_address = connection.local_text();
+  info_.downstream_direct_local_address = connection.direct_local_text();
+  info_.downstream_remote_address = connection.peer_text();
+  info_.downstream_direct_remote_address = connection.direct_peer_text();
+  if (connection.facts()) info_.requested_server_name = connection.facts()->server_name;
+  info_.filter_chain_name = service_->chain_name;
   info_.request = &request_;
   info_.response = &response_;
   info_.log_type = format::AccessLogType::kDownstreamEnd;

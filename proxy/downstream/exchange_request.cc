@@ -44,8 +44,8 @@ bool Exchange::admit() {
     request_.has(HeaderId::kUpgrade) ? http::remove_hop_by_hop_but_upgrade(request_) : http::remove_hop_by_hop(request_);
   }
   if (!config.early_mutations.empty()) routing::apply_steps(config.early_mutations, request_, info_);
-  const net::Endpoint& peer = connection_->peer_address();
-  routing::Client client{peer.address(), peer.port(), connection_->local_address().port(), false};
+  const net::Endpoint& peer = connection_->client();
+  routing::Client client{peer.address(), peer.port(), connection_->destination().port(), false};
   // One table for the whole request: filters and the log keep views into it.
   table_ = table_now();
   const routing::Forwarded forwarded = routing::mutate_request(request_, config.forwarded, client, internal_only_headers());

@@ -69,6 +69,18 @@ HttpConnection::~HttpConnection() {
   if (codec_) http.sub(http2_ ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
 }
 
+void HttpConnection::set_facts(std::shared_ptr<const net::ConnectionFacts> facts) {
+  facts_ = std::move(facts);
+  if (!facts_->path.empty()) {
+    peer_text_ = local_text_ = facts_->path;
+    return;
+  }
+  if (facts_->remote == facts_->direct_remote && facts_->local == facts_->direct_local) return;
+  direct_texts_ = std::make_unique<DirectTexts>(DirectTexts{std::move(peer_text_), std::move(local_text_)});
+  peer_text_ = net::to_string(facts_->remote);
+  local_text_ = net::to_string(facts_->local);
+}
+
 void HttpConnection::count_bytes() {
   bytes_.note(opened_with_->http, HttpStat::kDownstreamCxRxBytesTotal, bytes_received(), HttpStat::kDownstreamCxTxBytesTotal, bytes_sent());
 }
@@ -84,7 +96,7 @@ void HttpConnection::begin() {
 
 // False: the network filters before the connection manager refuse it.
 bool HttpConnection::passes_gate() {
-  gate_ = std::make_unique<NetworkGate>(loop(), service_->config->before, std::string_view());
+  gate_ = std::make_unique<NetworkGate>(loop(), service_->config->before, facts_ ? std::string_view(facts_->server_name) : std::string_view());
   const auto& refusal = gate_->refusal();
   if (!refusal) return true;
   if (refusal->delay.count() > 0)
@@ -223,7 +235,9 @@ http::StreamReceiver& HttpConnection::on_new_stream(http::Stream& stream) {
   if (config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection && !draining_) {
     service_->http.add(HttpStat::kDownstreamCxMaxRequestsReached);
     drain();
-  } else if ((service_->environment.draining || service_->environment.health_check_failed || drain_with_next_) && !draining_) {
+  } else if ((service_->environment.draining || (service_->environment.health_check_failed && service_->drains_on_health_failure) ||
+              drain_with_next_) &&
+             !draining_) {
     drain();
   }
   if (config.request_headers_timeout.count() > 0) loop().wheel().arm(slow_head_, config.request_headers_timeout);

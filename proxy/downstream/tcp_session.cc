@@ -52,9 +52,20 @@ TcpSession::TcpSession(ConnectionOwner& owner, std::shared_ptr<TcpService> servi
   info_.start = info_.connection_begin = loop().now();
   info_.downstream_local_address = info_.downstream_direct_local_address = local_text_;
   info_.downstream_remote_address = info_.downstream_direct_remote_address = peer_text_;
+  info_.filter_chain_name = service_->chain_name;
   service_->tcp.add(TcpStat::kDownstreamCxTotal);
   service_->listener.add(ListenerStat::kDownstreamCxTotal);
   service_->listener.add(ListenerStat::kDownstreamCxActive);
+}
+
+void TcpSession::set_facts(std::shared_ptr<const net::ConnectionFacts> facts) {
+  facts_ = std::move(facts);
+  const auto text = [this](const net::Endpoint& endpoint) { return facts_->path.empty() ? net::to_string(endpoint) : facts_->path; };
+  info_.downstream_local_address = local_text_ = text(facts_->local);
+  info_.downstream_remote_address = peer_text_ = text(facts_->remote);
+  info_.downstream_direct_local_address = direct_local_text_ = text(facts_->direct_local);
+  info_.downstream_direct_remote_address = direct_peer_text_ = text(facts_->direct_remote);
+  info_.requested_server_name = facts_->server_name;
 }
 
 TcpSession::~TcpSession() {

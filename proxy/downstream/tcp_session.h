@@ -4,6 +4,7 @@
 // Owned by the worker's list of connections.
 #pragma once
 #include "common/net/connection.h"
+#include "common/net/connection_facts.h"
 #include "common/net/connector.h"
 #include "common/observe/byte_counts.h"
 #include "proxy/downstream/environment.h"
@@ -23,6 +24,9 @@ class TcpSession final : public net::Connection {
   ~TcpSession() override;
   void begin();
   void abort();
+  // Before it begins: what is known of the connection beside its addresses, and what listener filters noted.
+  void set_facts(std::shared_ptr<const net::ConnectionFacts> facts);
+  void set_metadata(std::shared_ptr<format::Metadata> metadata) { info_.metadata = std::move(metadata); }
 
   // Where the client's bytes go.
   class Far {
@@ -107,6 +111,7 @@ class TcpSession final : public net::Connection {
 
   ConnectionOwner& owner_;
   std::shared_ptr<TcpService> service_;
+  std::shared_ptr<const net::ConnectionFacts> facts_;  // null: its listener looks at nothing
   Output out_;
   Far* far_ = nullptr;  // once bytes can be sent there: one of the next two
   std::unique_ptr<Upstream> upstream_;
@@ -121,7 +126,7 @@ class TcpSession final : public net::Connection {
   Timeout<TcpSession, &TcpSession::connect> retry_{*this};
   Timeout<TcpSession, &TcpSession::on_log_interval> log_timeout_{*this};
   format::RequestInfo info_;
-  std::string peer_text_, local_text_, host_text_, upstream_local_text_, failure_text_;
+  std::string peer_text_, local_text_, direct_peer_text_, direct_local_text_, host_text_, upstream_local_text_, failure_text_;
   observe::ByteCounts bytes_;
   uint32_t attempts_ = 0;
   bool client_ended_ = false, over_ = false, connected_ = false;

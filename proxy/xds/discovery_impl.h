@@ -71,6 +71,7 @@ class Discovery::Impl final : public AdsEvents {
   void note_eds(const upstream::ClusterConfig& cluster);
   void note_rds(const config::Listener& listener);
   void note_extensions(const std::shared_ptr<const config::Listener>& listener);
+  bool lacks_route(std::string_view rds) const;
   bool lacks_routes(const config::Listener& listener) const;
   bool lacks_extension(const config::Listener& listener) const;
   void begin_runtime();

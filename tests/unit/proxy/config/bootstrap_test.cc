@@ -44,7 +44,7 @@ std::string refusal(const std::string& text) {
 }
 
 const HttpConnectionManager& manager_of(const Bootstrap& bootstrap, size_t listener = 0) {
-  return *std::get<std::shared_ptr<const HttpConnectionManager>>(bootstrap.statics.listeners.at(listener)->chain.terminal);
+  return *std::get<std::shared_ptr<const HttpConnectionManager>>(bootstrap.statics.listeners.at(listener)->chains.front().terminal);
 }
 
 TEST(BootstrapExamples, EveryFileLoads) {
