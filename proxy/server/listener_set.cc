@@ -26,9 +26,9 @@ ListenerScopes ListenerSet::scopes_of(const config::Listener& listener) {
       own.listener_http = observe::listener_http_scope(metrics_, listener.stat_prefix, (*manager)->stat_prefix);
     } else {
       const std::string& prefix = std::get<std::shared_ptr<const config::TcpProxy>>(chain.terminal)->stat_prefix;
-      own.tcp = prefix.empty()
-                    ? std::make_shared<observe::Scope>(observe::kTcpShape, "", observe::Tags{}, static_cast<unsigned>(workers_.size() + 1))
-                    : observe::tcp_scope(metrics_, prefix);
+      const auto threads = static_cast<unsigned>(workers_.size() + 1);
+      own.tcp = prefix.empty() ? std::make_shared<observe::Scope>(observe::kTcpShape, "", observe::Tags{}, threads)
+                               : observe::tcp_scope(metrics_, prefix);
     }
     scopes.chains.push_back(std::move(own));
   }
@@ -163,17 +163,11 @@ Status ListenerSet::set(const std::shared_ptr<const config::Listener>& listener,
   stats.add(own != entries_.end() ? ListenerManagerStat::kListenerModified : ListenerManagerStat::kListenerAdded);
   if (in_place) stats.add(ListenerManagerStat::kListenerInPlaceUpdated);
   stats.add(ListenerManagerStat::kListenerCreateSuccess, static_cast<int64_t>(workers_.size()));
-  Entry entry{listener, std::move(addresses), scopes_of(*listener), own != entries_.end() ? own->second.balance : nullptr};
-  if (!listener->exact_balance) {
-    entry.balance.reset();
-  } else if (!entry.balance) {
-    std::vector<Worker*> all;
-    for (const auto& worker : workers_) all.push_back(worker.get());
-    entry.balance = std::make_shared<Balance>(std::move(all));
-  }
+  Entry entry{listener, std::move(addresses), scopes_of(*listener)};
   for (size_t i = 0; i < workers_.size(); ++i) {
-    workers_[i]->post([&w = *workers_[i], listener, scopes = entry.scopes, fds = std::move(fds[i]), patience = patience_of(i),
-                       balance = entry.balance] { w.set_listener(listener, scopes, fds, patience, balance); });
+    workers_[i]->post([&w = *workers_[i], listener, scopes = entry.scopes, fds = std::move(fds[i]), patience = patience_of(i)] {
+      w.set_listener(listener, scopes, fds, patience);
+    });
   }
   entries_[listener->name] = std::move(entry);
   return {};
