@@ -151,8 +151,37 @@ namespace weft::observe {
   X(kUpstreamCxLengthMs, "upstream_cx_length_ms", kHistogram, false)                                                                      \
   X(kUpstreamRqPerCx, "upstream_rq_per_cx", kHistogram, false)                                                                            \
   X(kUpstreamRqTime, "upstream_rq_time", kHistogram, true)                                                                                \
+  X(kCanaryUpstreamRqCodes, "canary.upstream_rq_<code>", kCodes, false)                                                                   \
+  X(kCanaryUpstreamRq1xx, "canary.upstream_rq_1xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRq2xx, "canary.upstream_rq_2xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRq3xx, "canary.upstream_rq_3xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRq4xx, "canary.upstream_rq_4xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRq5xx, "canary.upstream_rq_5xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRqCompleted, "canary.upstream_rq_completed", kCounter, true)                                                           \
+  X(kCanaryUpstreamRqTime, "canary.upstream_rq_time", kHistogram, true)                                                                   \
+  X(kExternalUpstreamRqCodes, "external.upstream_rq_<code>", kCodes, false)                                                               \
+  X(kExternalUpstreamRq1xx, "external.upstream_rq_1xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRq2xx, "external.upstream_rq_2xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRq3xx, "external.upstream_rq_3xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRq4xx, "external.upstream_rq_4xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRq5xx, "external.upstream_rq_5xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRqCompleted, "external.upstream_rq_completed", kCounter, true)                                                       \
+  X(kExternalUpstreamRqTime, "external.upstream_rq_time", kHistogram, true)                                                               \
+  X(kInternalUpstreamRqCodes, "internal.upstream_rq_<code>", kCodes, false)                                                               \
+  X(kInternalUpstreamRq1xx, "internal.upstream_rq_1xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRq2xx, "internal.upstream_rq_2xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRq3xx, "internal.upstream_rq_3xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRq4xx, "internal.upstream_rq_4xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRq5xx, "internal.upstream_rq_5xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRqCompleted, "internal.upstream_rq_completed", kCounter, true)                                                       \
+  X(kInternalUpstreamRqTime, "internal.upstream_rq_time", kHistogram, true)                                                               \
   X(kUpdateNoRebuild, "update_no_rebuild", kCounter, false)
 WEFT_STAT_ENUM(ClusterStat, WEFT_CLUSTER_STATS)
+// The first of the eight that are kept apart by whom a request comes from, and of answers of canaries; and where the others lie from it.
+constexpr unsigned kCanaryStats = ClusterStat::kCanaryUpstreamRqCodes;
+constexpr unsigned kExternalStats = ClusterStat::kExternalUpstreamRqCodes;
+constexpr unsigned kInternalStats = ClusterStat::kInternalUpstreamRqCodes;
+constexpr unsigned kSide1xx = 1, kSideCompleted = 6, kSideTime = 7;
 extern const Shape kClusterShape;  // "cluster"
 
 // cluster.<name>.circuit_breakers.<priority>.: only where a threshold has track_remaining.

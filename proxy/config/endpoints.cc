@@ -3,6 +3,8 @@
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/endpoint/v3/endpoint_components.pb.h"
+#include "proxy/filters/matching/config.h"
+#include "proxy/format/metadata.h"
 
 #include <algorithm>
 #include <limits>
@@ -25,15 +27,32 @@ upstream::Health health_of(core::HealthStatus status) {
   }
 }
 
-// Metadata "envoy.lb", key "hash_key"; what is no text counts as absent, as in Envoy.
-std::string hash_key(const core::Metadata& metadata) {
+// Metadata "envoy.lb": the key hash_key (what is no text counts as absent, as in Envoy), the key canary, and all of it for those
+// that choose hosts by it.
+void take_metadata(const core::Metadata& metadata, upstream::Host& to) {
   const auto filter = metadata.filter_metadata().find("envoy.lb");
-  if (filter == metadata.filter_metadata().end()) return {};
-  const auto field = filter->second.fields().find("hash_key");
-  return field == filter->second.fields().end() ? std::string() : field->second.string_value();
+  if (filter == metadata.filter_metadata().end() || filter->second.fields().empty()) return;
+  upstream::Labels labels = lb_labels(metadata);
+  for (const auto& [key, value] : filter->second.fields()) {
+    if (key == "hash_key") to.hash_key = value.string_value();
+    if (key == "canary") to.canary = value.bool_value();
+  }
+  to.labels = std::make_shared<const upstream::Labels>(std::move(labels));
 }
 
 }  // namespace
+
+upstream::Labels lb_labels(const core::Metadata& metadata) {
+  upstream::Labels to;
+  const auto filter = metadata.filter_metadata().find("envoy.lb");
+  if (filter == metadata.filter_metadata().end()) return to;
+  for (const auto& [key, value] : filter->second.fields()) {
+    std::string text;
+    format::append_json(text, filters::metadata_value(value));
+    to.emplace_back(key, std::move(text));
+  }
+  return to;
+}
 
 std::shared_ptr<const upstream::EndpointSet> build_endpoints(const endpoint_v3::ClusterLoadAssignment& from, const Where& where) {
   const size_t before = where.problems().size();
@@ -70,7 +89,7 @@ std::shared_ptr<const upstream::EndpointSet> build_endpoints(const endpoint_v3::
       upstream::Host host;
       host.address = *address;
       host.hostname = one.endpoint().hostname();
-      host.hash_key = hash_key(one.metadata());
+      take_metadata(one.metadata(), host);
       host.health = health_of(one.health_status());
       if (one.has_load_balancing_weight()) host.weight = one.load_balancing_weight().value();
       weight_of_hosts += host.weight;

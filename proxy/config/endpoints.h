@@ -6,6 +6,9 @@
 
 #include <memory>
 
+namespace envoy::config::core::v3 {
+class Metadata;
+}
 namespace envoy::config::endpoint::v3 {
 class ClusterLoadAssignment;
 }
@@ -15,5 +18,7 @@ namespace weft::config {
 // Null after a complaint.
 std::shared_ptr<const upstream::EndpointSet> build_endpoints(const envoy::config::endpoint::v3::ClusterLoadAssignment& from,
                                                              const Where& where);
+// Its namespace "envoy.lb".
+upstream::Labels lb_labels(const envoy::config::core::v3::Metadata& metadata);
 
 }  // namespace weft::config

@@ -86,6 +86,9 @@ class Checker {
       if (!row) {
         refuse(join(path, field->name()), kUnsupportedCode,
                type.full_name() + "." + field->name() + named(message, *field) + " is not supported by this version");
+      } else if (!row->refused.empty()) {
+        refuse(join(path, field->name()), kUnsupportedCode,
+               type.full_name() + "." + field->name() + named(message, *field) + " is not supported: " + std::string(row->refused));
       } else if (row->ignored.empty()) {
         used(message, *field, *row, join(path, field->name()), takes, depth);
       }
@@ -97,7 +100,7 @@ class Checker {
       // A refused member was set: that is said already.
       std::string members;
       for (int i = 0; i < oneof->field_count(); ++i)
-        if (find(*table, oneof->field(i)->name())) members += (members.empty() ? "" : ", ") + oneof->field(i)->name();
+        if (is_taken(find(*table, oneof->field(i)->name()))) members += (members.empty() ? "" : ", ") + oneof->field(i)->name();
       refuse(path, kRuleCode, std::string(short_name(type.full_name())) + " needs one of " + members);
     }
   }
@@ -106,6 +109,7 @@ class Checker {
   static const Field* find(const FieldTable& table, std::string_view name) { return find_row(table, name); }
 
  public:
+  static bool is_taken(const Field* row) { return row && row->refused.empty(); }
   static const Field* find_row(const FieldTable& table, std::string_view name) {
     for (unsigned i = 0; i < table.size; ++i)
       if (table.fields[i].name == name) return &table.fields[i];
@@ -400,7 +404,7 @@ std::string render_reference() {
       "# Envoy configuration that weft-proxy takes\n\n"
       "Rendered from the tables that the proxy itself checks with; do not edit. A field or extension that is not listed here is\n"
       "refused by its full path and name, in a file with line and caret, over xDS as a NACK. *Ignored* fields may be set and change\n"
-      "nothing, for the reason given.\n\n## Extensions\n\n| kind | types |\n| --- | --- |\n";
+      "nothing, *refused* ones may not, each for the reason given.\n\n## Extensions\n\n| kind | types |\n| --- | --- |\n";
   std::map<std::string, std::string> kinds;
   for (const FieldTable& table : all_tables())
     for (std::string_view category : words(table.categories)) {
@@ -426,14 +430,18 @@ std::string render_reference() {
       const Field& row = table.fields[i];
       const FieldDescriptor* field = type ? type->FindFieldByName(std::string(row.name)) : nullptr;
       out += "| `" + std::string(row.name) + "` | " + type_text(field) + " | " +
-             (row.ignored.empty() ? escaped(limits_of(row, field)) : "*ignored*: " + escaped(row.ignored)) + " |\n";
+             (!row.refused.empty()   ? "*refused*: " + escaped(row.refused)
+              : !row.ignored.empty() ? "*ignored*: " + escaped(row.ignored)
+                                     : escaped(limits_of(row, field))) +
+             " |\n";
     }
     std::string required;
     for (std::string_view name : words(table.required)) {
       const pb::OneofDescriptor* oneof = type ? type->FindOneofByName(std::string(name)) : nullptr;
       std::string members;
       for (int i = 0; oneof && i < oneof->field_count(); ++i)
-        if (Checker::find_row(table, oneof->field(i)->name())) members += (members.empty() ? "`" : ", `") + oneof->field(i)->name() + "`";
+        if (Checker::is_taken(Checker::find_row(table, oneof->field(i)->name())))
+          members += (members.empty() ? "`" : ", `") + oneof->field(i)->name() + "`";
       required += "\nOne of " + members + " must be set.\n";
     }
     out += required;

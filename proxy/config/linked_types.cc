@@ -15,6 +15,8 @@
 #include "envoy/extensions/path/match/uri_template/v3/uri_template_match.pb.h"
 #include "envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
+#include "envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts.pb.h"
+#include "envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
@@ -45,6 +47,8 @@ void link_extension_types() {
   google::protobuf::LinkMessageReflection<extensions::internal_redirect::previous_routes::v3::PreviousRoutesConfig>();
   google::protobuf::LinkMessageReflection<extensions::internal_redirect::safe_cross_scheme::v3::SafeCrossSchemeConfig>();
   google::protobuf::LinkMessageReflection<extensions::request_id::uuid::v3::UuidRequestIdConfig>();
+  google::protobuf::LinkMessageReflection<extensions::retry::host::omit_canary_hosts::v3::OmitCanaryHostsPredicate>();
+  google::protobuf::LinkMessageReflection<extensions::retry::host::omit_host_metadata::v3::OmitHostMetadataConfig>();
   google::protobuf::LinkMessageReflection<extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>();
   google::protobuf::LinkMessageReflection<extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig>();
   google::protobuf::LinkMessageReflection<extensions::transport_sockets::raw_buffer::v3::RawBuffer>();

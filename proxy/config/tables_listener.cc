@@ -56,6 +56,7 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {.name = "via", .checks = kHeaderValue},
     {"upgrade_configs"},
     {"stream_idle_timeout"},
+    {.name = "stream_flush_timeout", .note = "for a client that takes no byte of its answers; else stream_idle_timeout holds"},
     {"internal_address_config"},
     {"delayed_close_timeout"},
     {"request_timeout"},
@@ -84,6 +85,25 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {"flush_access_log_on_new_request"},
     {"access_log_options"},
     {"append_local_overload", "there is no overload manager"},
+    {"proxy_status_config"},
+    {"http1_safe_max_connection_duration"},
+    {.name = "forward_proto_config", .note = "by the port that a PROXY header names, or that traffic was redirected from"},
+    {"represent_ipv4_remote_address_as_ipv4_mapped_ipv6", "Envoy takes it and does nothing with it"},
+    {"drain_timeout_jitter"},
+    {.name = "tracing", .refused = "there is no tracing"},
+    {.name = "path_normalization_options", .refused = "Envoy takes it and does nothing with it; normalize_path is there"},
+    {.name = "http3_protocol_options", .refused = "nothing here speaks HTTP/3"},
+    {.name = "typed_header_validation_config", .refused = "no header validator extension is there, nor in Envoy as it is delivered"},
+    {.name = "forward_client_cert_matcher", .refused = "without TLS no client presents a certificate"},
+};
+constexpr Field kProxyStatusConfigFields[] = {
+    {"remove_details"},        {"remove_connection_termination_details", "what is told never holds them"},
+    {"remove_response_flags"}, {"set_recommended_response_code"},
+    {"use_node_id"},           {.name = "literal_proxy_name", .checks = kHeaderValue},
+};
+constexpr Field kForwardProtoConfigFields[] = {
+    {"https_destination_ports"},
+    {"http_destination_ports"},
 };
 constexpr Field kLocalReplyConfigFields[] = {
     {"mappers"},
@@ -94,11 +114,18 @@ constexpr Field kResponseMapperFields[] = {
     {.name = "headers_to_add", .max = 1000},
 };
 constexpr Field kSetCurrentClientCertDetailsFields[] = {
-    {"subject"}, {"cert"}, {"dns"}, {"uri"}, {"chain"},
+    {"subject"},
+    {"cert"},
+    {"dns"},
+    {"uri"},
+    {"chain"},
+    {.name = "format", .refused = "without TLS no client presents a certificate"},
+    {.name = "issuer", .refused = "without TLS no client presents a certificate"},
 };
 constexpr Field kHcmAccessLogOptionsFields[] = {
     {.name = "access_log_flush_interval", .min = 0.001},
     {"flush_access_log_on_new_request"},
+    {"flush_log_on_tunnel_successfully_established"},
 };
 constexpr Field kSchemeHeaderTransformationFields[] = {
     {.name = "scheme_to_overwrite", .only = "http https"},
@@ -123,6 +150,7 @@ constexpr Field kEarlyHeaderMutationFields[] = {
 constexpr Field kHttpConnectionManagerUpgradeConfigFields[] = {
     {.name = "upgrade_type", .checks = kNotEmpty | kHeaderValue, .note = "websocket, or any other; CONNECT for that method"},
     {"enabled"},
+    {.name = "filters", .note = "in place of http_filters, for requests that switch to that type"},
 };
 constexpr Field kRdsFields[] = {
     {"config_source"},
@@ -156,6 +184,7 @@ constexpr Field kScopedRouteConfigurationsListFields[] = {
 };
 constexpr Field kScopedRdsFields[] = {
     {.name = "scoped_rds_config_source", .checks = kRequired},
+    {.name = "srds_resources_locator", .refused = "resources have plain names here"},
 };
 constexpr Field kExtensionConfigSourceFields[] = {
     {.name = "config_source", .checks = kRequired},
@@ -288,6 +317,9 @@ constexpr FieldTable kTables[] = {
               "route_specifier", "network_filter"),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig",
               kHttpConnectionManagerUpgradeConfigFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig",
+              kProxyStatusConfigFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ForwardProtoConfig", kForwardProtoConfigFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig", kLocalReplyConfigFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper", kResponseMapperFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails",

@@ -61,6 +61,13 @@ struct ScopedRoutes {
   Milliseconds fetch_timeout{15'000};
 };
 
+// HttpConnectionManager.ProxyStatusConfig: the header proxy-status (RFC 9209) of what went wrong here.
+struct ProxyStatus {
+  std::string name;  // of this proxy
+  bool details = true, flags = true;
+  bool recommended_code = false;  // the status is the one that the RFC recommends
+};
+
 // envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. A zero duration means: off.
 struct HttpConnectionManager {
   enum class Codec : uint8_t { kAuto, kHttp1, kHttp2 };
@@ -78,6 +85,7 @@ struct HttpConnectionManager {
   std::string rds_path, rds_directory;         // a file that brings route configurations; empty: over ADS
   Milliseconds rds_fetch_timeout{15'000};      // initial_fetch_timeout of its config source; 0: wait for ever
   filters::ChainPlan chain;
+  std::vector<std::pair<std::string, filters::ChainPlan>> upgrade_chains;  // upgrade_configs.filters, by type
   std::vector<ExtensionRef> extensions;
   std::vector<std::shared_ptr<telemetry::AccessLog>> access_logs;
 
@@ -88,20 +96,26 @@ struct HttpConnectionManager {
   std::vector<routing::HeaderStep> early_mutations;     // before anything looks at the request
   bool match_upstream_scheme = false;                   // scheme_header_transformation.match_upstream
   std::shared_ptr<const LocalReplyConfig> local_reply;  // null: as they are
+  std::shared_ptr<const ProxyStatus> proxy_status;      // null: not told
   bool log_new_requests = false;                        // access_log_options.flush_access_log_on_new_request
+  bool log_tunnels = false;                             // access_log_options.flush_log_on_tunnel_successfully_established
   Milliseconds log_interval{0};                         // access_log_options.access_log_flush_interval
   bool proxy_100_continue = false;
   bool always_set_request_id_in_response = false;
 
   Milliseconds idle_timeout{3'600'000};  // common_http_protocol_options
   Milliseconds max_connection_duration{0};
-  uint32_t max_requests_per_connection = 0;  // 0: no limit
+  double max_connection_duration_jitter = 0;        // percent: up to so much longer
+  bool http1_safe_max_connection_duration = false;  // HTTP/1: the next answer says that the connection closes
+  uint32_t max_requests_per_connection = 0;         // 0: no limit
   UnderscoreHeaders underscore_headers = UnderscoreHeaders::kAllow;
   Milliseconds max_stream_duration{0};
   Milliseconds stream_idle_timeout{300'000};
+  std::optional<Milliseconds> stream_flush_timeout;  // nothing: as stream_idle_timeout
   Milliseconds request_timeout{0};
   Milliseconds request_headers_timeout{0};
   Milliseconds drain_timeout{5'000};
+  double drain_timeout_jitter = 0;  // percent
   Milliseconds delayed_close_timeout{1'000};
 };
 

@@ -60,6 +60,8 @@ upstream::AttemptFailure failure_of(AttemptEnd how) {
 
 }  // namespace
 
+observe::ResponseFlag Exchange::flag_of(AttemptEnd how) { return text_of(how).flag; }
+
 upstream::RetryDecision Exchange::decide_on_failed(AttemptEnd how, bool request_sent) {
   return retry_->decide_on_failure(failure_of(how), request_sent, loop_.random());
 }

@@ -14,6 +14,12 @@ using Codec = config::HttpConnectionManager::Codec;
 
 std::atomic<uint64_t> next_id{1};
 
+// Up to `percent` longer: what opened at once does not all end at once.
+std::chrono::milliseconds with_jitter(std::chrono::milliseconds time, double percent, net::Loop& loop) {
+  const auto most = static_cast<uint64_t>(static_cast<double>(time.count()) * percent / 100);
+  return most == 0 ? time : time + std::chrono::milliseconds(loop.random() % (most + 1));
+}
+
 }  // namespace
 
 ExchangePool::ExchangePool(net::Loop& loop) : loop_(loop) {
@@ -77,7 +83,8 @@ void HttpConnection::begin() {
   const config::HttpConnectionManager& config = *service_->config;
   if (config.codec != Codec::kAuto) choose_codec();
   if (config.idle_timeout.count() > 0) loop().wheel().arm(idle_, config.idle_timeout);
-  if (config.max_connection_duration.count() > 0) loop().wheel().arm(age_, config.max_connection_duration);
+  if (config.max_connection_duration.count() > 0)
+    loop().wheel().arm(age_, with_jitter(config.max_connection_duration, config.max_connection_duration_jitter, loop()));
   start();
 }
 
@@ -125,9 +132,9 @@ void HttpConnection::on_flushed() {
 }
 
 // Once all exchanges are over nothing else notices a client that takes no byte of its answers: stream_idle_timeout bounds how
-// long they wait for it (Envoy's flush timeout).
+// long they wait for it, unless stream_flush_timeout does (Envoy's flush timeout).
 void HttpConnection::watch_flush() {
-  const auto patience = service_->config->stream_idle_timeout;
+  const auto patience = service_->config->stream_flush_timeout.value_or(service_->config->stream_idle_timeout);
   if (stalled_.armed() || patience.count() == 0 || (codec_->output().empty() && codec_->lingering_streams() == 0)) return;
   sent_before_ = bytes_sent();
   loop().wheel().arm(stalled_, patience);
@@ -251,7 +258,7 @@ void HttpConnection::drain() {
   draining_ = true;
   service_->http.add(HttpStat::kDownstreamCxDrainClose);
   codec_->drain();
-  if (http2_) loop().wheel().arm(farewell_, service_->config->drain_timeout);
+  if (http2_) loop().wheel().arm(farewell_, with_jitter(service_->config->drain_timeout, service_->config->drain_timeout_jitter, loop()));
   mark_dirty();
   close_if_done();
 }
@@ -286,7 +293,12 @@ void HttpConnection::on_idle() {
 
 void HttpConnection::on_old() {
   service_->http.add(HttpStat::kDownstreamCxMaxDurationReached);
-  drain();
+  // A request may be on its way on a connection that lies idle, and one that is answered already can no longer be told.
+  const bool untold = codec_ && !http2_ && (exchanges_.empty() || exchanges_.front()->response_begun());
+  if (untold && service_->config->http1_safe_max_connection_duration)
+    drain_with_next_ = true;
+  else
+    drain();
 }
 
 void HttpConnection::on_slow_head() {

@@ -24,6 +24,7 @@ AttemptEnd end_of(http::ResetReason reason) {
 
 void Attempt::start(std::shared_ptr<Cluster> cluster, const Host& host, http::Protocol protocol, Priority priority) {
   host_state_ = host.state;
+  canary_ = host.canary;
   protocol_ = protocol;
   priority_ = priority;
   local_address_.clear();

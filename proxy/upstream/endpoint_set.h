@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weft::upstream {
@@ -16,14 +17,18 @@ namespace weft::upstream {
 enum class Health : uint8_t { kUnknown, kHealthy, kUnhealthy, kDraining, kTimeout, kDegraded };
 std::string_view to_string(Health health);  // "HEALTHY", as EDS and /clusters write it
 
+// Of metadata "envoy.lb": keys, with their values as JSON.
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
 struct Host {
   net::Endpoint address;
   std::string hostname;
   std::string hash_key;  // metadata envoy.lb, hash_key: stands for the address where hosts are hashed
   uint32_t weight = 1;
   Health health = Health::kUnknown;
-  bool canary = false;
-  std::shared_ptr<HostState> state;  // set by make_endpoint_set when absent
+  bool canary = false;                   // metadata envoy.lb, canary
+  std::shared_ptr<const Labels> labels;  // null: none
+  std::shared_ptr<HostState> state;      // set by make_endpoint_set when absent
 
   bool ejected() const { return state->ejected.load(std::memory_order_relaxed); }
   // May be picked for what it is told to be (UNKNOWN and HEALTHY) and is not ejected.

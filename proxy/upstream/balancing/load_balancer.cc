@@ -7,6 +7,14 @@
 
 namespace weft::upstream {
 
+bool PickContext::avoids(const Host& host) const {
+  if (std::find(tried.begin(), tried.end(), host.state.get()) != tried.end()) return true;
+  if (avoid_canaries && host.canary) return true;
+  if (!avoid_labels || !host.labels) return false;
+  return std::all_of(avoid_labels->begin(), avoid_labels->end(),
+                     [&](const auto& label) { return std::find(host.labels->begin(), host.labels->end(), label) != host.labels->end(); });
+}
+
 Pick PriorityBalancer::pick(const PickContext& context) {
   PickRandom random(context.random);
   Pick pick;
@@ -17,7 +25,7 @@ Pick PriorityBalancer::pick(const PickContext& context) {
     pick.priority = choice.priority();
     pick.host = hosts.empty() ? nullptr : pick_from(choice.list, hosts, random);
     if (!pick.host || attempt >= context.max_host_attempts) return pick;
-    if (std::find(context.tried.begin(), context.tried.end(), pick.host->state.get()) == context.tried.end()) return pick;
+    if (!context.avoids(*pick.host)) return pick;
   }
 }
 

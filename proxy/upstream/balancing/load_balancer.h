@@ -20,6 +20,9 @@ struct PickContext {
   uint32_t max_host_attempts = 1;           // how often to pick again for that (host_selection_retry_max_attempts)
   std::optional<uint64_t> hash;             // what the request's hash policy says, for balancers that hash
   TriedPriorities* priorities = nullptr;    // those of earlier attempts, to be left out; null: they do not matter
+  bool avoid_canaries = false;              // to be avoided, too
+  const Labels* avoid_labels = nullptr;     // hosts that have all of these, to be avoided, too; null: none
+  bool avoids(const Host& host) const;
 };
 
 struct Pick {

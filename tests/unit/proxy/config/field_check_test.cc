@@ -112,13 +112,18 @@ TEST(FieldCheck, DescendsIntoExtensions) {
   Manager manager;
   manager.set_stat_prefix("p");
   manager.mutable_route_config();
-  manager.add_upgrade_configs()->add_filters()->set_name("f");
+  manager.add_upgrade_configs()->add_filters()->mutable_config_discovery()->add_type_urls("t");
+  manager.mutable_path_normalization_options();
   filter->mutable_typed_config()->PackFrom(manager);
-  EXPECT_EQ(complaints(listener),
-            "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).upgrade_configs[0].filters: "
-            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig.filters (f) is not supported "
-            "by this version\n"
-            "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).upgrade_configs[0].upgrade_type: must not be empty\n");
+  EXPECT_EQ(
+      complaints(listener),
+      "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).upgrade_configs[0].filters[0].config_discovery."
+      "config_source: is required\n"
+      "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).upgrade_configs[0].filters[0].name: must not be empty\n"
+      "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).upgrade_configs[0].upgrade_type: must not be empty\n"
+      "filter_chains[0].filters[0].typed_config.(HttpConnectionManager).path_normalization_options: "
+      "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.path_normalization_options is not supported: "
+      "Envoy takes it and does nothing with it; normalize_path is there\n");
 }
 
 TEST(FieldCheck, NamesARefusedExtension) {
