@@ -55,19 +55,30 @@ struct ListenerPlan {
 };
 ListenerPlan listener_plan(const model::View& view, const model::Node& node);
 
-// What the routes of a proxy depend on, besides the view.
+// What a sidecar may call and how its calls reach it, besides the view: equal scopes have equal clusters.
+struct Scope {
+  std::string ns;
+  bool captured = false;  // calls come by redirection, with the address that they were for
+  bool ipv6 = false;      // captured: its own addresses are IPv6
+  auto operator<=>(const Scope&) const = default;
+};
+Scope scope_of(const model::View& view, const model::Node& node);
+
+// What the routes of a proxy depend on, besides the view, and the listeners of its outbound calls when they are captured.
 struct Client {
   std::string ns;
   model::Labels labels;  // of the workload; left empty when no VirtualService asks for source labels
   bool router = false;
   bool proxyless = false;                                    // gRPC's own client
+  bool captured = false, ipv6 = false;                       // as of its scope
   std::vector<std::pair<uint32_t, uint32_t>> gateway_ports;  // router: (server port, bound port), from listener_plan
   auto operator<=>(const Client&) const = default;
 };
 Client client_of(const model::View& view, const model::Node& node, const ListenerPlan& plan);
+Scope scope_of(const Client& client);
 
-// CDS of everything that clients in `ns` may call, BlackHoleCluster included, by name.
-std::vector<Cluster> outbound_clusters(const model::View& view, const std::string& ns);
+// CDS of everything that clients of `scope` may call, BlackHoleCluster included, by name.
+std::vector<Cluster> outbound_clusters(const model::View& view, const Scope& scope);
 // CDS of the ports that the node's own workload serves: inbound|PORT||, STATIC, to the application. Empty for routers.
 std::vector<Cluster> inbound_clusters(const model::View& view, const model::Node& node, const ListenerPlan& plan);
 
