@@ -5,6 +5,7 @@
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
 #include "controlplane/translate/rate_limits.h"
+#include "controlplane/translate/tcp_chains.h"
 
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
@@ -123,8 +124,8 @@ Listener outbound(const Binding& binding) {
   Listener out;
   out.set_name(listener_name(binding.address, binding.port));
   out.set_traffic_direction(envoy::config::core::v3::OUTBOUND);
-  if (binding.kind == Binding::Kind::kOutboundTcp) {
-    add_tcp(out, outbound_cluster(binding.service_port, {}, binding.tcp_service->hostname));
+  if (binding.kind == Binding::Kind::kOutboundTcp || binding.kind == Binding::Kind::kGatewayTcp) {
+    write_chains(out, binding.chains);
     return out;
   }
   HttpConnectionManager manager = connection_manager("outbound_" + out.name() + ";", binding);
@@ -132,7 +133,7 @@ Listener outbound(const Binding& binding) {
     manager.set_server_name(kServerName);
     manager.mutable_use_remote_address()->set_value(true);  // the edge: what the client says about itself is not believed
     tell_client_certificate(manager, HttpConnectionManager::SANITIZE_SET, true);
-    set_rds(manager, gateway_routes_name(binding.port));
+    set_rds(manager, gateway_routes_name(binding.port, binding.written_bind));
   } else {
     set_rds(manager, std::to_string(binding.service_port));
   }

@@ -19,11 +19,14 @@ struct Egress {
   std::string bind;                                      // empty: services' own addresses, and 0.0.0.0 for what many share
   bool bound = false;                                    // really listens: what nobody captures
   std::vector<const model::ServiceInfo*> services;       // oldest first
+  std::vector<model::Typed<model::VirtualService>> rules;
 };
 // In the order in which they take ports; the one without a port is the last.
 std::vector<Egress> egress_of(const model::View& view, const Scope& scope);
 // All of them, each once, oldest first: whatever clusters are made for.
 std::vector<const model::ServiceInfo*> services_of(const model::View& view, const Scope& scope);
+// The rules for the calls of its sidecars, oldest first.
+std::vector<model::Typed<model::VirtualService>> rules_of(const model::View& view, const Scope& scope);
 // Whether a call to what no service is goes where it wanted to go (else it is refused).
 bool allows_any(const model::View& view, const Scope& scope);
 

@@ -4,6 +4,7 @@
 #include "controlplane/translate/http_routes.h"
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
+#include "controlplane/translate/outbound_plan.h"
 
 #include "envoy/config/route/v3/route.pb.h"
 
@@ -203,8 +204,9 @@ std::optional<std::string> intersection(const std::string& rule_host, const std:
   return std::nullopt;
 }
 
-RouteConfiguration gateway_routes(const model::View& view, const Client& client, uint32_t port, uint32_t bound, RouteOrigins* origins) {
-  Hosts out(gateway_routes_name(bound), origins);
+RouteConfiguration gateway_routes(const model::View& view, const Client& client, const GatewayPort& where, RouteOrigins* origins) {
+  const uint32_t port = where.server;
+  Hosts out(gateway_routes_name(where.bound, where.bind), origins);
   struct Host {
     std::set<std::string> rules;  // those that are in already
     std::vector<BuiltRoute> routes;
@@ -221,7 +223,7 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
     const std::string name = gateway.resource->key.ns + "/" + gateway.resource->key.name;
     const Rules rules = view.virtual_services(client.ns, name);
     for (const model::GatewayServer& server : gateway->servers) {
-      if (!server.served() || server.port != port) continue;
+      if (!server.http() || !server.served() || server.port != port || server.bind != where.bind) continue;
       if (server.https_redirect)  // also where nobody has a rule
         for (const model::GatewayHost& host : server.hosts) hosts[host.host].https = true;
       for (const auto& rule : rules) {
@@ -267,35 +269,44 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   client.proxyless = node.proxyless;
   if (client.router) {
     client.labels = view.labels(node);
-    for (const Binding& binding : plan.bindings) client.gateway_ports.emplace_back(binding.service_port, binding.port);
+    for (const Binding& binding : plan.bindings)
+      if (binding.kind == Binding::Kind::kGateway) client.gateway_ports.push_back({binding.service_port, binding.port, binding.written_bind});
     return client;
   }
-  for (const auto& rule : view.virtual_services(node.ns)) {
-    for (const model::HttpRoute& route : rule->http) {
-      for (const model::HttpMatch& match : route.matches) {
-        if (match.source_labels.empty()) continue;
-        client.labels = view.labels(node);
-        return client;
-      }
-    }
+  const Scope scope = scope_of(view, node);
+  client.sidecar = scope.sidecar;
+  client.captured = scope.captured;
+  client.ipv6 = scope.ipv6;
+  const auto asks = [](const auto& routes) {
+    for (const auto& route : routes)
+      for (const auto& match : route.matches)
+        if (!match.source_labels.empty()) return true;
+    return false;
+  };
+  for (const auto& rule : rules_of(view, scope)) {
+    if (!asks(rule->http) && !asks(rule->tls) && !asks(rule->tcp)) continue;
+    client.labels = view.labels(node);
+    return client;
   }
   return client;
 }
-
 std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client, RouteOrigins* origins) {
   if (client.proxyless) return proxyless_routes(view, client);
   std::vector<RouteConfiguration> all;
   if (client.router) {
-    for (const auto& [port, bound] : client.gateway_ports) all.push_back(gateway_routes(view, client, port, bound, origins));
+    for (const GatewayPort& port : client.gateway_ports) all.push_back(gateway_routes(view, client, port, origins));
   } else {
-    std::map<uint32_t, std::vector<const model::ServiceInfo*>> ports;
-    for (const model::ServiceInfo* service : view.visible_services(client.ns)) {
-      for (const model::ServicePort& port : service->ports) {
-        if (is_http(served_protocol(port))) ports[port.number].push_back(service);
-      }
+    std::set<uint32_t> written;  // ports that a Sidecar lists one by one
+    for (const Egress& egress : egress_of(view, scope_of(client))) {
+      std::map<uint32_t, std::vector<const model::ServiceInfo*>> ports;
+      if (egress.port != 0 && (!is_http(egress.protocol) || !written.insert(egress.port).second)) continue;
+      if (egress.port != 0) ports[egress.port];
+      for (const model::ServiceInfo* service : egress.services)
+        for (const model::ServicePort& port : service->ports)
+          if (is_http(served_protocol(port)) && (egress.port != 0 ? port.number == egress.port : !written.contains(port.number)))
+            ports[port.number].push_back(service);
+      for (const auto& [port, services] : ports) all.push_back(sidecar_routes(view, client, port, services, egress.rules, origins));
     }
-    const Rules rules = view.virtual_services(client.ns);
-    for (const auto& [port, services] : ports) all.push_back(sidecar_routes(view, client, port, services, rules, origins));
   }
   std::sort(all.begin(), all.end(), [](const RouteConfiguration& a, const RouteConfiguration& b) { return a.name() < b.name(); });
   return all;

@@ -20,7 +20,7 @@ class Translation {
 
  private:
   std::shared_ptr<const model::View> view_;
-  std::map<std::string, std::shared_ptr<const Resources>> clusters_, endpoints_, proxyless_;  // by namespace
+  std::map<Scope, std::shared_ptr<const Resources>> clusters_, endpoints_, proxyless_;
   std::map<Client, std::shared_ptr<const Resources>> routes_;
 };
 
