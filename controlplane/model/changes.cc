@@ -83,6 +83,7 @@ Changes difference(const View& before, const View& after) {
     for (const ServicePort& port : service->ports)
       if (before.endpoints(*was, port.number) != after.endpoints(*service, port.number)) {
         changes.endpoints.insert(service->hostname);
+        changes.headless = changes.headless || service->headless;
         break;
       }
   }

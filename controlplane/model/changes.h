@@ -16,6 +16,7 @@ struct Changes {
   std::set<Key> workloads;                   // pods and workload entries whose labels or ports differ (what inbound depends on)
   std::set<Key> rate_limits;
 
+  bool headless = false;    // among the endpoints are those of a service without an address of its own
   bool hash_rules = false;  // among the destination rules is one by which routes hash
 
   // Nothing but endpoints: EDS alone is enough.
