@@ -86,6 +86,7 @@ Changes difference(const View& before, const View& after) {
       if (before.endpoints(*was, port.number) != after.endpoints(*service, port.number)) {
         // The endpoints of DNS stand in the cluster itself.
         (is_dns(service->resolution) ? changes.services : changes.endpoints).insert(service->hostname);
+        changes.headless = changes.headless || service->headless;
         break;
       }
   }

@@ -17,6 +17,7 @@ struct Changes {
   std::set<Key> rate_limits;
   std::set<Key> sidecars;
 
+  bool headless = false;    // among the endpoints are those of a service without an address of its own
   bool hash_rules = false;  // among the destination rules is one by which routes hash
 
   // Nothing but endpoints: EDS alone is enough.

@@ -21,6 +21,7 @@ void merge(model::Changes& into, const model::Changes& later) {
   into.services.insert(later.services.begin(), later.services.end());
   into.endpoints.insert(later.endpoints.begin(), later.endpoints.end());
   into.hash_rules = into.hash_rules || later.hash_rules;
+  into.headless = into.headless || later.headless;
   into.rule_hosts.insert(later.rule_hosts.begin(), later.rule_hosts.end());
   into.virtual_services.insert(later.virtual_services.begin(), later.virtual_services.end());
   into.gateways.insert(later.gateways.begin(), later.gateways.end());

@@ -1,6 +1,7 @@
 #include "controlplane/push/snapshots.h"
 
 #include "controlplane/translate/messages.h"
+#include "controlplane/translate/outbound_plan.h"
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
@@ -8,6 +9,8 @@
 #include "envoy/config/route/v3/route.pb.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 namespace weft::push {
 
@@ -46,10 +49,12 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
   view_ = std::move(view);
   since_ = since;
   snapshots_.clear();
-  std::erase_if(listener_sets_, [](const auto& set) { return set.second.expired(); });
+  std::erase_if(listener_sets_, [](const auto& set) { return set.second.all.expired(); });
   std::erase_if(own_resources_, [](const auto& own) { return own.second.expired(); });
   if (cluster_sets_.size() > kMaxSets) cluster_sets_.clear();
   std::erase_if(routes_, [&](const auto& held) { return held.second.epoch + kUnusedEpochs < routes_epoch_; });
+  std::erase_if(outbound_, [&](const auto& held) { return held.second.epoch + kUnusedEpochs < outbound_epoch_; });
+  std::erase_if(clusters_, [&](const auto& held) { return held.second.epoch + kUnusedEpochs < clusters_epoch_; });
   const bool any = changes == nullptr;
   const bool services = any || !changes->services.empty(), rules = any || !changes->rule_hosts.empty();
   const bool virtual_services = any || !changes->virtual_services.empty(), gateways = any || !changes->gateways.empty();
@@ -61,7 +66,9 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
   if (visible) ++endpoints_epoch_;
   if (services || virtual_services || gateways || sidecars || (rules && (any || changes->hash_rules))) ++routes_epoch_;
   const bool limits = any || !changes->rate_limits.empty();
-  if (visible || virtual_services || gateways || workloads || limits) ++listeners_epoch_;
+  const bool pods = any || changes->headless;  // captured sidecars listen for the address of each pod of a headless service
+  if (services || virtual_services || sidecars || pods) ++outbound_epoch_;
+  if (visible || virtual_services || gateways || workloads || limits || pods) ++listeners_epoch_;
   if (visible || changes->endpoints.empty()) return std::nullopt;
 
   std::vector<xds::NameId> names;
@@ -80,20 +87,20 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
     ++translations_;
     if (!changed.empty()) held.endpoints = held.endpoints->with(changed);
   }
-  if (virtual_services || gateways || workloads || limits) return std::nullopt;
+  if (virtual_services || gateways || workloads || limits || pods) return std::nullopt;
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
-Snapshots::ByScope& Snapshots::clusters_of(const translate::Scope& scope) {
-  ByScope& held = scopes_[scope];
-  if (held.clusters_epoch != clusters_epoch_) {
-    held.clusters = make(
-        ResourceType::kCluster, translate::outbound_clusters(*view_, scope), [](const auto& m) { return m.name(); }, held.clusters);
-    held.clusters_epoch = clusters_epoch_;
+const ResourceMapPtr& Snapshots::clusters_of(const translate::Scope& scope) {
+  Made& held = clusters_[scope];
+  if (held.epoch != clusters_epoch_) {
+    held.map = make(
+        ResourceType::kCluster, translate::outbound_clusters(*view_, scope), [](const auto& m) { return m.name(); }, held.map);
+    held.epoch = clusters_epoch_;
   }
-  return held;
+  return held.map;
 }
 
 Snapshots::ByScope& Snapshots::endpoints_of(const translate::Scope& scope) {
@@ -118,13 +125,44 @@ Snapshots::ByScope& Snapshots::proxyless_of(const translate::Scope& scope) {
 }
 
 const ResourceMapPtr& Snapshots::routes_of(const translate::Client& client) {
-  Routes& held = routes_[client];
+  Made& held = routes_[client];
   if (held.epoch != routes_epoch_) {
     held.map = make(
         ResourceType::kRoute, translate::route_configurations(*view_, client), [](const auto& m) { return m.name(); }, held.map);
     held.epoch = routes_epoch_;
   }
   return held.map;
+}
+
+const Snapshots::Outbound& Snapshots::outbound_of(const translate::Client& client) {
+  Outbound& held = outbound_[client];
+  if (held.epoch != outbound_epoch_) {
+    held.map = make(
+        ResourceType::kListener, translate::outbound_listeners(*view_, client), [](const auto& m) { return m.name(); }, held.map);
+    held.conflicts = translate::outbound_plan(*view_, translate::scope_of(client)).conflicts;
+    held.epoch = outbound_epoch_;
+  }
+  return held;
+}
+
+// A proxy's own listeners, and for a captured sidecar those that it shares, less the ones for calls to itself.
+ResourceMapPtr Snapshots::listener_set(std::vector<ResourcePtr> own, const Held& proxy) {
+  ListenerSet set;
+  std::vector<const xds::Resource*> key;
+  for (const ResourcePtr& listener : own) key.push_back(listener.get());
+  if (proxy.client.captured) {
+    set.outbound = outbound_of(proxy.client).map;
+    const auto for_self = [&](const ResourcePtr& listener) { return translate::is_for_self(listener->name, *proxy.node); };
+    const bool less = std::ranges::any_of(set.outbound->all(), for_self);
+    std::ranges::copy_if(set.outbound->all(), std::back_inserter(own), std::not_fn(for_self));
+    if (less) return same_or(std::move(own), proxy.listeners);
+  }
+  ListenerSet& kept = listener_sets_[{set.outbound.get(), std::move(key)}];
+  if (ResourceMapPtr same = kept.all.lock()) return same;
+  ResourceMapPtr made = std::make_shared<const ResourceMap>(std::move(own));
+  set.all = made;
+  kept = std::move(set);
+  return made;
 }
 
 // Its namespace's listeners, and those of the ports that it serves itself.
@@ -160,16 +198,15 @@ void Snapshots::refresh_own(Held& proxy) {
     proxy.inbound.push_back(own(ResourceType::kCluster, cluster.name(), translate::serialise(cluster)));
   }
   std::vector<ResourcePtr> listeners;
-  std::vector<const xds::Resource*> key;
-  for (const auto& listener : translate::listeners(plan)) {
+  for (const auto& listener : translate::listeners(plan))
     listeners.push_back(own(ResourceType::kListener, listener.name(), translate::serialise(listener)));
-    key.push_back(listeners.back().get());
-  }
   ++translations_;
-  auto& kept = listener_sets_[key];
-  proxy.listeners = kept.lock();
-  if (!proxy.listeners) kept = proxy.listeners = std::make_shared<const ResourceMap>(std::move(listeners));
+  proxy.listeners = listener_set(std::move(listeners), proxy);
   proxy.conflicts = std::move(plan.conflicts);
+  if (proxy.client.captured) {
+    const auto& shared = outbound_of(proxy.client).conflicts;
+    proxy.conflicts.insert(proxy.conflicts.end(), shared.begin(), shared.end());
+  }
 }
 
 xds::SnapshotPtr Snapshots::snapshot_of(Held& proxy) {
@@ -178,7 +215,7 @@ xds::SnapshotPtr Snapshots::snapshot_of(Held& proxy) {
     refresh_proxyless(proxy);
   else
     refresh_own(proxy);
-  const ResourceMapPtr& outbound = proxyless ? proxyless_of(proxy.scope).proxyless_clusters : clusters_of(proxy.scope).clusters;
+  const ResourceMapPtr& outbound = proxyless ? proxyless_of(proxy.scope).proxyless_clusters : clusters_of(proxy.scope);
   std::pair<const ResourceMap*, std::vector<const xds::Resource*>> key{outbound.get(), {}};
   for (const ResourcePtr& own : proxy.inbound) key.second.push_back(own.get());
   ResourceMapPtr& clusters = cluster_sets_[key];

@@ -8,6 +8,7 @@ LoadAssignment load_assignment(std::string name, const model::EndpointList& endp
 
 // Whether EDS tells them. Routers know no original destination: to them a service without endpoints of its own has none.
 inline bool has_told_endpoints(const model::ServiceInfo& service, const Scope& scope) {
+  if (scope.captured && service.headless) return false;  // its clients choose a pod themselves
   return service.resolution == model::Resolution::kStatic || (service.resolution == model::Resolution::kNone && scope.router);
 }
 

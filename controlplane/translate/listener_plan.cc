@@ -1,6 +1,7 @@
-// Which ports a proxy binds. Without capture inbound and outbound meet on one address, so a port that both want goes to inbound (other
+// Which ports a proxy serves. Without capture inbound and outbound meet on one address, so a port that both want goes to inbound (other
 // proxies dial it), and outbound moves up by an offset. docs/no-capture.md tells the rules to users.
 #include "controlplane/translate/gateway_plan.h"
+#include "controlplane/translate/names.h"
 #include "controlplane/translate/outbound_plan.h"
 #include "controlplane/translate/tcp_chains.h"
 
@@ -39,9 +40,15 @@ std::optional<uint32_t> outbound_port(const std::set<Address>& taken, const std:
   return std::nullopt;
 }
 
-void plan_inbound(const model::View& view, const model::Node& node, ListenerPlan& plan, std::set<Address>& taken) {
+void plan_inbound(const model::View& view, const model::Node& node, const std::string& usual, ListenerPlan& plan,
+                  std::set<Address>& taken) {
   for (const model::InboundPort& inbound : view.inbound(node)) {
-    const std::string address = inbound.ingress != nullptr && !inbound.ingress->bind.empty() ? inbound.ingress->bind : node.ip;
+    const std::string address = inbound.ingress != nullptr && !inbound.ingress->bind.empty() && !plan.captured ? inbound.ingress->bind : usual;
+    if (plan.captured && inbound.target_port == kVirtualInboundPort) {
+      plan.conflicts.push_back({Conflict::Kind::kReserved, "inbound port " + std::to_string(inbound.target_port) + ": " +
+                                                               inbound.service->hostname + " is not served, the port is the proxy's own"});
+      continue;
+    }
     if (!taken.insert({address, inbound.target_port}).second) {
       const auto claimed =
           std::find_if(plan.bindings.begin(), plan.bindings.end(), [&](const Binding& b) { return b.port == inbound.target_port; });
@@ -210,9 +217,13 @@ ListenerPlan listener_plan(const model::View& view, const model::Node& node) {
   if (node.type == model::Node::Type::kRouter) {
     plan_gateways(view, node, is_true(node, "UNPRIVILEGED_POD"), plan);
   } else {
+    const Scope scope = scope_of(view, node);
+    plan.captured = scope.captured;
+    plan.ipv6 = scope.ipv6;
+    plan.transparent = scope.captured && node.interception == model::Node::Interception::kTproxy;
     std::set<Address> taken;
-    plan_inbound(view, node, plan, taken);
-    plan_outbound(view, node, plan, taken);
+    plan_inbound(view, node, scope.captured ? wildcard_address(scope.ipv6) : node.ip, plan, taken);
+    if (!scope.captured) plan_outbound(view, node, plan, taken);
   }
   plan_limits(view, node, plan);
   std::sort(plan.bindings.begin(), plan.bindings.end(),

@@ -29,6 +29,11 @@ struct ClusterName {
 };
 ClusterName cluster_name(std::string_view name);
 
-inline constexpr std::string_view kBlackHoleCluster = "BlackHoleCluster";
+inline constexpr std::string_view kBlackHoleCluster = "BlackHoleCluster", kPassthroughCluster = "PassthroughCluster",
+                                  kInboundPassthroughCluster = "InboundPassthroughCluster";
+
+// Where captured traffic is redirected to.
+inline constexpr uint32_t kVirtualOutboundPort = 15001, kVirtualInboundPort = 15006;
+inline std::string wildcard_address(bool ipv6) { return ipv6 ? "::" : "0.0.0.0"; }
 
 }  // namespace weft::translate

@@ -4,13 +4,7 @@
 #pragma once
 #include "controlplane/translate/translate.h"
 
-namespace envoy::config::listener::v3 {
-class FilterChain;
-}
-
 namespace weft::translate {
-
-using FilterChain = envoy::config::listener::v3::FilterChain;
 
 // Services that are called by way of one listener, or, without a port, each by way of listeners for its own ports.
 struct Egress {
@@ -47,14 +41,17 @@ FilterChain service_chain(const TcpPlace& place);
 struct OutboundListener {
   std::string address;
   uint32_t port = 0;
-  bool wildcard = false, bound = false, locked = false;  // locked: it has the services that were asked for, no more
-  std::string routes;                                    // route configuration; empty: no HTTP
-  bool inspects = false;                                 // HTTP is only what looks like it
+  bool wildcard = false;  // all addresses: HTTP is only what looks like it
+  bool bound = false;
+  size_t egress = 0;                         // whose it is: a later one adds nothing to one that was asked for by its port
+  std::string routes;                        // route configuration; empty: no HTTP
+  const model::ServiceInfo* sole = nullptr;  // whose routes they are; null: of all that have the port
   bool grpc_web = false;
-  std::vector<TcpPlace> tcp;
+  std::vector<TcpPlace> tcp;  // oldest first: it has what several want
 };
 struct OutboundPlan {
-  std::vector<OutboundListener> listeners;  // by name
+  std::vector<OutboundListener> listeners;                                // by address and port
+  std::map<uint32_t, std::vector<const model::ServiceInfo*>> http;        // by port: who has routes in the configuration named after it
   std::vector<Conflict> conflicts;
 };
 OutboundPlan outbound_plan(const model::View& view, const Scope& scope);

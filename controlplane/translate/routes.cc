@@ -139,6 +139,24 @@ class Hosts {
   std::set<std::string> taken_;
 };
 
+// Requests to hosts that are nobody's: on to where they were for, or refused.
+void add_catch_all(RouteConfiguration& out, bool allowed) {
+  VirtualHost* host = out.add_virtual_hosts();
+  host->set_name(allowed ? "allow_any" : "block_all");
+  host->add_domains("*");
+  host->set_include_request_attempt_count(true);
+  Route* route = host->add_routes();
+  route->set_name(host->name());
+  route->mutable_match()->set_prefix("/");
+  if (!allowed) {
+    route->mutable_direct_response()->set_status(kBadGateway);
+    return;
+  }
+  route->mutable_route()->set_cluster(std::string(kPassthroughCluster));
+  route->mutable_route()->mutable_timeout();  // 0s: none
+  route->mutable_route()->mutable_max_grpc_timeout();
+}
+
 RouteConfiguration sidecar_routes(const model::View& view, const Client& client, uint32_t port,
                                   const std::vector<const model::ServiceInfo*>& services, const Rules& rules, RouteOrigins* origins) {
   Hosts hosts(std::to_string(port), origins);
@@ -185,15 +203,30 @@ RouteConfiguration sidecar_routes(const model::View& view, const Client& client,
               {{.route = default_route(service->hostname, scope)}});
   }
   RouteConfiguration out = hosts.finish();
-  // Without capture nobody knows where a request to an unknown host wanted to go.
-  VirtualHost* block = out.add_virtual_hosts();
-  block->set_name("block_all");
-  block->add_domains("*");
-  block->set_include_request_attempt_count(true);
-  Route* refuse = block->add_routes();
-  refuse->set_name("block_all");
-  refuse->mutable_match()->set_prefix("/");
-  refuse->mutable_direct_response()->set_status(kBadGateway);
+  add_catch_all(out, allows_any(view, scope_of(client)));
+  return out;
+}
+
+// A service alone, whatever a request's host is: its address led here.
+RouteConfiguration sole_routes(const model::View& view, const Client& client, uint32_t port, const model::ServiceInfo& service,
+                               const Rules& rules, RouteOrigins* origins) {
+  const std::string name = virtual_host_name(service.hostname, port);
+  Rules own;
+  for (const auto& rule : rules) {
+    if (std::any_of(rule->hosts.begin(), rule->hosts.end(), [&](const auto& host) { return model::host_matches(host, service.hostname); }))
+      own.push_back(rule);
+  }
+  RouteOrigins written;
+  RouteConfiguration out = sidecar_routes(view, client, port, {&service}, own, &written);
+  VirtualHost sole;
+  for (VirtualHost& host : *out.mutable_virtual_hosts())
+    if (host.name() == name) sole = std::move(host);
+  sole.clear_domains();
+  sole.add_domains("*");
+  out.set_name(name);
+  out.clear_virtual_hosts();
+  *out.add_virtual_hosts() = std::move(sole);
+  if (origins != nullptr) (*origins)[{name, name}] = std::move(written[{std::to_string(port), name}]);
   return out;
 }
 
@@ -267,23 +300,23 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   client.ns = node.ns;
   client.router = node.type == model::Node::Type::kRouter;
   client.proxyless = node.proxyless;
+  client.captured = plan.captured;
+  client.ipv6 = plan.ipv6;
+  client.transparent = plan.transparent;
   if (client.router) {
     client.labels = view.labels(node);
     for (const Binding& binding : plan.bindings)
       if (binding.kind == Binding::Kind::kGateway) client.gateway_ports.push_back({binding.service_port, binding.port, binding.written_bind});
     return client;
   }
-  const Scope scope = scope_of(view, node);
-  client.sidecar = scope.sidecar;
-  client.captured = scope.captured;
-  client.ipv6 = scope.ipv6;
   const auto asks = [](const auto& routes) {
     for (const auto& route : routes)
       for (const auto& match : route.matches)
         if (!match.source_labels.empty()) return true;
     return false;
   };
-  for (const auto& rule : rules_of(view, scope)) {
+  client.sidecar = view.scope(node).sidecar;
+  for (const auto& rule : rules_of(view, scope_of(client))) {
     if (!asks(rule->http) && !asks(rule->tls) && !asks(rule->tcp)) continue;
     client.labels = view.labels(node);
     return client;
@@ -295,6 +328,17 @@ std::vector<RouteConfiguration> route_configurations(const model::View& view, co
   std::vector<RouteConfiguration> all;
   if (client.router) {
     for (const GatewayPort& port : client.gateway_ports) all.push_back(gateway_routes(view, client, port, origins));
+  } else if (client.captured) {
+    const Scope scope = scope_of(client);
+    OutboundPlan plan = outbound_plan(view, scope);
+    const std::vector<Egress> egress = egress_of(view, scope);
+    std::set<std::string_view> made;
+    for (const OutboundListener& listener : plan.listeners) {
+      if (listener.routes.empty() || !made.insert(listener.routes).second) continue;
+      const Rules& rules = egress[listener.egress - 1].rules;
+      all.push_back(listener.sole != nullptr ? sole_routes(view, client, listener.port, *listener.sole, rules, origins)
+                                             : sidecar_routes(view, client, listener.port, plan.http[listener.port], rules, origins));
+    }
   } else {
     std::set<uint32_t> written;  // ports that a Sidecar lists one by one
     for (const Egress& egress : egress_of(view, scope_of(client))) {

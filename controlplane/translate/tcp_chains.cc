@@ -1,10 +1,10 @@
 #include "controlplane/translate/tcp_chains.h"
 
+#include "controlplane/translate/inspectors.h"
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
 
 #include "envoy/config/listener/v3/listener.pb.h"
-#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 
 #include <algorithm>
@@ -77,8 +77,8 @@ bool names(const model::VirtualService& rule, const std::string& host) {
   return std::any_of(rule.hosts.begin(), rule.hosts.end(), [&](const std::string& own) { return model::host_matches(own, host); });
 }
 
-void write_match(envoy::config::listener::v3::FilterChain& out, const TcpChain& chain) {
-  if (!chain.server_names.empty() || chain.any_tls || !chain.alpn.empty()) out.mutable_filter_chain_match()->set_transport_protocol("tls");
+void write_match(FilterChain& out, const TcpChain& chain) {
+  if (chain.any_tls || !chain.alpn.empty()) out.mutable_filter_chain_match()->set_transport_protocol("tls");
   for (const std::string& name : chain.server_names) out.mutable_filter_chain_match()->add_server_names(name);
   for (const std::string& name : chain.alpn) out.mutable_filter_chain_match()->add_application_protocols(name);
   for (const std::string& prefix : chain.prefixes) {
@@ -93,12 +93,9 @@ void write_match(envoy::config::listener::v3::FilterChain& out, const TcpChain& 
 
 }  // namespace
 
-std::vector<TcpChain> service_chains(const ChainScope& scope, const ChainRules& rules, const model::ServiceInfo& service,
-                                     const model::ServicePort& port, bool shared) {
+std::vector<TcpChain> rule_chains(const ChainScope& scope, const ChainRules& rules, const model::ServiceInfo& service,
+                                  const model::ServicePort& port) {
   std::vector<TcpChain> out;
-  TcpChain all;
-  all.stat_prefix = outbound_cluster(port.number, {}, service.hostname);
-  all.targets.push_back({all.stat_prefix, 1});
   const bool tls = tells_sni(port.protocol);
   for (const auto& rule : rules) {
     if (!names(*rule.spec, service.hostname)) continue;
@@ -107,9 +104,19 @@ std::vector<TcpChain> service_chains(const ChainScope& scope, const ChainRules& 
     for (const L4Route& route : rule->tcp)
       if (!tls && add_tcp(route, *rule.resource, scope, out)) return out;
   }
-  if (tls && !out.empty()) return out;
+  return out;
+}
+
+std::vector<TcpChain> service_chains(const ChainScope& scope, const ChainRules& rules, const model::ServiceInfo& service,
+                                     const model::ServicePort& port, bool shared) {
+  std::vector<TcpChain> out = rule_chains(scope, rules, service, port);
+  const bool tls = tells_sni(port.protocol);
+  const bool complete = tls ? !out.empty() : !out.empty() && out.back().prefixes.empty();
+  if (complete) return out;
+  TcpChain& all = out.emplace_back();
+  all.stat_prefix = outbound_cluster(port.number, {}, service.hostname);
+  all.targets.push_back({all.stat_prefix, 1});
   if (tls && shared) all.server_names = {service.hostname};
-  out.push_back(std::move(all));
   return out;
 }
 
@@ -189,32 +196,27 @@ void add_chains(std::vector<TcpChain>& to, std::vector<TcpChain> more) {
   }
 }
 
-void write_chains(Listener& out, const std::vector<TcpChain>& chains) {
-  namespace tcp = envoy::extensions::filters::network::tcp_proxy::v3;
-  bool inspect = false;
-  for (const TcpChain& chain : chains) {
-    tcp::TcpProxy proxy;
-    proxy.set_stat_prefix(chain.stat_prefix);
-    if (chain.targets.size() == 1) {
-      proxy.set_cluster(chain.targets.front().cluster);
-    } else {
-      for (const TcpTarget& target : chain.targets) {
-        auto* one = proxy.mutable_weighted_clusters()->add_clusters();
-        one->set_name(target.cluster);
-        one->set_weight(target.weight);
-      }
+void write_chain(FilterChain& out, const TcpChain& chain) {
+  envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy proxy;
+  proxy.set_stat_prefix(chain.stat_prefix);
+  if (chain.targets.size() == 1) {
+    proxy.set_cluster(chain.targets.front().cluster);
+  } else {
+    for (const TcpTarget& target : chain.targets) {
+      auto* one = proxy.mutable_weighted_clusters()->add_clusters();
+      one->set_name(target.cluster);
+      one->set_weight(target.weight);
     }
-    auto* written = out.add_filter_chains();
-    write_match(*written, chain);
-    inspect = inspect || written->filter_chain_match().transport_protocol() == "tls";
-    auto* filter = written->add_filters();
-    filter->set_name("envoy.filters.network.tcp_proxy");
-    pack(*filter->mutable_typed_config(), proxy);
   }
-  if (!inspect) return;
-  auto* inspector = out.add_listener_filters();
-  inspector->set_name("envoy.filters.listener.tls_inspector");
-  pack(*inspector->mutable_typed_config(), envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector());
+  write_match(out, chain);
+  auto* filter = out.add_filters();
+  filter->set_name("envoy.filters.network.tcp_proxy");
+  pack(*filter->mutable_typed_config(), proxy);
+}
+
+void write_chains(Listener& out, const std::vector<TcpChain>& chains) {
+  for (const TcpChain& chain : chains) write_chain(*out.add_filter_chains(), chain);
+  add_inspectors(out);
 }
 
 }  // namespace weft::translate

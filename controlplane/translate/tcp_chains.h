@@ -18,7 +18,10 @@ using ChainRules = std::vector<model::Typed<model::VirtualService>>;
 // TLS that is passed on, whose first message says for whom it is.
 inline bool tells_sni(model::Protocol protocol) { return protocol == model::Protocol::kHttps || protocol == model::Protocol::kTls; }
 
-// A service's port inside the mesh. `shared`: others use the listener, so that what has no rule is known by its SNI.
+// What the rules say of a service's port, in their order. Of TCP, one that takes everything is the last.
+std::vector<TcpChain> rule_chains(const ChainScope& scope, const ChainRules& rules, const model::ServiceInfo& service,
+                                  const model::ServicePort& port);
+// The same, and behind it what is left: all of it to the service. `shared`: others use the listener, so that what has no rule is known by its SNI.
 std::vector<TcpChain> service_chains(const ChainScope& scope, const ChainRules& rules, const model::ServiceInfo& service,
                                      const model::ServicePort& port, bool shared);
 // A gateway's server: TCP, or TLS by the SNI that rules name.
@@ -28,7 +31,8 @@ std::vector<TcpChain> passthrough_chains(const ChainScope& scope, const model::G
 
 // Those that no earlier one takes away: a listener must not have two for the same connections.
 void add_chains(std::vector<TcpChain>& to, std::vector<TcpChain> more);
-// Writes them: with the TLS inspector, where any asks for a name.
+void write_chain(FilterChain& out, const TcpChain& chain);
+// With the TLS inspector, where any asks for a name.
 void write_chains(Listener& out, const std::vector<TcpChain>& chains);
 
 }  // namespace weft::translate

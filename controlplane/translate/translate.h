@@ -17,6 +17,7 @@ namespace envoy::config::endpoint::v3 {
 class ClusterLoadAssignment;
 }
 namespace envoy::config::listener::v3 {
+class FilterChain;
 class Listener;
 }
 namespace envoy::config::route::v3 {
@@ -28,6 +29,7 @@ namespace weft::translate {
 using Cluster = envoy::config::cluster::v3::Cluster;
 using LoadAssignment = envoy::config::endpoint::v3::ClusterLoadAssignment;
 using Listener = envoy::config::listener::v3::Listener;
+using FilterChain = envoy::config::listener::v3::FilterChain;
 using RouteConfiguration = envoy::config::route::v3::RouteConfiguration;
 
 // A way for connections that are passed on as bytes: what they must ask for or have dialled, and where they go.
@@ -45,7 +47,7 @@ struct TcpChain {
 };
 
 // Where a proxy listens, and for what. Without capture a node's inbound and outbound listeners share its own address; docs/no-capture.md
-// tells the rules.
+// tells the rules. With capture the inbound ports are here, the outbound ones in outbound_plan.h; docs/capture.md.
 struct Binding {
   enum class Kind : unsigned char { kInbound, kOutboundHttp, kOutboundTcp, kGateway, kGatewayTcp };
   Kind kind = Kind::kInbound;
@@ -60,13 +62,15 @@ struct Binding {
   std::vector<model::Typed<model::RateLimit>> limits;  // kInbound, kGateway
 };
 struct Conflict {
-  enum class Kind : unsigned char { kInbound, kHttpOverTcp, kTcpUnderHttp, kTcpOverTcp, kGateway, kNoPort };
+  enum class Kind : unsigned char { kInbound, kHttpOverTcp, kTcpUnderHttp, kTcpOverTcp, kGateway, kNoPort, kReserved };
   Kind kind = Kind::kInbound;
   std::string text;  // one sentence
 };
 struct ListenerPlan {
   std::vector<Binding> bindings;    // by address and port
   std::vector<Conflict> conflicts;  // what had to give way
+  bool captured = false;            // of a sidecar whose traffic is: only inbound ports, chains of virtualInbound
+  bool ipv6 = false, transparent = false;
 };
 ListenerPlan listener_plan(const model::View& view, const model::Node& node);
 
@@ -95,7 +99,7 @@ struct Client {
   model::Labels labels;  // of the workload; left empty when no VirtualService asks for source labels
   bool router = false;
   bool proxyless = false;                                    // gRPC's own client
-  bool captured = false, ipv6 = false;                       // as of its scope
+  bool captured = false, ipv6 = false, transparent = false;  // of sidecars: how their traffic comes to them
   std::vector<GatewayPort> gateway_ports;                    // router: those of HTTP, from listener_plan
   auto operator<=>(const Client&) const = default;
 };
@@ -104,7 +108,7 @@ Scope scope_of(const Client& client);
 
 // CDS of everything that clients of a scope may call, BlackHoleCluster included, by name.
 std::vector<Cluster> outbound_clusters(const model::View& view, const Scope& scope);
-// CDS of the ports that the node's own workload serves: inbound|PORT||, STATIC, to the application. Empty for routers.
+// CDS of the ports that the node's own workload serves: inbound|PORT||, to the application. Empty for routers.
 std::vector<Cluster> inbound_clusters(const model::View& view, const model::Node& node, const ListenerPlan& plan);
 
 // EDS, one for each EDS cluster of outbound_clusters.
@@ -120,11 +124,16 @@ struct RouteOrigin {
 // In the order of the routes, by configuration and virtual host.
 using RouteOrigins = std::map<std::pair<std::string, std::string>, std::vector<RouteOrigin>>;
 
-// RDS: "8080" per HTTP port for sidecars, "http.8080" per bound port for routers. `origins`, where asked for, tells of each route.
+// RDS: "8080" per HTTP port for sidecars, "HOST:8080" where a captured one looks what a service's port carries, "http.8080" per bound
+// port for routers. `origins`, where asked for, tells of each route.
 std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client, RouteOrigins* origins = nullptr);
 
-// LDS.
+// LDS, a node's own: what it binds, or virtualInbound.
 std::vector<Listener> listeners(const ListenerPlan& plan);
+// LDS of captured sidecars for the calls of their applications: virtualOutbound and those behind it, by name.
+std::vector<Listener> outbound_listeners(const model::View& view, const Client& client);
+// One of them that a node goes without: for calls to its own address, which are inbound's.
+bool is_for_self(std::string_view listener_name, const model::Node& node);
 
 // gRPC's own clients and servers, which have no proxy beside them (Node::proxyless). Their endpoints are those of all.
 // LDS "HOST:PORT" for each name that a client may dial; of servers, for each address that they may listen on.
@@ -139,7 +148,7 @@ std::pair<std::string, uint32_t> application_address(const model::Node& node, ui
 // The same, but where a Sidecar's ingress listener says it: that.
 std::pair<std::string, uint32_t> application_address(const model::Node& node, const model::InboundPort& inbound);
 
-// The protocol with which a service port is served here: what nobody told is taken for HTTP, until protocols are sniffed.
+// The protocol with which a service port is served without capture: what nobody told is taken for HTTP. With capture it is looked at.
 model::Protocol served_protocol(const model::ServicePort& port);
 
 }  // namespace weft::translate

@@ -53,8 +53,13 @@ Translation::Set Translation::of(const model::Node& node) {
     all.merge(resources_of(inbound));
     set[kClusters] = std::make_shared<const Resources>(std::move(all));
   }
-  set[kListeners] = std::make_shared<const Resources>(resources_of(listeners(plan)));
   const Client client = client_of(*view_, node, plan);
+  Resources own = resources_of(listeners(plan));
+  if (client.captured) {
+    for (const auto& [name, bytes] : *once(outbound_, client, [&] { return outbound_listeners(*view_, client); }))
+      if (!is_for_self(name, node)) own.emplace(name, bytes);
+  }
+  set[kListeners] = std::make_shared<const Resources>(std::move(own));
   set[kRoutes] = once(routes_, client, [&] { return route_configurations(*view_, client); });
   return set;
 }

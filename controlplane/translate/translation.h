@@ -21,7 +21,7 @@ class Translation {
  private:
   std::shared_ptr<const model::View> view_;
   std::map<Scope, std::shared_ptr<const Resources>> clusters_, endpoints_, proxyless_;
-  std::map<Client, std::shared_ptr<const Resources>> routes_;
+  std::map<Client, std::shared_ptr<const Resources>> outbound_, routes_;
 };
 
 }  // namespace weft::translate
