@@ -153,8 +153,7 @@ void add_catch_all(RouteConfiguration& out, bool allowed) {
     return;
   }
   route->mutable_route()->set_cluster(std::string(kPassthroughCluster));
-  route->mutable_route()->mutable_timeout();  // 0s: none
-  route->mutable_route()->mutable_max_grpc_timeout();
+  set_timeouts(*route->mutable_route(), model::Duration(0));
 }
 
 RouteConfiguration sidecar_routes(const model::View& view, const Client& client, uint32_t port,

@@ -47,7 +47,7 @@ struct TcpChain {
 };
 
 // Where a proxy listens, and for what. Without capture a node's inbound and outbound listeners share its own address; docs/no-capture.md
-// tells the rules. With capture the inbound ports are here, the outbound ones in outbound_plan.h; docs/capture.md.
+// tells the rules. With capture the inbound ports are here, the outbound ones in outbound_plan.h; docs/captured-layout.md.
 struct Binding {
   enum class Kind : unsigned char { kInbound, kOutboundHttp, kOutboundTcp, kGateway, kGatewayTcp };
   Kind kind = Kind::kInbound;
