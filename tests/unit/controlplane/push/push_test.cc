@@ -12,6 +12,7 @@
 
 #include <fstream>
 #include <future>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -82,9 +83,10 @@ std::shared_ptr<const model::View> view_of(uint64_t revision, const std::string&
   return model::View::build(revision, std::move(resources));
 }
 
-Snapshots::Held proxy(const std::string& ip, const std::string& ns = "default") {
+Snapshots::Held proxy(const std::string& ip, const std::string& ns = "default", const std::string& mode = "NONE") {
   Snapshots::Held held;
-  auto node = model::parse_node("sidecar~" + ip + "~p." + ns + "~" + ns + ".svc.cluster.local", "", R"({"INTERCEPTION_MODE":"NONE"})");
+  auto node = model::parse_node("sidecar~" + ip + "~p." + ns + "~" + ns + ".svc.cluster.local", "",
+                                "{\"INTERCEPTION_MODE\":\"" + mode + "\"}");
   held.node = std::make_shared<const model::Node>(*node);
   return held;
 }
@@ -150,6 +152,48 @@ TEST_F(SnapshotsTest, ARuleChangeKeepsWhatIsEqual) {
     same += old != nullptr && *old == cluster;
   }
   EXPECT_EQ(same, 2u) << "b's and the black hole are the very same objects";
+}
+
+TEST_F(SnapshotsTest, CapturedProxiesShareTheirListeners) {
+  const std::string world = service("a", {"10.0.0.1"}) + service("b", {"10.0.0.2"});
+  change(world);
+  auto first = proxy("10.1.0.1", "default", "REDIRECT"), second = proxy("10.1.0.2", "default", "REDIRECT");
+  auto one = snapshots_.snapshot_of(first);
+  const size_t translations = snapshots_.translations();
+  EXPECT_EQ(snapshots_.snapshot_of(second), one) << "neither serves anything: all is the same";
+  EXPECT_EQ(snapshots_.translations(), translations + 1) << "its own listeners";
+  auto serving = proxy("10.0.0.1", "default", "REDIRECT");
+  auto its = snapshots_.snapshot_of(serving);
+  size_t same = 0, count = 0;
+  for (const auto& listener : its->map(ResourceType::kListener).all()) {
+    const auto* other = one->map(ResourceType::kListener).find(listener->id);
+    same += other != nullptr && *other == listener;
+    ++count;
+  }
+  EXPECT_EQ(same + 1, count) << "but for virtualInbound";
+  change(world + "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: r}\n"
+                 "spec: {host: a, trafficPolicy: {loadBalancer: {simple: RANDOM}}}\n");
+  EXPECT_EQ(snapshots_.snapshot_of(first)->maps[index_of(ResourceType::kListener)], one->maps[index_of(ResourceType::kListener)]);
+}
+
+TEST_F(SnapshotsTest, PodsOfAHeadlessServiceAreListenedFor) {
+  auto headless = [](const std::vector<std::string>& addresses) {
+    std::string text = service("db", addresses);
+    for (size_t at; (at = text.find("{name: http")) != std::string::npos;) text.replace(at, 11, "{name: tcp");
+    return text.replace(text.find("spec:"), 5, "spec:\n  clusterIP: None");
+  };
+  change(headless({"10.0.0.1"}));
+  auto held = proxy("10.1.0.1", "default", "REDIRECT"), itself = proxy("10.0.0.1", "default", "REDIRECT");
+  auto names = [&](Snapshots::Held& of) {
+    std::set<std::string> all;
+    for (const auto& listener : snapshots_.snapshot_of(of)->map(ResourceType::kListener).all()) all.insert(listener->name);
+    return all;
+  };
+  EXPECT_EQ(names(held), (std::set<std::string>{"10.0.0.1_8080", "virtualInbound", "virtualOutbound"}));
+  EXPECT_EQ(names(itself), (std::set<std::string>{"virtualInbound", "virtualOutbound"}));
+  EXPECT_FALSE(change(headless({"10.0.0.1", "10.0.0.2"}))) << "not only endpoints";
+  EXPECT_EQ(names(held), (std::set<std::string>{"10.0.0.1_8080", "10.0.0.2_8080", "virtualInbound", "virtualOutbound"}));
+  EXPECT_EQ(names(itself), (std::set<std::string>{"10.0.0.2_8080", "virtualInbound", "virtualOutbound"}));
 }
 
 // The whole room with a real server and a real client.
