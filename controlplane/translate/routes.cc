@@ -330,9 +330,8 @@ std::vector<RouteConfiguration> route_configurations(const model::View& view, co
     std::set<std::string_view> made;
     for (const OutboundListener& listener : plan.listeners) {
       if (listener.routes.empty() || !made.insert(listener.routes).second) continue;
-      all.push_back(listener.sole != nullptr
-                        ? sole_routes(view, client, listener.port, *listener.sole, rules, origins)
-                        : sidecar_routes(view, client, listener.port, plan.http[listener.port], rules, origins));
+      all.push_back(listener.sole != nullptr ? sole_routes(view, client, listener.port, *listener.sole, rules, origins)
+                                             : sidecar_routes(view, client, listener.port, plan.http[listener.port], rules, origins));
     }
   } else {
     const Scope scope = scope_of(client);

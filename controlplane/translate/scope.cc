@@ -6,8 +6,7 @@ namespace weft::translate {
 Scope scope_of(const model::View&, const model::Node& node) {
   Scope scope;
   scope.ns = node.ns;
-  scope.captured =
-      node.type == model::Node::Type::kSidecar && !node.proxyless && node.interception != model::Node::Interception::kNone;
+  scope.captured = node.type == model::Node::Type::kSidecar && !node.proxyless && node.interception != model::Node::Interception::kNone;
   scope.ipv6 = scope.captured && node.ip.find(':') != std::string::npos;
   return scope;
 }
