@@ -186,7 +186,7 @@ TEST(Captured, HttpAndTcpOfOnePortShareItsListener) {
   // Without an address TCP has only the port to go by.
   const std::string tcp = entry("db", "db.example.com", "{number: 9000, name: tcp, protocol: TCP}", "");
   const std::string other = entry("old", "old.example.com", "{number: 9000, name: tcp, protocol: TCP}", "");
-  const std::string web = service("web", "http", 9000, "10.96.0.1"), odd = entry("odd", "odd.example.com", "{number: 9000, name: odd}", "");
+  const std::string web = service("web", "http", 9000, "10.96.0.1");
   const std::string to_db = "[] to outbound|9000||db.example.com";
   for (const std::string& yaml : {tcp + web, web + tcp}) {
     EXPECT_EQ(show(Sent(yaml).listeners.at("0.0.0.0_9000")), (Lines{"looks http_inspector", to_db, kHttpChain + "9000"}));
