@@ -18,7 +18,7 @@ Scope scope_of(const model::View& view, const model::Node& node) {
                        });
     return scope;
   }
-  scope.captured = !node.proxyless && node.interception != model::Node::Interception::kNone;
+  scope.captured = node.type == model::Node::Type::kSidecar && !node.proxyless && node.interception != model::Node::Interception::kNone;
   scope.ipv6 = scope.captured && node.ip.find(':') != std::string::npos;
   return scope;
 }
