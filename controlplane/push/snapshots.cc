@@ -6,6 +6,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "istio/networking/nds/v1/nds.pb.h"
 
 #include <algorithm>
 
@@ -18,7 +19,14 @@ using xds::ResourceType;
 
 namespace {
 
-constexpr size_t kMaxSets = 10'000;     // of clusters with inbound ones; more are made anew
+constexpr size_t kMaxSets = 10'000;  // of clusters with inbound ones; more are made anew
+// A headless service's name stands for its endpoints.
+bool names_move(const model::View& view, const model::Changes& changes) {
+  const auto services = view.services();
+  return std::any_of(services.begin(), services.end(),
+                     [&](const model::ServiceInfo* service) { return service->headless && changes.endpoints.contains(service->hostname); });
+}
+
 constexpr uint64_t kUnusedEpochs = 16;  // routes of clients that nobody asked for through so many changes are forgotten
 
 }  // namespace
@@ -59,6 +67,9 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
   if (services || virtual_services || gateways || (rules && (any || changes->hash_rules))) ++routes_epoch_;
   const bool limits = any || !changes->rate_limits.empty();
   if (services || rules || virtual_services || gateways || workloads || limits) ++listeners_epoch_;
+  const bool names_moved = any || services || (!names_.empty() && !changes->endpoints.empty() && names_move(*view_, *changes));
+  if (names_moved) ++names_epoch_;
+  std::erase_if(names_, [&](const auto& held) { return held.second.epoch + kUnusedEpochs < names_epoch_; });
   if (services || rules || changes->endpoints.empty()) return std::nullopt;
 
   std::vector<xds::NameId> names;
@@ -77,7 +88,7 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
     ++translations_;
     if (!changed.empty()) held.endpoints = held.endpoints->with(changed);
   }
-  if (virtual_services || gateways || workloads || limits) return std::nullopt;
+  if (virtual_services || gateways || workloads || limits || names_moved) return std::nullopt;
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
@@ -120,6 +131,19 @@ const ResourceMapPtr& Snapshots::routes_of(const translate::Client& client) {
     held.map = make(
         ResourceType::kRoute, translate::route_configurations(*view_, client), [](const auto& m) { return m.name(); }, held.map);
     held.epoch = routes_epoch_;
+  }
+  return held.map;
+}
+
+const ResourceMapPtr& Snapshots::names_of(const model::Node& node) {
+  const std::optional<translate::NamesFor> whom = translate::names_for(node);
+  if (!whom) return no_names_;
+  Routes& held = names_[*whom];
+  if (held.epoch != names_epoch_) {
+    const std::vector<translate::NameTable> one{translate::name_table(*view_, *whom)};
+    held.map = make(
+        ResourceType::kNameTable, one, [](const auto&) { return std::string(); }, held.map);
+    held.epoch = names_epoch_;
   }
   return held.map;
 }
@@ -184,7 +208,8 @@ xds::SnapshotPtr Snapshots::snapshot_of(Held& proxy) {
   maps[index_of(ResourceType::kEndpoint)] = endpoints_of(proxy.node->ns).endpoints;
   maps[index_of(ResourceType::kListener)] = proxy.listeners;
   maps[index_of(ResourceType::kRoute)] = routes_of(proxy.client);
-  xds::SnapshotPtr& shared = snapshots_[{maps[0].get(), maps[1].get(), maps[2].get(), maps[3].get()}];
+  maps[index_of(ResourceType::kNameTable)] = names_of(*proxy.node);
+  xds::SnapshotPtr& shared = snapshots_[{maps[0].get(), maps[1].get(), maps[2].get(), maps[3].get(), maps[4].get()}];
   if (!shared) {
     auto made = std::make_shared<xds::Snapshot>();
     made->revision = view_->revision();

@@ -48,6 +48,7 @@ class Snapshots {
   ByNamespace& endpoints_of(const std::string& ns);
   ByNamespace& proxyless_of(const std::string& ns);
   const xds::ResourceMapPtr& routes_of(const translate::Client& client);
+  const xds::ResourceMapPtr& names_of(const model::Node& node);
   void refresh_own(Held& proxy);
   void refresh_proxyless(Held& proxy);
 
@@ -55,9 +56,11 @@ class Snapshots {
   std::shared_ptr<const model::View> view_;
   std::chrono::steady_clock::time_point since_{};
   // Counted up when what they depend on changes.
-  uint64_t clusters_epoch_ = 1, endpoints_epoch_ = 1, routes_epoch_ = 1, listeners_epoch_ = 1;
+  uint64_t clusters_epoch_ = 1, endpoints_epoch_ = 1, routes_epoch_ = 1, listeners_epoch_ = 1, names_epoch_ = 1;
   std::map<std::string, ByNamespace> namespaces_;
   std::map<translate::Client, Routes> routes_;
+  std::map<translate::NamesFor, Routes> names_;
+  const xds::ResourceMapPtr no_names_ = std::make_shared<const xds::ResourceMap>();
   // Equal sets of one proxy's own listeners, and of a namespace's clusters with some inbound ones, are one map.
   std::map<std::vector<const xds::Resource*>, std::weak_ptr<const xds::ResourceMap>> listener_sets_;
   std::map<std::pair<const xds::ResourceMap*, std::vector<const xds::Resource*>>, xds::ResourceMapPtr> cluster_sets_;

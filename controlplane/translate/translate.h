@@ -22,6 +22,9 @@ class Listener;
 namespace envoy::config::route::v3 {
 class RouteConfiguration;
 }
+namespace istio::networking::nds::v1 {
+class NameTable;
+}
 
 namespace weft::translate {
 
@@ -29,6 +32,7 @@ using Cluster = envoy::config::cluster::v3::Cluster;
 using LoadAssignment = envoy::config::endpoint::v3::ClusterLoadAssignment;
 using Listener = envoy::config::listener::v3::Listener;
 using RouteConfiguration = envoy::config::route::v3::RouteConfiguration;
+using NameTable = istio::networking::nds::v1::NameTable;
 
 // Where a proxy listens, and for what. Without capture a node's inbound and outbound listeners share its own address; docs/no-capture.md
 // tells the rules.
@@ -89,6 +93,16 @@ std::vector<RouteConfiguration> route_configurations(const model::View& view, co
 
 // LDS.
 std::vector<Listener> listeners(const ListenerPlan& plan);
+
+// NDS: the names that the DNS proxy of a sidecar answers for. Nothing for a node that has none (metadata DNS_CAPTURE).
+struct NamesFor {
+  std::string ns;
+  bool automatic = false;       // metadata DNS_AUTO_ALLOCATE: hosts without an address have one given
+  bool v4 = false, v6 = false;  // what the node's own addresses are
+  auto operator<=>(const NamesFor&) const = default;
+};
+std::optional<NamesFor> names_for(const model::Node& node);
+NameTable name_table(const model::View& view, const NamesFor& whom);
 
 // gRPC's own clients and servers, which have no proxy beside them (Node::proxyless). Their endpoints are those of all.
 // LDS "HOST:PORT" for each name that a client in `ns` may dial; of servers, for each address that they may listen on.
