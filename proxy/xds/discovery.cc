@@ -72,6 +72,10 @@ void Discovery::Impl::start(std::function<void()> on_first_complete) {
   subscribe_scopes();
   subscribe_routes();
   subscribe_extensions();
+  if (ads_ && bootstrap_.dns) {
+    stats_.begin_all(ResourceType::kNameTable);
+    ads_->subscribe_all(ResourceType::kNameTable);
+  }
   if (ads_) ads_->start();
   loop_.post([this, alive = std::weak_ptr<char>(alive_)] {
     if (!alive.expired()) complete_if_first();
@@ -192,6 +196,7 @@ void Discovery::Impl::on_ads_disconnected(const std::string&) {
   stats_.failed(ResourceType::kRoute);
   stats_.failed(ResourceType::kRuntime);
   stats_.failed(ResourceType::kExtension);
+  stats_.failed(ResourceType::kNameTable);
 }
 
 // --- what others see ---
