@@ -34,8 +34,8 @@ class Relay:
         return answer
 
 
-class Rules:
-    """What holds with any backend; a class for each is below."""
+class World:
+    """Two pods, one of which gets rules; a class for each backend is below."""
     BACKEND = ()
     PROGRAMS = ()
 
@@ -73,6 +73,10 @@ class Rules:
         code, text = self.pod.run("nft", "-s", "list", "tables", "inet")
         told += text if code == 0 else ""
         return told + self.pod.check("ip", "rule") + self.pod.check("ip", "-6", "rule")
+
+
+class Traffic(World):
+    """Where connections go."""
 
     # -- outbound
 
@@ -231,7 +235,9 @@ class Rules:
         self.assertEqual(f"proxy for {place(self.pod.ip, 8080)}, pod 8080 from {self.pod.ip}",
                          self.pod.ask((self.pod.ip, 8080), uid=PROXY))
 
-    # -- what weft-init does about rules that are there
+
+class Life(World):
+    """What weft-init does about rules that are there."""
 
     def test_twice_is_once_and_changes_are_asked_for(self):
         self.apply()
@@ -272,11 +278,11 @@ class Rules:
         self.assertEqual(before, self.everything())
 
     def test_validation(self):
+        code, text = self.init(*SIDECAR, "--run-validation", "--skip-rule-apply", "--probe-timeout", "1s")
+        self.assertEqual(126, code, text)
+        self.assertIn("validation: a connection of the proxy's user to 127.0.0.6:15002 did not arrive", text)
         for flags in ((), ("-m", "TPROXY")):
             with self.subTest(flags):
-                code, text = self.init(*SIDECAR, *flags, "--run-validation", "--skip-rule-apply", "--probe-timeout", "1s")
-                self.assertEqual(126, code, text)
-                self.assertIn("validation: a connection of the proxy's user to 127.0.0.6:15002", text)
                 self.assertIn("is captured", self.apply(*flags, "--run-validation"))
                 self.init("--cleanup-only")
 
@@ -288,17 +294,18 @@ class Rules:
         self.assertEqual(1, run([our_program("weft-init"), "--network-namespace", "/nowhere", *SIDECAR])[0])
 
 
-class Iptables(Rules, unittest.TestCase):
+class Iptables(Traffic, Life, unittest.TestCase):
     BACKEND = ("--backend", "iptables")
     PROGRAMS = ("iptables", "ip6tables")
 
 
-class IptablesLegacy(Rules, unittest.TestCase):
+class IptablesLegacy(Life, unittest.TestCase):
+    """The kernel does the same with these rules; other programs write and show them."""
     BACKEND = ("--backend", "iptables", "--force-iptables-binary", "legacy")
     PROGRAMS = ("iptables-legacy", "ip6tables-legacy")
 
 
-class Nft(Rules, unittest.TestCase):
+class Nft(Traffic, Life, unittest.TestCase):
     BACKEND = ("--backend", "nft")
     PROGRAMS = ("nft",)
 
