@@ -35,7 +35,7 @@ for room in declared:
             if list(declared).index(d) > list(declared).index(room):
                 faults.append(f"{room}: depends upward on {d}")
             todo += declared[d]
-for file in sorted(p for top in ("common", "proxy", "controlplane", "ctl") for p in (root / top).rglob("*") if p.suffix in (".h", ".cc")):
+for file in sorted(p for top in ("common", "proxy", "controlplane", "ctl", "init") for p in (root / top).rglob("*") if p.suffix in (".h", ".cc")):
     name = file.relative_to(root).as_posix()
     own = room_of(name)
     if own is None:
