@@ -74,6 +74,7 @@ class Client : public grpc::ClientBidiReactor<Request, Response> {
                  std::to_string(number) + ".default~default.svc.cluster.local");
     node->set_cluster("client.default");
     (*node->mutable_metadata()->mutable_fields())["NAMESPACE"].set_string_value("default");
+    (*node->mutable_metadata()->mutable_fields())["INTERCEPTION_MODE"].set_string_value("NONE");
     request.set_type_url(kClusters);
     send(std::move(request));
     StartRead(&response_);

@@ -94,10 +94,12 @@ Table listeners(const json::array& resources) {
   Table table({"NAME", "ADDRESS", "DIRECTION", "DESTINATION"});
   for (const json::value& listener : resources) {
     std::string where;
-    for (const json::value& chain : list_at(listener, "filter_chains")) {
+    const auto add = [&](const json::value& chain) {
       const std::string one = destination(chain);
       if (where.find(one) == std::string::npos) where += (where.empty() ? "" : ", ") + one;
-    }
+    };
+    for (const json::value& chain : list_at(listener, "filter_chains")) add(chain);
+    if (const json::value& rest = at(listener, "default_filter_chain"); rest.is_object()) add(rest);
     table.add({or_dash(text_at(listener, "name")), socket_text(at(listener, "address")), or_dash(text_at(listener, "traffic_direction")),
                or_dash(where)});
   }

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <set>
 
 namespace weft::api {
 namespace {
@@ -90,6 +92,19 @@ struct Configuration {
   std::string note;
 };
 
+// The service that an application calls by this name or address; empty: none that is known.
+std::string host_called(std::string_view authority, const model::Node& node, const model::View& view) {
+  const size_t colon = authority.rfind(':');
+  std::string name(authority.find(':') == colon ? authority.substr(0, colon) : authority);
+  if (name.ends_with('.')) name.pop_back();
+  const std::string domain(model::kDomain);
+  for (const std::string& host : {name, model::resolve_host(name, node.ns), name + ".svc." + domain, name + "." + domain})
+    if (view.find_service(host, node.ns) != nullptr) return host;
+  for (const model::ServiceInfo* service : view.services())
+    if (std::find(service->addresses.begin(), service->addresses.end(), name) != service->addresses.end()) return service->hostname;
+  return {};
+}
+
 // Which of the proxy's route configurations takes the request: by the port of the URL, else the only one that knows the host.
 std::variant<Configuration, Reply> configuration_for(const Question& question, const ProxyStatus& proxy, const model::View& view) {
   const bool router = proxy.node->type == model::Node::Type::kRouter;
@@ -98,7 +113,8 @@ std::variant<Configuration, Reply> configuration_for(const Question& question, c
   for (const xds::ResourcePtr& listener : proxy.snapshot->map(ResourceType::kListener).all()) {
     for (auto& [port, name] : translate::routes_of_listener(listener->message())) {
       uint32_t asked = port;
-      if (!router) std::from_chars(name.data(), name.data() + name.size(), asked);
+      const size_t digits = name.rfind(':') + 1;  // "8080", or "HOST:8080"
+      if (!router) std::from_chars(name.data() + digits, name.data() + name.size(), asked);
       for (const translate::Binding& binding : plan.bindings)
         if (binding.port == port) asked = binding.service_port;
       served.emplace_back(asked, name);
@@ -111,19 +127,25 @@ std::variant<Configuration, Reply> configuration_for(const Question& question, c
     return found == nullptr ? xds::ResourcePtr() : *found;
   };
   const uint32_t wanted = question.port.value_or(question.request.scheme == "https" ? 443 : 80);
+  // A captured connection goes by its address: a service whose port is looked at has a configuration of its own.
+  const std::string called = host_called(question.request.authority, *proxy.node, view);
+  std::stable_partition(served.begin(), served.end(), [&](const auto& one) { return one.second.starts_with(called + ":"); });
   for (const auto& [port, name] : served)
-    if (port == wanted)
+    if (port == wanted && (name.find(':') == std::string::npos || name.starts_with(called + ":")))
       if (auto resource = held(name)) return Configuration{name, std::move(resource), {}};
-  std::vector<Configuration> knowing;
-  std::string ports;
+  std::map<uint32_t, Configuration> knowing;
+  std::set<uint32_t> taken;
   for (const auto& [port, name] : served) {
-    ports += (ports.empty() ? "" : ", ") + std::to_string(port);
+    taken.insert(port);
     const auto resource = held(name);
-    if (question.port || !resource || !translate::names_host(resource->message(), question.request.authority)) continue;
-    if (knowing.empty() || knowing.back().name != name)
-      knowing.push_back({name, resource, "the URL names no port; " + std::to_string(port) + " is the only one where the host is known"});
+    if (question.port || !resource) continue;
+    if (!name.starts_with(called + ":") && !translate::names_host(resource->message(), question.request.authority)) continue;
+    knowing.try_emplace(
+        port, Configuration{name, resource, "the URL names no port; " + std::to_string(port) + " is the only one where the host is known"});
   }
-  if (knowing.size() == 1) return std::move(knowing.front());
+  if (knowing.size() == 1) return std::move(knowing.begin()->second);
+  std::string ports;
+  for (uint32_t port : taken) ports += (ports.empty() ? "" : ", ") + std::to_string(port);
   return error_reply(422, "no_listener",
                      proxy.node->name + "." + proxy.node->ns + " does not take HTTP on port " + std::to_string(wanted) + "; it does on " +
                          (ports.empty() ? "none" : ports.substr(0, 300)));

@@ -146,14 +146,6 @@ void set_retries(route::RouteAction& out, const std::optional<model::Retries>& a
 }
 
 // Deprecated in Envoy, and what istiod sends: it bounds gRPC's own timeout header.
-void set_timeouts(route::RouteAction& out, model::Duration timeout) {
-  set_duration(*out.mutable_timeout(), timeout);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-  set_duration(*out.mutable_max_grpc_timeout(), timeout);
-#pragma GCC diagnostic pop
-}
-
 uint32_t port_of(const model::Destination& destination, const RouteScope& scope) {
   if (destination.port) return *destination.port;
   const auto* service = scope.view.find_service(destination.host, scope.client.ns);
@@ -361,6 +353,14 @@ Route translate(const model::HttpRoute& rule, const model::HttpMatch* match, con
 }
 
 }  // namespace
+
+void set_timeouts(route::RouteAction& out, model::Duration timeout) {
+  set_duration(*out.mutable_timeout(), timeout);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  set_duration(*out.mutable_max_grpc_timeout(), timeout);
+#pragma GCC diagnostic pop
+}
 
 void set_match(route::RouteMatch& out, const model::HttpMatch& match) {
   out.set_prefix("/");

@@ -24,6 +24,8 @@ struct BuiltRoute {
   const model::HttpMatch* match = nullptr;
 };
 
+// For requests and for gRPC's alike; 0: none.
+void set_timeouts(envoy::config::route::v3::RouteAction& out, model::Duration timeout);
 // The conditions that are asked of each request.
 void set_match(envoy::config::route::v3::RouteMatch& out, const model::HttpMatch& match);
 // In order; building stops after the first route that matches everything.

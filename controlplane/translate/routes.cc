@@ -4,6 +4,7 @@
 #include "controlplane/translate/http_routes.h"
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
+#include "controlplane/translate/outbound_plan.h"
 
 #include "envoy/config/route/v3/route.pb.h"
 
@@ -138,6 +139,23 @@ class Hosts {
   std::set<std::string> taken_;
 };
 
+// Requests to hosts that are nobody's: on to where they were for, or refused.
+void add_catch_all(RouteConfiguration& out, bool allowed) {
+  VirtualHost* host = out.add_virtual_hosts();
+  host->set_name(allowed ? "allow_any" : "block_all");
+  host->add_domains("*");
+  host->set_include_request_attempt_count(true);
+  Route* route = host->add_routes();
+  route->set_name(host->name());
+  route->mutable_match()->set_prefix("/");
+  if (!allowed) {
+    route->mutable_direct_response()->set_status(kBadGateway);
+    return;
+  }
+  route->mutable_route()->set_cluster(std::string(kPassthroughCluster));
+  set_timeouts(*route->mutable_route(), model::Duration(0));
+}
+
 RouteConfiguration sidecar_routes(const model::View& view, const Client& client, uint32_t port,
                                   const std::vector<const model::ServiceInfo*>& services, const Rules& rules, RouteOrigins* origins) {
   Hosts hosts(std::to_string(port), origins);
@@ -184,15 +202,30 @@ RouteConfiguration sidecar_routes(const model::View& view, const Client& client,
               {{.route = default_route(service->hostname, scope)}});
   }
   RouteConfiguration out = hosts.finish();
-  // Without capture nobody knows where a request to an unknown host wanted to go.
-  VirtualHost* block = out.add_virtual_hosts();
-  block->set_name("block_all");
-  block->add_domains("*");
-  block->set_include_request_attempt_count(true);
-  Route* refuse = block->add_routes();
-  refuse->set_name("block_all");
-  refuse->mutable_match()->set_prefix("/");
-  refuse->mutable_direct_response()->set_status(kBadGateway);
+  add_catch_all(out, allows_any(view, scope_of(client)));
+  return out;
+}
+
+// A service alone, whatever a request's host is: its address led here.
+RouteConfiguration sole_routes(const model::View& view, const Client& client, uint32_t port, const model::ServiceInfo& service,
+                               const Rules& rules, RouteOrigins* origins) {
+  const std::string name = virtual_host_name(service.hostname, port);
+  Rules own;
+  for (const auto& rule : rules) {
+    if (std::any_of(rule->hosts.begin(), rule->hosts.end(), [&](const auto& host) { return model::host_matches(host, service.hostname); }))
+      own.push_back(rule);
+  }
+  RouteOrigins written;
+  RouteConfiguration out = sidecar_routes(view, client, port, {&service}, own, &written);
+  VirtualHost sole;
+  for (VirtualHost& host : *out.mutable_virtual_hosts())
+    if (host.name() == name) sole = std::move(host);
+  sole.clear_domains();
+  sole.add_domains("*");
+  out.set_name(name);
+  out.clear_virtual_hosts();
+  *out.add_virtual_hosts() = std::move(sole);
+  if (origins != nullptr) (*origins)[{name, name}] = std::move(written[{std::to_string(port), name}]);
   return out;
 }
 
@@ -203,8 +236,9 @@ std::optional<std::string> intersection(const std::string& rule_host, const std:
   return std::nullopt;
 }
 
-RouteConfiguration gateway_routes(const model::View& view, const Client& client, uint32_t port, uint32_t bound, RouteOrigins* origins) {
-  Hosts out(gateway_routes_name(bound), origins);
+RouteConfiguration gateway_routes(const model::View& view, const Client& client, const GatewayPort& where, RouteOrigins* origins) {
+  const uint32_t port = where.server;
+  Hosts out(gateway_routes_name(where.bound, where.bind), origins);
   struct Host {
     std::set<std::string> rules;  // those that are in already
     std::vector<BuiltRoute> routes;
@@ -221,7 +255,7 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
     const std::string name = gateway.resource->key.ns + "/" + gateway.resource->key.name;
     const Rules rules = view.virtual_services(client.ns, name);
     for (const model::GatewayServer& server : gateway->servers) {
-      if (!server.served() || server.port != port) continue;
+      if (!server.http() || !server.served() || server.port != port || server.bind != where.bind) continue;
       if (server.https_redirect)  // also where nobody has a rule
         for (const model::GatewayHost& host : server.hosts) hosts[host.host].https = true;
       for (const auto& rule : rules) {
@@ -265,37 +299,57 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   client.ns = node.ns;
   client.router = node.type == model::Node::Type::kRouter;
   client.proxyless = node.proxyless;
+  client.captured = plan.captured;
+  client.ipv6 = plan.ipv6;
+  client.transparent = plan.transparent;
   if (client.router) {
     client.labels = view.labels(node);
-    for (const Binding& binding : plan.bindings) client.gateway_ports.emplace_back(binding.service_port, binding.port);
+    for (const Binding& binding : plan.bindings)
+      if (binding.kind == Binding::Kind::kGateway) client.gateway_ports.push_back({binding.service_port, binding.port, binding.written_bind});
     return client;
   }
-  for (const auto& rule : view.virtual_services(node.ns)) {
-    for (const model::HttpRoute& route : rule->http) {
-      for (const model::HttpMatch& match : route.matches) {
-        if (match.source_labels.empty()) continue;
-        client.labels = view.labels(node);
-        return client;
-      }
-    }
+  const auto asks = [](const auto& routes) {
+    for (const auto& route : routes)
+      for (const auto& match : route.matches)
+        if (!match.source_labels.empty()) return true;
+    return false;
+  };
+  client.sidecar = view.scope(node).sidecar;
+  for (const auto& rule : rules_of(view, scope_of(client))) {
+    if (!asks(rule->http) && !asks(rule->tls) && !asks(rule->tcp)) continue;
+    client.labels = view.labels(node);
+    return client;
   }
   return client;
 }
-
 std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client, RouteOrigins* origins) {
   if (client.proxyless) return proxyless_routes(view, client);
   std::vector<RouteConfiguration> all;
   if (client.router) {
-    for (const auto& [port, bound] : client.gateway_ports) all.push_back(gateway_routes(view, client, port, bound, origins));
-  } else {
-    std::map<uint32_t, std::vector<const model::ServiceInfo*>> ports;
-    for (const model::ServiceInfo* service : view.visible_services(client.ns)) {
-      for (const model::ServicePort& port : service->ports) {
-        if (is_http(served_protocol(port))) ports[port.number].push_back(service);
-      }
+    for (const GatewayPort& port : client.gateway_ports) all.push_back(gateway_routes(view, client, port, origins));
+  } else if (client.captured) {
+    const Scope scope = scope_of(client);
+    OutboundPlan plan = outbound_plan(view, scope);
+    const std::vector<Egress> egress = egress_of(view, scope);
+    std::set<std::string_view> made;
+    for (const OutboundListener& listener : plan.listeners) {
+      if (listener.routes.empty() || !made.insert(listener.routes).second) continue;
+      const Rules& rules = egress[listener.egress - 1].rules;
+      all.push_back(listener.sole != nullptr ? sole_routes(view, client, listener.port, *listener.sole, rules, origins)
+                                             : sidecar_routes(view, client, listener.port, plan.http[listener.port], rules, origins));
     }
-    const Rules rules = view.virtual_services(client.ns);
-    for (const auto& [port, services] : ports) all.push_back(sidecar_routes(view, client, port, services, rules, origins));
+  } else {
+    std::set<uint32_t> written;  // ports that a Sidecar lists one by one
+    for (const Egress& egress : egress_of(view, scope_of(client))) {
+      std::map<uint32_t, std::vector<const model::ServiceInfo*>> ports;
+      if (egress.port != 0 && (!is_http(egress.protocol) || !written.insert(egress.port).second)) continue;
+      if (egress.port != 0) ports[egress.port];
+      for (const model::ServiceInfo* service : egress.services)
+        for (const model::ServicePort& port : service->ports)
+          if (is_http(served_protocol(port)) && (egress.port != 0 ? port.number == egress.port : !written.contains(port.number)))
+            ports[port.number].push_back(service);
+      for (const auto& [port, services] : ports) all.push_back(sidecar_routes(view, client, port, services, egress.rules, origins));
+    }
   }
   std::sort(all.begin(), all.end(), [](const RouteConfiguration& a, const RouteConfiguration& b) { return a.name() < b.name(); });
   return all;

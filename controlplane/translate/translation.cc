@@ -35,10 +35,11 @@ std::shared_ptr<const Translation::Resources> once(std::map<Key, std::shared_ptr
 
 Translation::Set Translation::of(const model::Node& node) {
   Set set;
-  set[kEndpoints] = once(endpoints_, node.ns, [&] { return load_assignments(*view_, node.ns); });
+  const Scope scope = scope_of(*view_, node);
+  set[kEndpoints] = once(endpoints_, scope, [&] { return load_assignments(*view_, scope); });
   if (node.proxyless) {
-    set[kClusters] = once(proxyless_, node.ns, [&] { return proxyless_clusters(*view_, node.ns); });
-    Resources own = resources_of(proxyless_listeners(*view_, node.ns));
+    set[kClusters] = once(proxyless_, scope, [&] { return proxyless_clusters(*view_, scope); });
+    Resources own = resources_of(proxyless_listeners(*view_, scope));
     own.merge(resources_of(proxyless_server_listeners(*view_, node)));
     set[kListeners] = std::make_shared<const Resources>(std::move(own));
     const Client client = client_of(*view_, node, {});
@@ -46,14 +47,19 @@ Translation::Set Translation::of(const model::Node& node) {
     return set;
   }
   const ListenerPlan plan = listener_plan(*view_, node);
-  set[kClusters] = once(clusters_, node.ns, [&] { return outbound_clusters(*view_, node.ns); });
+  set[kClusters] = once(clusters_, scope, [&] { return outbound_clusters(*view_, scope); });
   if (const auto inbound = inbound_clusters(*view_, node, plan); !inbound.empty()) {
     Resources all = *set[kClusters];
     all.merge(resources_of(inbound));
     set[kClusters] = std::make_shared<const Resources>(std::move(all));
   }
-  set[kListeners] = std::make_shared<const Resources>(resources_of(listeners(plan)));
   const Client client = client_of(*view_, node, plan);
+  Resources own = resources_of(listeners(plan));
+  if (client.captured) {
+    for (const auto& [name, bytes] : *once(outbound_, client, [&] { return outbound_listeners(*view_, client); }))
+      if (!is_for_self(name, node)) own.emplace(name, bytes);
+  }
+  set[kListeners] = std::make_shared<const Resources>(std::move(own));
   set[kRoutes] = once(routes_, client, [&] { return route_configurations(*view_, client); });
   return set;
 }

@@ -54,10 +54,15 @@ extern const Table kTable;
 model::Spec build(const Reader& root);
 }  // namespace grpc_route
 namespace service_entry {
-extern const Table kTable, kEntryTable;
+extern const Table kTable, kEntryTable, kGroupTable;
 model::Spec build(const Reader& root);
 model::Spec build_entry(const Reader& root);
+model::Spec build_group(const Reader& root);
 }  // namespace service_entry
+namespace sidecar {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace sidecar
 namespace kubernetes {
 extern const Table kServiceTable, kEndpointsTable, kEndpointSliceTable, kPodTable, kNamespaceTable;
 model::Spec build_service(const Reader& root);

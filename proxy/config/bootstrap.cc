@@ -6,6 +6,7 @@
 #include "proxy/config/build_context.h"
 #include "proxy/config/clusters.h"
 #include "proxy/config/connect_options.h"
+#include "proxy/config/dns.h"
 #include "proxy/config/field_check.h"
 #include "proxy/config/linked_types.h"
 #include "proxy/config/listeners.h"
@@ -225,6 +226,7 @@ class Loader {
       if (sound("listeners", i)) listener(resources.listeners(i), context, Where(statics, "listeners", i));
     if (proto_.has_dynamic_resources() && !touched(of_fields, "dynamic_resources")) dynamic(Where(root, "dynamic_resources"));
     if (proto_.has_admin() && !touched(of_fields, "admin")) admin(context, Where(root, "admin"));
+    out_->dns = dns_options(proto_.node(), proto_.dynamic_resources().has_ads_config(), Where(root, "node"));
     out_->bytes = proto_.SerializeAsString();
   }
 

@@ -6,6 +6,7 @@
 #include "common/net/stream.h"
 #include "common/resolve/options.h"
 #include "proxy/config/update.h"
+#include "proxy/dns_proxy/dns_proxy.h"
 #include "proxy/runtime/runtime.h"
 
 #include <chrono>
@@ -87,6 +88,7 @@ struct Bootstrap {
   ConfigSource lds, cds;
   std::optional<AdsConfig> ads;
   std::optional<Admin> admin;
+  std::optional<dns_proxy::Options> dns;                           // node.metadata.DNS_CAPTURE
   std::shared_ptr<Runtime> runtime = std::make_shared<Runtime>();  // changes while the process runs
   std::vector<RuntimeSource> runtime_sources;
   resolve::Options resolver;             // how names are resolved where a cluster does not say

@@ -15,15 +15,16 @@
 
 namespace weft::config {
 
-enum class ResourceType : uint8_t { kCluster, kEndpoints, kListener, kRoute, kRuntime, kExtension, kScope };
-inline constexpr size_t kResourceTypes = 7;
+enum class ResourceType : uint8_t { kCluster, kEndpoints, kListener, kRoute, kRuntime, kExtension, kScope, kNameTable };
+inline constexpr size_t kResourceTypes = 8;
 inline constexpr std::string_view kTypeUrls[] = {"type.googleapis.com/envoy.config.cluster.v3.Cluster",
                                                  "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
                                                  "type.googleapis.com/envoy.config.listener.v3.Listener",
                                                  "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
                                                  "type.googleapis.com/envoy.service.runtime.v3.Runtime",
                                                  "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-                                                 "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration"};
+                                                 "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
+                                                 "type.googleapis.com/istio.networking.nds.v1.NameTable"};
 constexpr std::string_view type_url(ResourceType type) { return kTypeUrls[static_cast<size_t>(type)]; }
 
 // One resource as it came: the body of its Any.

@@ -65,6 +65,12 @@ constexpr Field kRuntimeFields[] = {
     {"name"},
     {"layer"},
 };
+constexpr Field kNameTableFields[] = {
+    {"table"},
+};
+constexpr Field kNameInfoFields[] = {
+    {"ips"}, {"registry"}, {"shortname"}, {"namespace"}, {"alt_hosts"},
+};
 constexpr Field kStatsConfigFields[] = {
     {.name = "use_all_default_tags", .only = "true"},
     {"stats_matcher", "all stats are kept; they cost little until used"},
@@ -83,6 +89,8 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer", kRtdsLayerFields),
     fields_of("envoy.service.runtime.v3.Runtime", kRuntimeFields),
     fields_of("envoy.config.metrics.v3.StatsConfig", kStatsConfigFields),
+    fields_of("istio.networking.nds.v1.NameTable", kNameTableFields, {}, {}, "for the DNS proxy"),
+    fields_of("istio.networking.nds.v1.NameTable.NameInfo", kNameInfoFields),
 };
 
 }  // namespace

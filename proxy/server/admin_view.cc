@@ -56,6 +56,7 @@ ConfigEntry::Kind kind_of(config::ResourceType type) {
     case config::ResourceType::kRoute: return ConfigEntry::Kind::kRoute;
     case config::ResourceType::kExtension: return ConfigEntry::Kind::kExtension;
     case config::ResourceType::kScope:
+    case config::ResourceType::kNameTable:
     case config::ResourceType::kRuntime: break;
   }
   return ConfigEntry::Kind::kCluster;
@@ -264,8 +265,9 @@ admin::ConfigView AdminView::config(bool with_endpoints) {
       view.scoped_routes.push_back(scopes_of(*scoped, states));
   for (const xds::ResourceState& state : states) {
     if (state.type == config::ResourceType::kEndpoints && !with_endpoints) continue;
-    if (state.type == config::ResourceType::kRuntime) continue;  // /runtime shows them
-    if (state.type == config::ResourceType::kScope) continue;    // beside the connection managers that use them
+    if (state.type == config::ResourceType::kRuntime) continue;    // /runtime shows them
+    if (state.type == config::ResourceType::kScope) continue;      // beside the connection managers that use them
+    if (state.type == config::ResourceType::kNameTable) continue;  // no kind of Envoy's page
     ConfigEntry entry;
     entry.kind = kind_of(state.type);
     entry.state = state.warming ? ConfigEntry::State::kWarming : ConfigEntry::State::kActive;

@@ -163,11 +163,17 @@ Status ListenerSet::set(const std::shared_ptr<const config::Listener>& listener,
   stats.add(own != entries_.end() ? ListenerManagerStat::kListenerModified : ListenerManagerStat::kListenerAdded);
   if (in_place) stats.add(ListenerManagerStat::kListenerInPlaceUpdated);
   stats.add(ListenerManagerStat::kListenerCreateSuccess, static_cast<int64_t>(workers_.size()));
-  Entry entry{listener, std::move(addresses), scopes_of(*listener)};
+  Entry entry{listener, std::move(addresses), scopes_of(*listener), own != entries_.end() ? own->second.balance : nullptr};
+  if (!listener->exact_balance) {
+    entry.balance.reset();
+  } else if (!entry.balance) {
+    std::vector<Worker*> all;
+    for (const auto& worker : workers_) all.push_back(worker.get());
+    entry.balance = std::make_shared<Balance>(std::move(all));
+  }
   for (size_t i = 0; i < workers_.size(); ++i) {
-    workers_[i]->post([&w = *workers_[i], listener, scopes = entry.scopes, fds = std::move(fds[i]), patience = patience_of(i)] {
-      w.set_listener(listener, scopes, fds, patience);
-    });
+    workers_[i]->post([&w = *workers_[i], listener, scopes = entry.scopes, fds = std::move(fds[i]), patience = patience_of(i),
+                       balance = entry.balance] { w.set_listener(listener, scopes, fds, patience, balance); });
   }
   entries_[listener->name] = std::move(entry);
   return {};

@@ -104,7 +104,7 @@ void Server::begin() {
   spdlog::logger& logger = log::get(Logger::kMain);
   logger.info("weft-proxy starting: {} worker(s), pid {}", workers_.size(), getpid());
   runtime_ = std::make_unique<xds::RuntimeSources>(control_, bootstrap_, metrics_);
-  if (!start_admin()) {
+  if (!start_admin() || !start_dns()) {
     exit_code_ = 1;
     return end();
   }
@@ -138,6 +138,7 @@ void Server::go_live() {
 }
 
 std::vector<std::pair<std::string, std::string>> Server::apply(const config::Update& update) {
+  if (update.name_table && dns_) dns_->set_table(update.name_table);
   // Make before break: clusters and endpoints, routes, listeners; what is gone goes last.
   config::Update made = update;
   made.removed_clusters.clear();
@@ -215,6 +216,7 @@ void Server::end() {
   graceful_drain_.disarm();
   admin_.reset();
   discovery_.reset();
+  dns_.reset();
   runtime_.reset();
   control_clusters_.clear();
   names_.stop();
@@ -229,6 +231,17 @@ bool Server::start_admin() {
     log::get(Logger::kMain).critical("admin: {}", done.error().detail);
     return false;
   }
+  return true;
+}
+
+bool Server::start_dns() {
+  if (!bootstrap_.dns) return true;
+  auto started = dns_proxy::DnsProxy::start(*bootstrap_.dns, metrics_);
+  if (!started) {
+    log::get(Logger::kMain).critical("{}", started.error().detail);
+    return false;
+  }
+  dns_ = std::move(*started);
   return true;
 }
 

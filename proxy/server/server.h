@@ -3,6 +3,7 @@
 #include "common/net/loop.h"
 #include "common/observe/metrics.h"
 #include "proxy/config/bootstrap.h"
+#include "proxy/dns_proxy/dns_proxy.h"
 #include "proxy/server/cluster_registry.h"
 #include "proxy/server/flags.h"
 #include "proxy/server/listener_set.h"
@@ -50,6 +51,7 @@ class Server final : private xds::Target {
   // The control thread's.
   void begin();
   bool start_admin();
+  bool start_dns();
   void go_live();
   void begin_shutdown();
   void await_drained();
@@ -71,6 +73,7 @@ class Server final : private xds::Target {
   std::unique_ptr<xds::RuntimeSources> runtime_;
   std::unique_ptr<xds::Discovery> discovery_;
   std::unique_ptr<AdminView> admin_;
+  std::unique_ptr<dns_proxy::DnsProxy> dns_;
   std::shared_ptr<observe::Scope> stats_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point drain_until_;

@@ -75,6 +75,10 @@ void Discovery::Impl::start(std::function<void()> on_first_complete) {
   subscribe_scopes();
   subscribe_routes();
   subscribe_extensions();
+  if (ads_ && bootstrap_.dns) {
+    stats_.begin_all(ResourceType::kNameTable);
+    ads_->subscribe_all(ResourceType::kNameTable);
+  }
   // The server itself may be a name.
   if (ads_ && !static_waits_.contains("names of " + bootstrap_.ads->cluster)) ads_->start();
   loop_.post([this, alive = std::weak_ptr<char>(alive_)] {
@@ -197,6 +201,7 @@ void Discovery::Impl::on_ads_disconnected(const std::string&) {
   stats_.failed(ResourceType::kRoute);
   stats_.failed(ResourceType::kRuntime);
   stats_.failed(ResourceType::kExtension);
+  stats_.failed(ResourceType::kNameTable);
 }
 
 // --- what others see ---

@@ -82,6 +82,7 @@ void Discovery::Impl::warm(const Update& built) {
   for (const std::string& name : built.removed_routes) warming_routes_.erase(name);
   release_routes(ready);
   ready.removed_routes = built.removed_routes;
+  ready.name_table = built.name_table;
   for (const std::string& name : built.removed_scopes)
     if (ads_) ads_->forget(ResourceType::kScope, name);
   release_scopes(ready);

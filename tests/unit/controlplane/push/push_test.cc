@@ -12,6 +12,7 @@
 
 #include <fstream>
 #include <future>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -82,9 +83,10 @@ std::shared_ptr<const model::View> view_of(uint64_t revision, const std::string&
   return model::View::build(revision, std::move(resources));
 }
 
-Snapshots::Held proxy(const std::string& ip, const std::string& ns = "default") {
+Snapshots::Held proxy(const std::string& ip, const std::string& ns = "default", const std::string& mode = "NONE") {
   Snapshots::Held held;
-  auto node = model::parse_node("sidecar~" + ip + "~p." + ns + "~" + ns + ".svc.cluster.local", "", R"({"INTERCEPTION_MODE":"NONE"})");
+  auto node =
+      model::parse_node("sidecar~" + ip + "~p." + ns + "~" + ns + ".svc.cluster.local", "", "{\"INTERCEPTION_MODE\":\"" + mode + "\"}");
   held.node = std::make_shared<const model::Node>(*node);
   return held;
 }
@@ -134,6 +136,34 @@ TEST_F(SnapshotsTest, AnEndpointChangeTouchesOneResource) {
   EXPECT_EQ(assignment.endpoints(0).lb_endpoints_size(), 2);
 }
 
+Snapshots::Held capturing(const std::string& ip) {
+  Snapshots::Held held;
+  auto node = model::parse_node("sidecar~" + ip + "~p.default~default.svc.cluster.local", "", R"({"DNS_CAPTURE":"true"})");
+  held.node = std::make_shared<const model::Node>(*node);
+  return held;
+}
+
+// A headless service's addresses are its endpoints', so a change of those is one of names; for all others it is not.
+TEST_F(SnapshotsTest, NamesFollowServicesAndTheEndpointsOfHeadlessOnes) {
+  const auto headless = [](const std::vector<std::string>& addresses) {
+    std::string text = service("h", addresses);
+    return text.insert(text.find("spec:\n") + 6, "  clusterIP: None\n");
+  };
+  change(service("a", {"10.0.0.1"}) + headless({"10.0.0.2"}));
+  auto one = capturing("10.1.0.1"), two = capturing("10.1.0.2"), none = proxy("10.1.0.3");
+  const auto names_of = [&](Snapshots::Held& held) { return snapshots_.snapshot_of(held)->maps[index_of(ResourceType::kNameTable)]; };
+  const auto before = names_of(one);
+  ASSERT_EQ(before->all().size(), 1u);
+  EXPECT_EQ(before->all()[0]->name, "") << "there is but one";
+  EXPECT_EQ(names_of(two), before);
+  EXPECT_TRUE(names_of(none)->all().empty());
+  EXPECT_TRUE(change(service("a", {"10.0.0.1", "10.0.0.9"}) + headless({"10.0.0.2"}))) << "nothing but endpoints";
+  EXPECT_EQ(names_of(one), before);
+  EXPECT_FALSE(change(service("a", {"10.0.0.1", "10.0.0.9"}) + headless({"10.0.0.2", "10.0.0.3"}))) << "names, too";
+  EXPECT_NE(names_of(one), before);
+  EXPECT_EQ(names_of(two), names_of(one));
+}
+
 TEST_F(SnapshotsTest, ARuleChangeKeepsWhatIsEqual) {
   const std::string world = service("a", {"10.0.0.1"}) + service("b", {"10.0.0.2"});
   change(world);
@@ -150,6 +180,49 @@ TEST_F(SnapshotsTest, ARuleChangeKeepsWhatIsEqual) {
     same += old != nullptr && *old == cluster;
   }
   EXPECT_EQ(same, 2u) << "b's and the black hole are the very same objects";
+}
+
+TEST_F(SnapshotsTest, CapturedProxiesShareTheirListeners) {
+  const std::string world = service("a", {"10.0.0.1"}) + service("b", {"10.0.0.2"});
+  change(world);
+  auto first = proxy("10.1.0.1", "default", "REDIRECT"), second = proxy("10.1.0.2", "default", "REDIRECT");
+  auto one = snapshots_.snapshot_of(first);
+  const size_t translations = snapshots_.translations();
+  EXPECT_EQ(snapshots_.snapshot_of(second), one) << "neither serves anything: all is the same";
+  EXPECT_EQ(snapshots_.translations(), translations + 1) << "its own listeners";
+  auto serving = proxy("10.0.0.1", "default", "REDIRECT");
+  auto its = snapshots_.snapshot_of(serving);
+  size_t same = 0, count = 0;
+  for (const auto& listener : its->map(ResourceType::kListener).all()) {
+    const auto* other = one->map(ResourceType::kListener).find(listener->id);
+    same += other != nullptr && *other == listener;
+    ++count;
+  }
+  EXPECT_EQ(same + 1, count) << "but for virtualInbound";
+  change(world +
+         "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: r}\n"
+         "spec: {host: a, trafficPolicy: {loadBalancer: {simple: RANDOM}}}\n");
+  EXPECT_EQ(snapshots_.snapshot_of(first)->maps[index_of(ResourceType::kListener)], one->maps[index_of(ResourceType::kListener)]);
+}
+
+TEST_F(SnapshotsTest, PodsOfAHeadlessServiceAreListenedFor) {
+  auto headless = [](const std::vector<std::string>& addresses) {
+    std::string text = service("db", addresses);
+    for (size_t at; (at = text.find("{name: http")) != std::string::npos;) text.replace(at, 11, "{name: tcp");
+    return text.replace(text.find("spec:"), 5, "spec:\n  clusterIP: None");
+  };
+  change(headless({"10.0.0.1"}));
+  auto held = proxy("10.1.0.1", "default", "REDIRECT"), itself = proxy("10.0.0.1", "default", "REDIRECT");
+  auto names = [&](Snapshots::Held& of) {
+    std::set<std::string> all;
+    for (const auto& listener : snapshots_.snapshot_of(of)->map(ResourceType::kListener).all()) all.insert(listener->name);
+    return all;
+  };
+  EXPECT_EQ(names(held), (std::set<std::string>{"10.0.0.1_8080", "virtualInbound", "virtualOutbound"}));
+  EXPECT_EQ(names(itself), (std::set<std::string>{"virtualInbound", "virtualOutbound"}));
+  EXPECT_FALSE(change(headless({"10.0.0.1", "10.0.0.2"}))) << "not only endpoints";
+  EXPECT_EQ(names(held), (std::set<std::string>{"10.0.0.1_8080", "10.0.0.2_8080", "virtualInbound", "virtualOutbound"}));
+  EXPECT_EQ(names(itself), (std::set<std::string>{"10.0.0.2_8080", "virtualInbound", "virtualOutbound"}));
 }
 
 // The whole room with a real server and a real client.

@@ -161,7 +161,7 @@ TEST(RouteTrial, DomainsAndMatchersAsEnvoyReadsThem) {
 
 TEST(RouteTrial, OriginsStandWhileTheViewGivesTheSameBytes) {
   auto view = view_of(kShop + rule("r", "  - {name: a, " + kTo + "}\n"));
-  const auto node = node_of("sidecar~127.0.0.5~x.default~default.svc.cluster.local", "{}");
+  const auto node = node_of("sidecar~127.0.0.5~x.default~default.svc.cluster.local");
   const std::string bytes = serialise(route_configurations(*view, client(*view))[0]);
   const auto origins = origins_of(*view, node, "8080", bytes);
   ASSERT_TRUE(origins);

@@ -20,6 +20,7 @@ inline std::string rule(const std::string& name, const std::string& http, const 
 
 inline Client client(const model::View& view, const std::string& metadata = "{}") {
   auto node = node_of("sidecar~127.0.0.5~x.default~default.svc.cluster.local", metadata);
+  node.interception = model::Node::Interception::kNone;
   return client_of(view, node, listener_plan(view, node));
 }
 
