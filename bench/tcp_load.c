@@ -78,8 +78,11 @@ static void stream(double seconds) {
   int fd = connected();
   long mebibytes = 0;
   for (const double end = now() + seconds; now() < end; ++mebibytes) say(fd, sizeof buffer);
-  shutdown(fd, SHUT_WR);
-  if (recv(fd, buffer, 1, 0) != 1) fail("recv");  // all has arrived
+  for (long arrived = 0; arrived < mebibytes;) {  // of each MiB one byte tells
+    ssize_t got = recv(fd, buffer, sizeof buffer, 0);
+    if (got <= 0) fail("recv");
+    arrived += got;
+  }
   printf("%ld\n", mebibytes);
 }
 
