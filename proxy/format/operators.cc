@@ -281,6 +281,8 @@ bool filter_state(const Operation& op, const Info& info, Out out) {
   if (!object) return false;
   if (op.option == 1)
     out += object->text;
+  else if (!object->json.empty())
+    out += object->json;
   else
     append_json_string(out, object->text);
   return true;
