@@ -22,10 +22,7 @@ void Connection::preload(std::string_view bytes, bool more) {
   drained_ = !more;
 }
 
-void Connection::start() {
-  if (!in_.empty() || !drained_) resume_reading();
-  if (drained_) wait();
-}
+void Connection::start() { in_.empty() && drained_ ? wait() : resume_reading(); }
 
 void Connection::wait() {
   if (waiting_ || closed_) return;

@@ -28,6 +28,12 @@ std::string in_base64(std::string_view bytes) {
   return out;
 }
 
+// A wait that nobody asks for any more.
+struct Nobody final : net::Ready {
+  void on_readable() override {}
+  void on_writable() override {}
+};
+
 // Envoy's way: what is not printable ASCII becomes "!".
 std::string sanitized(std::string_view bytes) {
   std::string out(bytes);
@@ -110,6 +116,10 @@ void Arrival::on_readable() {
 void Arrival::on_timeout() {
   count(ListenerStat::kDownstreamPreCxTimeout);
   if (!config_->continues_on_timeout) return lose(!in_.empty());
+  // Who goes on with the stream may wait for nothing at first, and must look for itself then.
+  static Nobody nobody;
+  stream_->wait_readable(nobody);
+  more_ = true;
   leave_listener();
   owner_.on_arrived(*this);
 }
