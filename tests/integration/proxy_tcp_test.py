@@ -2,6 +2,7 @@
 tunnels through HTTP proxies, slow readers, storms of connections, and the filters that turn connections away."""
 import os
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -15,6 +16,22 @@ from meshtest.wait import steady, wait_for
 
 NETWORK = "type.googleapis.com/envoy.extensions.filters.network"
 FLAGS = ("--file-flush-interval-msec", "50") if data_plane_kind() == "envoy" else ()
+
+
+INSPECTED = {"listener_filters": [{"name": "envoy.filters.listener.tls_inspector", "typed_config": {
+    "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"}}]}
+
+
+def client_hello(server_name):
+    """The first bytes of a TLS client that asks for that name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    said = ssl.MemoryBIO()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), said, server_hostname=server_name).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return said.read()
 
 
 def tcp(name, to=None, log=True, **fields):
@@ -70,6 +87,7 @@ class World(unittest.TestCase):
             "off": [network("local_ratelimit", "LocalRateLimit", stat_prefix="off", runtime_enabled={
                 "default_value": False, "runtime_key": "some.key"}, token_bucket={"max_tokens": 1, "fill_interval": "1000s"}), tcp("off", "echo")],
             "nameless": [network("sni_cluster", "SniCluster"), tcp("nameless", "echo")],
+            "named": [network("sni_cluster", "SniCluster"), tcp("named", "dead")],
             "mirror": [network("echo", "Echo")],
             "said": [network("direct_response", "Config", response={"inline_string": "go away\n"})],
             "silent": [network("direct_response", "Config")],
@@ -77,7 +95,8 @@ class World(unittest.TestCase):
                         network("echo", "Echo")],
         }
         cls.proxy = DataPlane(bootstrap(
-            [listener(*filters, name=name, per_connection_buffer_limit_bytes=65536) for name, filters in listeners.items()],
+            [listener(*filters, name=name, per_connection_buffer_limit_bytes=65536, **(INSPECTED if name == "named" else {}))
+             for name, filters in listeners.items()],
             [cluster("echo", cls.echo.address), cluster("scripted", cls.server.getsockname()), cluster("dead", dead), cluster("empty"),
              cluster("full", cls.echo.address, circuit_breakers={"thresholds": [{"max_connections": 0}]}),
              cluster("h1", cls.h1.address),
@@ -229,7 +248,7 @@ class Sessions(World):
         self.assertEqual(sent, len(self.to_end(host)))
 
     def test_a_storm_of_connections(self):
-        address, count = self.proxy.address("plain"), 300
+        address, count = self.proxy.address("scripted"), 300
         sockets = []
         for _ in range(count):
             sock = socket.socket()
@@ -241,10 +260,11 @@ class Sessions(World):
             sock.settimeout(20)
             wait_for(lambda s=sock: s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 and s.getpeername(), "a connection")
             sock.sendall(b"%d" % number)
+        for _ in range(count):
+            peer = self.accept()
+            peer.sendall(b"you are " + peer.recv(10))
         for number, sock in enumerate(sockets):
-            self.assertEqual(b"%d" % number, sock.recv(10))
-            sock.close()
-        wait_for(lambda: self.proxy.stat("cluster.echo.upstream_cx_active") == 0, "the end of all")
+            self.assertEqual(b"you are %d" % number, sock.recv(100))
 
 
 class Tunnels(World):
@@ -347,10 +367,36 @@ class Filters(World):
             client.sendall(b"a")
             self.assertEqual(b"a", client.recv(10))
 
+    def test_the_name_that_a_client_asks_for_is_the_cluster(self):
+        hello = client_hello("Echo")
+        with self.connect("named") as client:
+            for byte in (hello[:1], hello[1:100], hello[100:]):
+                client.sendall(byte)
+            received = b""
+            while len(received) < len(hello):
+                piece = client.recv(65536)
+                self.assertTrue(piece)
+                received += piece
+            self.assertEqual(hello, received)
+        with self.connect("named") as client:
+            client.sendall(client_hello("nobody.example"))
+            try:
+                self.assertEqual(b"", self.to_end(client))
+            except ConnectionResetError:
+                pass
+        wait_for(lambda: any("flags=NC " in line for line in self.lines("named")), "a line with NC")
+
     def test_echo(self):
         client, body = self.connect("mirror"), os.urandom(1 << 20)
-        threading.Thread(target=lambda: (client.sendall(body), client.shutdown(socket.SHUT_WR)), daemon=True).start()
-        self.assertEqual(body, self.to_end(client))
+        threading.Thread(target=client.sendall, args=(body,), daemon=True).start()
+        received = b""
+        while len(received) < len(body):
+            piece = client.recv(1 << 16)
+            self.assertTrue(piece)
+            received += piece
+        self.assertEqual(body, received)
+        client.shutdown(socket.SHUT_WR)
+        self.assertEqual(b"", self.to_end(client))
 
     def test_a_direct_response(self):
         self.assertEqual(b"go away\n", self.to_end(self.connect("said")))
