@@ -95,10 +95,8 @@ InboundRoutes inbound_routes(const Binding& binding) {
   // Streams of gRPC are not sent once more.
   const model::Protocol protocol = binding.inbound.port->protocol;
   const bool grpc = protocol == model::Protocol::kGrpc || protocol == model::Protocol::kGrpcWeb;
-  return {.cluster = inbound_cluster(binding.port),
-          .host = binding.inbound.service->hostname,
-          .port = binding.service_port,
-          .retries = !grpc};
+  return {
+      .cluster = inbound_cluster(binding.port), .host = binding.inbound.service->hostname, .port = binding.service_port, .retries = !grpc};
 }
 
 void add_http(FilterChain& out, const HttpConnectionManager& manager) {

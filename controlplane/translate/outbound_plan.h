@@ -50,8 +50,8 @@ struct OutboundListener {
   std::vector<TcpPlace> tcp;  // oldest first: it has what several want
 };
 struct OutboundPlan {
-  std::vector<OutboundListener> listeners;                                // by address and port
-  std::map<uint32_t, std::vector<const model::ServiceInfo*>> http;        // by port: who has routes in the configuration named after it
+  std::vector<OutboundListener> listeners;                          // by address and port
+  std::map<uint32_t, std::vector<const model::ServiceInfo*>> http;  // by port: who has routes in the configuration named after it
   std::vector<Conflict> conflicts;
 };
 OutboundPlan outbound_plan(const model::View& view, const Scope& scope);

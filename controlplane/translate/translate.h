@@ -19,7 +19,7 @@ class ClusterLoadAssignment;
 namespace envoy::config::listener::v3 {
 class FilterChain;
 class Listener;
-}
+}  // namespace envoy::config::listener::v3
 namespace envoy::config::route::v3 {
 class RouteConfiguration;
 }

@@ -85,8 +85,8 @@ std::shared_ptr<const model::View> view_of(uint64_t revision, const std::string&
 
 Snapshots::Held proxy(const std::string& ip, const std::string& ns = "default", const std::string& mode = "NONE") {
   Snapshots::Held held;
-  auto node = model::parse_node("sidecar~" + ip + "~p." + ns + "~" + ns + ".svc.cluster.local", "",
-                                "{\"INTERCEPTION_MODE\":\"" + mode + "\"}");
+  auto node =
+      model::parse_node("sidecar~" + ip + "~p." + ns + "~" + ns + ".svc.cluster.local", "", "{\"INTERCEPTION_MODE\":\"" + mode + "\"}");
   held.node = std::make_shared<const model::Node>(*node);
   return held;
 }
@@ -171,8 +171,9 @@ TEST_F(SnapshotsTest, CapturedProxiesShareTheirListeners) {
     ++count;
   }
   EXPECT_EQ(same + 1, count) << "but for virtualInbound";
-  change(world + "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: r}\n"
-                 "spec: {host: a, trafficPolicy: {loadBalancer: {simple: RANDOM}}}\n");
+  change(world +
+         "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: r}\n"
+         "spec: {host: a, trafficPolicy: {loadBalancer: {simple: RANDOM}}}\n");
   EXPECT_EQ(snapshots_.snapshot_of(first)->maps[index_of(ResourceType::kListener)], one->maps[index_of(ResourceType::kListener)]);
 }
 

@@ -17,7 +17,8 @@ using Lines = std::vector<std::string>;
 const char* const kNode = "sidecar~10.0.0.5~shop-1.default~default.svc.cluster.local";
 
 // A Service with one port, in namespace default. `ip`: an address, "None", or empty for none.
-std::string service(const std::string& name, const std::string& port, uint32_t number, const std::string& ip, const std::string& more = "") {
+std::string service(const std::string& name, const std::string& port, uint32_t number, const std::string& ip,
+                    const std::string& more = "") {
   return "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec:\n  " + (ip.empty() ? "" : "clusterIP: " + ip + "\n  ") +
          "selector: {app: " + name + "}\n  ports: [{name: " + port + ", port: " + std::to_string(number) + more + "}]\n";
 }
@@ -43,8 +44,7 @@ std::string show(const FilterChain& chain) {
   if (!match.transport_protocol().empty()) out += " " + match.transport_protocol();
   if (match.application_protocols_size() > 0) out += " " + joined(match.application_protocols());
   if (match.server_names_size() > 0) out += " sni " + joined(match.server_names());
-  for (const auto& range : match.prefix_ranges())
-    out += " " + range.address_prefix() + "/" + std::to_string(range.prefix_len().value());
+  for (const auto& range : match.prefix_ranges()) out += " " + range.address_prefix() + "/" + std::to_string(range.prefix_len().value());
   out += out.size() > 1 ? " ]" : "]";
   for (const auto& filter : chain.filters()) {
     envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy proxy;
@@ -186,7 +186,7 @@ TEST(Captured, HttpAndTcpOfOnePortShareItsListener) {
   // Without an address TCP has only the port to go by.
   const std::string tcp = entry("db", "db.example.com", "{number: 9000, name: tcp, protocol: TCP}", "");
   const std::string other = entry("old", "old.example.com", "{number: 9000, name: tcp, protocol: TCP}", "");
-  const std::string web = service("web", "http", 9000, "10.96.0.1"), odd = entry("odd", "odd.example.com", "{number: 9000, name: odd}", "");
+  const std::string web = service("web", "http", 9000, "10.96.0.1");
   const std::string to_db = "[] to outbound|9000||db.example.com";
   for (const std::string& yaml : {tcp + web, web + tcp}) {
     EXPECT_EQ(show(Sent(yaml).listeners.at("0.0.0.0_9000")), (Lines{"looks http_inspector", to_db, kHttpChain + "9000"}));
@@ -214,9 +214,8 @@ TEST(Captured, TlsWithoutAnAddressGoesByName) {
   const Sent sent(entry("a", "a.example.com", "{number: 443, name: tls, protocol: TLS}", "") +
                   entry("b", "b.example.com", "{number: 443, name: https, protocol: HTTPS}", "") +
                   entry("c", "c.example.com", "{number: 443, name: tls, protocol: TLS}", "192.0.2.9"));
-  EXPECT_EQ(show(sent.listeners.at("0.0.0.0_443")),
-            (Lines{"looks tls_inspector", "[ sni a.example.com ] to outbound|443||a.example.com",
-                   "[ sni b.example.com ] to outbound|443||b.example.com", kElsewhere}));
+  EXPECT_EQ(show(sent.listeners.at("0.0.0.0_443")), (Lines{"looks tls_inspector", "[ sni a.example.com ] to outbound|443||a.example.com",
+                                                           "[ sni b.example.com ] to outbound|443||b.example.com", kElsewhere}));
   EXPECT_EQ(show(sent.listeners.at("192.0.2.9_443")), (Lines{"[] to outbound|443||c.example.com"})) << "the address says it all";
   EXPECT_TRUE(sent.conflicts.empty());
 }
@@ -243,8 +242,8 @@ TEST(Captured, PortsOfTheProxyItselfAreNobodyElses) {
     const Sent sent(service("web", "http", port, "10.96.0.1") + service("db", "tcp", port, "10.96.0.2"));
     EXPECT_EQ(sent.names(), (Lines{"10.96.0.2_" + std::to_string(port), "virtualInbound", "virtualOutbound"}));
     ASSERT_EQ(sent.conflicts.size(), 1u);
-    EXPECT_EQ(sent.conflicts[0].text, "outbound port " + std::to_string(port) +
-                                          ": web.default.svc.cluster.local is not listened for, the port is the proxy's own");
+    EXPECT_EQ(sent.conflicts[0].text,
+              "outbound port " + std::to_string(port) + ": web.default.svc.cluster.local is not listened for, the port is the proxy's own");
   }
 }
 

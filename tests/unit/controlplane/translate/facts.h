@@ -79,7 +79,8 @@ class Reader {
       const Node& http = options.entries.front().value;
       lines.push_back(name + " http" + word(http, "explicitHttpConfig/httpProtocolOptions", "http1") +
                       word(http, "explicitHttpConfig/http2ProtocolOptions", "http2") +
-                      word(http, "useDownstreamProtocolConfig", "as-it-came") + word(http, "commonHttpProtocolOptions/idleTimeout", "idle") +
+                      word(http, "useDownstreamProtocolConfig", "as-it-came") +
+                      word(http, "commonHttpProtocolOptions/idleTimeout", "idle") +
                       word(http, "commonHttpProtocolOptions/maxRequestsPerConnection", "requests"));
     }
     metadata(name, from);
@@ -121,7 +122,8 @@ class Reader {
   void metadata(const std::string& name, const Node& from) {
     const Node& istio = at(from, "metadata/filterMetadata/istio");
     if (!istio.is_map()) return;
-    std::string line = name + " is" + word(istio, "config", "config") + word(istio, "subset", "subset") + word(istio, "external", "external");
+    std::string line =
+        name + " is" + word(istio, "config", "config") + word(istio, "subset", "subset") + word(istio, "external", "external");
     for (const Node& service : at(istio, "services").items)
       line += " service=" + text(service, "host") + "," + text(service, "name") + "," + text(service, "namespace");
     lines.push_back(line);

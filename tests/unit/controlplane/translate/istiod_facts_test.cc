@@ -37,13 +37,15 @@ const Exception kTheirs[] = {
     {"manager .* traces", "`tracing` of the connection manager"},
     {"manager .* filter envoy\\.filters\\.http\\.grpc_stats emits", "`emit_filter_state` of `grpc_stats`"},
     {"cluster .* stats=.*;", "`alt_stat_name`"},
-    {"manager outbound_0.0.0.0_8080; http1 options", "`http_protocol_options` of gateways"},
-    {"listener .* accepts=1", "`http_protocol_options` of gateways"},
+    {"manager outbound_0.0.0.0_8080; http1 options", "`http_protocol_options`"},
+    {"listener .* accepts=1", "`http_protocol_options`"},
+    {"listener 0.0.0.0_8080 chain  \\[ \\] handshake=15s", "`http_protocol_options`"},
 };
 // Facts that only we have.
 const Exception kOurs[] = {
     {"listener virtualInbound (chain .*transport=raw_buffer.*|looks .*http_inspector.*)", "TLS of inbound traffic"},
     {"cluster .* remaining=true", "`track_remaining`"},
+    {"listener 0.0.0.0_8080 chain  \\[ \\]", "`http_protocol_options`"},
 };
 
 const model::View& mesh() {
