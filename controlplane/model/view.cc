@@ -334,9 +334,8 @@ std::vector<Egress> View::egress(const Scope& scope) const {
     one.services =
         index_->visible(scope.ns, [&](const ServiceInfo& service) { return listener.takes(service.ns, service.hostname, scope.ns); });
     for (const Typed<VirtualService>& rule : rules) {
-      const bool takes = std::any_of(rule->hosts.begin(), rule->hosts.end(), [&](const std::string& host) {
-        return listener.takes(rule.resource->key.ns, host, scope.ns);
-      });
+      const bool takes = std::any_of(rule->hosts.begin(), rule->hosts.end(),
+                                     [&](const std::string& host) { return listener.takes(rule.resource->key.ns, host, scope.ns); });
       if (takes) one.rules.push_back(rule);
     }
   }
@@ -462,7 +461,8 @@ std::vector<InboundPort> View::inbound(const Node& node) const {
   std::vector<InboundPort> written;
   for (size_t i = 0; i < own->spec->ingress.size(); ++i) {
     const IngressListener& listener = own->spec->ingress[i];
-    InboundPort& one = written.emplace_back(InboundPort{own->service.get(), &own->service->ports[i], listener.port.number, &listener, nullptr});
+    InboundPort& one =
+        written.emplace_back(InboundPort{own->service.get(), &own->service->ports[i], listener.port.number, &listener, nullptr});
     for (const InboundPort& port : ports)
       if (port.port->number == listener.port.number) {
         one.service = port.service;

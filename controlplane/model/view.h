@@ -77,15 +77,15 @@ struct InboundPort {
   const ServiceInfo* service = nullptr;  // of a Sidecar's listener that no service leads to: one that bears the Sidecar's name
   const ServicePort* port = nullptr;
   uint32_t target_port = 0;
-  const IngressListener* ingress = nullptr;        // of a Sidecar
+  const IngressListener* ingress = nullptr;         // of a Sidecar
   const ConnectionPool* connection_pool = nullptr;  // that a Sidecar sets
 };
 
 // What one egress listener of a Sidecar knows. Without a Sidecar there is one, without `spec`, that knows all.
 struct Egress {
   const EgressListener* spec = nullptr;
-  std::vector<const ServiceInfo*> services;   // oldest first
-  std::vector<Typed<VirtualService>> rules;  // of sidecars
+  std::vector<const ServiceInfo*> services;                                      // oldest first
+  std::vector<Typed<VirtualService>> rules;                                      // of sidecars
   uint32_t port() const { return spec && spec->port ? spec->port->number : 0; }  // 0: the ports of its services
 };
 

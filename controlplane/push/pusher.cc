@@ -60,9 +60,8 @@ void Pusher::take(std::shared_ptr<const model::View> view, std::shared_ptr<const
       registry_.add("pilot_inbound_updates", {{"type", "eds"}}, static_cast<double>(changes->endpoints.size()));
     if (!changes->services.empty())
       registry_.add("pilot_inbound_updates", {{"type", "svc"}}, static_cast<double>(changes->services.size()));
-    const size_t config =
-        changes->virtual_services.size() + changes->gateways.size() + changes->rule_hosts.size() + changes->rate_limits.size() +
-        changes->sidecars.size();
+    const size_t config = changes->virtual_services.size() + changes->gateways.size() + changes->rule_hosts.size() +
+                          changes->rate_limits.size() + changes->sidecars.size();
     if (config > 0) registry_.add("pilot_inbound_updates", {{"type", "config"}}, static_cast<double>(config));
     if (!changes->services.empty()) registry_.add("pilot_push_triggers", {{"type", "service"}});
     if (config > 0) registry_.add("pilot_push_triggers", {{"type", "config"}});

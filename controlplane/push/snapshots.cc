@@ -118,7 +118,8 @@ Snapshots::ByScope& Snapshots::endpoints_of(const translate::Scope& scope) {
   ByScope& held = scopes_[scope];
   if (held.endpoints_epoch != endpoints_epoch_) {
     held.endpoints = make(
-        ResourceType::kEndpoint, translate::load_assignments(*view_, scope), [](const auto& m) { return m.cluster_name(); }, held.endpoints);
+        ResourceType::kEndpoint, translate::load_assignments(*view_, scope), [](const auto& m) { return m.cluster_name(); },
+        held.endpoints);
     held.endpoints_epoch = endpoints_epoch_;
   }
   return held;

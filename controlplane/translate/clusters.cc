@@ -178,8 +178,8 @@ void set_discovery(Cluster& out, const model::View& view, const model::ServiceIn
   *out.mutable_load_assignment() = std::move(hosts);
 }
 
-Cluster outbound(const model::View& view, const model::ServiceInfo& service, const model::ServicePort& port,
-                 const model::MergedRule* rule, const model::Subset* subset, const Scope& scope, bool sni = false) {
+Cluster outbound(const model::View& view, const model::ServiceInfo& service, const model::ServicePort& port, const model::MergedRule* rule,
+                 const model::Subset* subset, const Scope& scope, bool sni = false) {
   const auto* subset_policy = subset != nullptr && subset->traffic_policy ? &*subset->traffic_policy : nullptr;
   model::PolicyBlocks policy = effective_policy(rule != nullptr ? rule->policy() : nullptr, subset_policy, port.number);
   const model::ConnectionPool pool = policy.connection_pool.value_or(model::ConnectionPool{});

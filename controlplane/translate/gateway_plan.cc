@@ -61,7 +61,8 @@ void plan_gateways(const model::View& view, const model::Node& node, bool unpriv
       const Carries carries = carried(server);
       auto [at, first] = places.try_emplace({address, bound}, Place{server.port, carries, plan.bindings.size()});
       if (!first && (at->second.server_port != server.port || at->second.carries != carries)) {
-        const std::string other = at->second.server_port != server.port ? std::to_string(at->second.server_port) : spoken(at->second.carries);
+        const std::string other =
+            at->second.server_port != server.port ? std::to_string(at->second.server_port) : spoken(at->second.carries);
         plan.conflicts.push_back({Conflict::Kind::kGateway, where + ": port " + std::to_string(bound) + " serves " + other});
         continue;
       }

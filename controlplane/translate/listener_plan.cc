@@ -43,7 +43,8 @@ std::optional<uint32_t> outbound_port(const std::set<Address>& taken, const std:
 void plan_inbound(const model::View& view, const model::Node& node, const std::string& usual, ListenerPlan& plan,
                   std::set<Address>& taken) {
   for (const model::InboundPort& inbound : view.inbound(node)) {
-    const std::string address = inbound.ingress != nullptr && !inbound.ingress->bind.empty() && !plan.captured ? inbound.ingress->bind : usual;
+    const std::string address =
+        inbound.ingress != nullptr && !inbound.ingress->bind.empty() && !plan.captured ? inbound.ingress->bind : usual;
     if (plan.captured && inbound.target_port == kVirtualInboundPort) {
       plan.conflicts.push_back({Conflict::Kind::kReserved, "inbound port " + std::to_string(inbound.target_port) + ": " +
                                                                inbound.service->hostname + " is not served, the port is the proxy's own"});

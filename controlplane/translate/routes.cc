@@ -305,7 +305,8 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   if (client.router) {
     client.labels = view.labels(node);
     for (const Binding& binding : plan.bindings)
-      if (binding.kind == Binding::Kind::kGateway) client.gateway_ports.push_back({binding.service_port, binding.port, binding.written_bind});
+      if (binding.kind == Binding::Kind::kGateway)
+        client.gateway_ports.push_back({binding.service_port, binding.port, binding.written_bind});
     return client;
   }
   const auto asks = [](const auto& routes) {
@@ -322,6 +323,7 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   }
   return client;
 }
+
 std::vector<RouteConfiguration> route_configurations(const model::View& view, const Client& client, RouteOrigins* origins) {
   if (client.proxyless) return proxyless_routes(view, client);
   std::vector<RouteConfiguration> all;
@@ -342,7 +344,7 @@ std::vector<RouteConfiguration> route_configurations(const model::View& view, co
     std::set<uint32_t> written;  // ports that a Sidecar lists one by one
     for (const Egress& egress : egress_of(view, scope_of(client))) {
       std::map<uint32_t, std::vector<const model::ServiceInfo*>> ports;
-      if (egress.port != 0 && (!is_http(egress.protocol) || !written.insert(egress.port).second)) continue;
+      if (egress.port != 0 && (!written.insert(egress.port).second || !is_http(egress.protocol))) continue;
       if (egress.port != 0) ports[egress.port];
       for (const model::ServiceInfo* service : egress.services)
         for (const model::ServicePort& port : service->ports)

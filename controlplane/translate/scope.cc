@@ -13,9 +13,8 @@ Scope scope_of(const model::View& view, const model::Node& node) {
   scope.router = node.type == model::Node::Type::kRouter;
   if (scope.router) {
     for (const auto& gateway : view.gateways(view.labels(node), node.ns))
-      scope.sni_dnat = scope.sni_dnat || std::any_of(gateway->servers.begin(), gateway->servers.end(), [](const auto& server) {
-                         return server.tls == model::GatewayTls::kAutoPassthrough;
-                       });
+      scope.sni_dnat = scope.sni_dnat || std::any_of(gateway->servers.begin(), gateway->servers.end(),
+                                                     [](const auto& server) { return server.tls == model::GatewayTls::kAutoPassthrough; });
     return scope;
   }
   scope.captured = node.type == model::Node::Type::kSidecar && !node.proxyless && node.interception != model::Node::Interception::kNone;

@@ -182,8 +182,9 @@ void add_chains(std::vector<TcpChain>& to, std::vector<TcpChain> more) {
     if (chain.server_names.size() > 1) {
       std::vector<std::string> left;
       for (const std::string& name : chain.server_names) {
-        const bool free = std::none_of(prefixes.begin(), prefixes.end(),
-                                       [&](const std::string& prefix) { return taken.contains({chain.any_tls, name, prefix}); });
+        const bool free = std::none_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) {
+          return taken.contains({chain.any_tls, name, prefix});
+        });
         if (free && std::find(left.begin(), left.end(), name) == left.end()) left.push_back(name);
       }
       if (left.empty()) continue;

@@ -21,7 +21,8 @@ inline bool tells_sni(model::Protocol protocol) { return protocol == model::Prot
 // What the rules say of a service's port, in their order. Of TCP, one that takes everything is the last.
 std::vector<TcpChain> rule_chains(const ChainScope& scope, const ChainRules& rules, const model::ServiceInfo& service,
                                   const model::ServicePort& port);
-// The same, and behind it what is left: all of it to the service. `shared`: others use the listener, so that what has no rule is known by its SNI.
+// The same, and behind it what is left: all of it to the service. `shared`: others use the listener, so that what has no rule is known by
+// its SNI.
 std::vector<TcpChain> service_chains(const ChainScope& scope, const ChainRules& rules, const model::ServiceInfo& service,
                                      const model::ServicePort& port, bool shared);
 // A gateway's server: TCP, or TLS by the SNI that rules name.

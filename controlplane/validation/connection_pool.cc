@@ -4,23 +4,23 @@ namespace weft::validation {
 namespace {
 
 constexpr Field kPoolTcpFields[] = {{"maxConnections", Type::kInteger},
-                                {"connectTimeout", Type::kDuration},
-                                {"tcpKeepalive", Type::kObject, Use::kRefused},
-                                {"maxConnectionDuration", Type::kDuration, Use::kRefused},
-                                {"idleTimeout", Type::kDuration, Use::kRefused, "for HTTP use connectionPool.http.idleTimeout"}};
+                                    {"connectTimeout", Type::kDuration},
+                                    {"tcpKeepalive", Type::kObject, Use::kRefused},
+                                    {"maxConnectionDuration", Type::kDuration, Use::kRefused},
+                                    {"idleTimeout", Type::kDuration, Use::kRefused, "for HTTP use connectionPool.http.idleTimeout"}};
 constexpr Table kPoolTcp{kPoolTcpFields};
 constexpr Field kKeepAliveFields[] = {{"interval", Type::kDuration}, {"timeout", Type::kDuration}};
 constexpr Table kKeepAlive{kKeepAliveFields};
 constexpr Field kPoolHttpFields[] = {{"http1MaxPendingRequests", Type::kInteger},
-                                 {"http2MaxRequests", Type::kInteger},
-                                 {"maxRequestsPerConnection", Type::kInteger},
-                                 {"maxRetries", Type::kInteger},
-                                 {"idleTimeout", Type::kDuration},
-                                 {"h2UpgradePolicy", Type::kChoice, Use::kWorks, "UPGRADE: HTTP/2 to ports named http; DEFAULT is not to",
-                                  nullptr, "DEFAULT DO_NOT_UPGRADE UPGRADE"},
-                                 {"useClientProtocol", Type::kBool},
-                                 {"maxConcurrentStreams", Type::kInteger, Use::kWorks, "of an HTTP/2 connection"},
-                                 {"http2KeepAlive", Type::kObject, Use::kWorks, "", &kKeepAlive}};
+                                     {"http2MaxRequests", Type::kInteger},
+                                     {"maxRequestsPerConnection", Type::kInteger},
+                                     {"maxRetries", Type::kInteger},
+                                     {"idleTimeout", Type::kDuration},
+                                     {"h2UpgradePolicy", Type::kChoice, Use::kWorks,
+                                      "UPGRADE: HTTP/2 to ports named http; DEFAULT is not to", nullptr, "DEFAULT DO_NOT_UPGRADE UPGRADE"},
+                                     {"useClientProtocol", Type::kBool},
+                                     {"maxConcurrentStreams", Type::kInteger, Use::kWorks, "of an HTTP/2 connection"},
+                                     {"http2KeepAlive", Type::kObject, Use::kWorks, "", &kKeepAlive}};
 constexpr Table kPoolHttp{kPoolHttpFields};
 constexpr Field kPoolFields[] = {{"tcp", Type::kObject, Use::kWorks, "", &kPoolTcp}, {"http", Type::kObject, Use::kWorks, "", &kPoolHttp}};
 

@@ -69,7 +69,8 @@ constexpr Field kTlsFields[] = {{"mode", Type::kChoice, Use::kWorks, kIdentity, 
 constexpr Table kTls{kTlsFields};
 
 #define WEFT_POLICY_FIELDS                                                                                                          \
-  {"loadBalancer", Type::kObject, Use::kWorks, "", &kLoadBalancer}, {"connectionPool", Type::kObject, Use::kWorks, "", &kConnectionPoolTable},     \
+  {"loadBalancer", Type::kObject, Use::kWorks, "", &kLoadBalancer},                                                                 \
+      {"connectionPool", Type::kObject, Use::kWorks, "", &kConnectionPoolTable},                                                    \
       {"outlierDetection", Type::kObject, Use::kWorks, "", &kOutlier},                                                              \
       {"circuitBreaker", Type::kObject, Use::kOld, "write outlierDetection, which it is taken for and which wins where both stand", \
        &kBreaker},                                                                                                                  \

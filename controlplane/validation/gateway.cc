@@ -1,4 +1,5 @@
-// Gateway: what is passed on as it is works, HTTP, TCP and TLS. Servers that terminate TLS are taken with a warning: they need certificates.
+// Gateway: what is passed on as it is works, HTTP, TCP and TLS. Servers that terminate TLS are taken with a warning: they need
+// certificates.
 #include "controlplane/validation/kinds.h"
 
 #include <set>
@@ -10,28 +11,29 @@ constexpr std::string_view kWithTls = "servers that terminate TLS are not served
 
 constexpr Field kPortFields[] = {
     {"number", Type::kInteger},
-    {"protocol", Type::kString, Use::kWorks, "HTTP, HTTP2, GRPC, GRPC-WEB, TCP and MONGO are served; HTTPS and TLS where tls.mode passes it on, else they warn"},
+    {"protocol", Type::kString, Use::kWorks,
+     "HTTP, HTTP2, GRPC, GRPC-WEB, TCP and MONGO are served; HTTPS and TLS where tls.mode passes it on, else they warn"},
     {"name", Type::kString},
     {"targetPort", Type::kInteger, Use::kRefused, "the targetPort of the gateway's Service is what counts"}};
 constexpr Table kPort{kPortFields};
-constexpr Field kTlsFields[] = {
-    {"httpsRedirect", Type::kBool, Use::kWorks, "of an HTTP server: 301 to https://"},
-    {"mode", Type::kChoice, Use::kWorks, "PASSTHROUGH when absent; it and AUTO_PASSTHROUGH are served", nullptr, "PASSTHROUGH SIMPLE MUTUAL AUTO_PASSTHROUGH ISTIO_MUTUAL OPTIONAL_MUTUAL"},
-    {"credentialName", Type::kString, Use::kHarmless, kWithTls},
-    {"credentialNames", Type::kStrings, Use::kHarmless, kWithTls},
-    {"caCertCredentialName", Type::kString, Use::kHarmless, kWithTls},
-    {"tlsCertificates", Type::kAny, Use::kHarmless, kWithTls},
-    {"serverCertificate", Type::kString, Use::kHarmless, kWithTls},
-    {"privateKey", Type::kString, Use::kHarmless, kWithTls},
-    {"caCertificates", Type::kString, Use::kHarmless, kWithTls},
-    {"caCrl", Type::kString, Use::kHarmless, kWithTls},
-    {"subjectAltNames", Type::kStrings, Use::kHarmless, kWithTls},
-    {"verifyCertificateSpki", Type::kStrings, Use::kHarmless, kWithTls},
-    {"verifyCertificateHash", Type::kStrings, Use::kHarmless, kWithTls},
-    {"minProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
-    {"maxProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
-    {"cipherSuites", Type::kStrings, Use::kHarmless, kWithTls},
-    {"insecureSkipVerify", Type::kBool, Use::kHarmless, kWithTls}};
+constexpr Field kTlsFields[] = {{"httpsRedirect", Type::kBool, Use::kWorks, "of an HTTP server: 301 to https://"},
+                                {"mode", Type::kChoice, Use::kWorks, "PASSTHROUGH when absent; it and AUTO_PASSTHROUGH are served", nullptr,
+                                 "PASSTHROUGH SIMPLE MUTUAL AUTO_PASSTHROUGH ISTIO_MUTUAL OPTIONAL_MUTUAL"},
+                                {"credentialName", Type::kString, Use::kHarmless, kWithTls},
+                                {"credentialNames", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"caCertCredentialName", Type::kString, Use::kHarmless, kWithTls},
+                                {"tlsCertificates", Type::kAny, Use::kHarmless, kWithTls},
+                                {"serverCertificate", Type::kString, Use::kHarmless, kWithTls},
+                                {"privateKey", Type::kString, Use::kHarmless, kWithTls},
+                                {"caCertificates", Type::kString, Use::kHarmless, kWithTls},
+                                {"caCrl", Type::kString, Use::kHarmless, kWithTls},
+                                {"subjectAltNames", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"verifyCertificateSpki", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"verifyCertificateHash", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"minProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
+                                {"maxProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
+                                {"cipherSuites", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"insecureSkipVerify", Type::kBool, Use::kHarmless, kWithTls}};
 constexpr Table kTls{kTlsFields};
 constexpr Field kServerFields[] = {{"port", Type::kObject, Use::kWorks, "", &kPort},
                                    {"hosts", Type::kStrings, Use::kWorks, "[namespace/]host; namespace * or ."},
@@ -92,7 +94,8 @@ void protocol(const Reader& server, model::GatewayServer& out) {
     case model::Protocol::kTcp:
     case model::Protocol::kMongo:
       if (server["tls"])
-        server["tls"].error(codes::kUnsupportedField, server["tls"].path() + " of a " + at.text() + " server is not supported by this version of Weft",
+        server["tls"].error(codes::kUnsupportedField,
+                            server["tls"].path() + " of a " + at.text() + " server is not supported by this version of Weft",
                             "write protocol: TLS to pass it on as it is");
       return;
     default: return at.error(codes::kChoice, "found \"" + at.text() + "\", expected HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP or MONGO");

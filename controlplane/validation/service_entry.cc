@@ -6,16 +6,17 @@
 namespace weft::validation::service_entry {
 namespace {
 
-using model::Resolution;
 using model::is_dns;
+using model::Resolution;
 
-constexpr Field kEntryFields[] = {{"address", Type::kString, Use::kWorks, "an IP address, a host name that DNS knows, or unix:// and a path"},
-                                  {"ports", Type::kPortMap, Use::kWorks, "by the port's name"},
-                                  {"labels", Type::kStringMap},
-                                  {"network", Type::kString},
-                                  {"locality", Type::kString, Use::kWorks, "region/zone/subzone"},
-                                  {"weight", Type::kInteger},
-                                  {"serviceAccount", Type::kString}};
+constexpr Field kEntryFields[] = {
+    {"address", Type::kString, Use::kWorks, "an IP address, a host name that DNS knows, or unix:// and a path"},
+    {"ports", Type::kPortMap, Use::kWorks, "by the port's name"},
+    {"labels", Type::kStringMap},
+    {"network", Type::kString},
+    {"locality", Type::kString, Use::kWorks, "region/zone/subzone"},
+    {"weight", Type::kInteger},
+    {"serviceAccount", Type::kString}};
 constexpr Table kEntry{kEntryFields};
 constexpr Field kPortFields[] = {{"number", Type::kInteger},
                                  {"name", Type::kString},
@@ -90,8 +91,7 @@ model::WorkloadEntry entry(const Reader& from, bool addressed = true) {
   if (addressed && entry.address.empty())
     from.missing("address", from["network"] ? "an address; workloads that only the gateway of their network reaches are not supported"
                                             : "an IP address, a host name, or unix:// and a path");
-  if (!addressed && address)
-    address.error(codes::kConflict, "found an address in a template, whose workloads have one each", "remove it");
+  if (!addressed && address) address.error(codes::kConflict, "found an address in a template, whose workloads have one each", "remove it");
   for (const auto& [name, number] : from["ports"].entries())
     if (auto port = port_number(number)) entry.ports[name] = *port;
   check_labels(from["labels"]);
@@ -165,7 +165,8 @@ void check_resolution(const Reader& spec, const model::ServiceEntry& entry) {
     const std::string address = item["address"].text();
     const bool name = !address.empty() && !is_ip(address) && !is_unix_address(address);
     if (how == Resolution::kStatic && name)
-      item["address"].error(codes::kValue, "found the host name " + address.substr(0, 260) + " where resolution is STATIC, expected an IP address",
+      item["address"].error(codes::kValue,
+                            "found the host name " + address.substr(0, 260) + " where resolution is STATIC, expected an IP address",
                             "write resolution: DNS");
     if (is_dns(how) && is_unix_address(address))
       item["address"].error(codes::kConflict, "found a Unix socket where DNS finds the endpoints", "write resolution: STATIC");
@@ -179,7 +180,8 @@ void check_resolution(const Reader& spec, const model::ServiceEntry& entry) {
   }
   if (how == Resolution::kDnsRoundRobin && (endpoints.size() > 1 || entry.workload_selector))
     spec[endpoints.empty() ? "workloadSelector" : "endpoints"].error(
-        codes::kConflict, "found more than one endpoint where resolution is DNS_ROUND_ROBIN, expected one at most", "write resolution: DNS");
+        codes::kConflict, "found more than one endpoint where resolution is DNS_ROUND_ROBIN, expected one at most",
+        "write resolution: DNS");
   if (how == Resolution::kNone || how == Resolution::kStatic) return;
   for (const Reader& item : spec["addresses"].items())
     if (item.text().find('/') != std::string::npos)

@@ -21,7 +21,8 @@ constexpr Field kEgressFields[] = {
     {"port", Type::kObject, Use::kWorks, "absent: the ports of the services; such a listener is the last", &kPort},
     {"bind", Type::kString, Use::kWorks, "an IP or unix:// and a path"},
     {"captureMode", Type::kChoice, Use::kWorks, "", nullptr, "DEFAULT IPTABLES NONE"},
-    {"hosts", Type::kStrings, Use::kWorks, "namespace/host: * any namespace, . the client's own, ~/* nothing, ~namespace/host all but this"}};
+    {"hosts", Type::kStrings, Use::kWorks,
+     "namespace/host: * any namespace, . the client's own, ~/* nothing, ~namespace/host all but this"}};
 constexpr Table kEgress{kEgressFields};
 constexpr Field kIngressFields[] = {
     {"port", Type::kObject, Use::kWorks, "", &kPort},
@@ -41,7 +42,8 @@ constexpr Field kSpecFields[] = {
     {"workloadSelector", Type::kObject, Use::kWorks, "absent: every workload of the namespace; of the root namespace: of all", &kSelector},
     {"ingress", Type::kObjects, Use::kWorks, "instead of the ports of the workload's services", &kIngress},
     {"egress", Type::kObjects, Use::kWorks, "every service that is exported to the namespace when absent", &kEgress},
-    {"outboundTrafficPolicy", Type::kObject, Use::kWorks, "ALLOW_ANY when absent; without capture unknown hosts get 502 either way", &kPolicy},
+    {"outboundTrafficPolicy", Type::kObject, Use::kWorks, "ALLOW_ANY when absent; without capture unknown hosts get 502 either way",
+     &kPolicy},
     {"inboundConnectionPool", Type::kObject, Use::kWorks, "of every inbound port", &kConnectionPoolTable}};
 constexpr Table kSpec{kSpecFields};
 constexpr Field kRootFields[] = {
@@ -84,8 +86,8 @@ model::EgressHost egress_host(const Reader& at) {
   const std::string text = at.text();
   const size_t slash = text.find('/');
   if (slash == std::string::npos) {
-    at.error(codes::kHost, "found \"" + text.substr(0, 260) + "\", expected namespace/host", "write ./" + text.substr(0, 260) +
-                               " for the own namespace, or */" + text.substr(0, 260) + " for any");
+    at.error(codes::kHost, "found \"" + text.substr(0, 260) + "\", expected namespace/host",
+             "write ./" + text.substr(0, 260) + " for the own namespace, or */" + text.substr(0, 260) + " for any");
     return out;
   }
   out.ns = text.substr(0, slash);
@@ -117,8 +119,7 @@ void egress(const Reader& list, model::Sidecar& out) {
     for (const Reader& host : item["hosts"].items()) one.hosts.push_back(egress_host(host));
     if (one.hosts.empty()) item.missing("hosts", "at least one namespace/host");
     const bool nothing = std::any_of(one.hosts.begin(), one.hosts.end(), [](const auto& host) { return host.ns == "~"; });
-    if (nothing && one.hosts.size() > 1)
-      item["hosts"].error(codes::kConflict, "found ~/ (nothing) beside other hosts, expected it alone");
+    if (nothing && one.hosts.size() > 1) item["hosts"].error(codes::kConflict, "found ~/ (nothing) beside other hosts, expected it alone");
     if (!one.port && i + 1 < items.size())
       item.error(codes::kConflict, "found a listener without port before others, expected it as the last, and at most one",
                  "give it a port, or put it last");
@@ -188,8 +189,7 @@ model::Spec build(const Reader& root) {
   egress(spec["egress"], out);
   ingress(spec["ingress"], out);
   if (Reader policy = spec["outboundTrafficPolicy"])
-    out.outbound_policy =
-        policy["mode"].text() == "ALLOW_ANY" ? model::OutboundPolicy::kAllowAny : model::OutboundPolicy::kRegistryOnly;
+    out.outbound_policy = policy["mode"].text() == "ALLOW_ANY" ? model::OutboundPolicy::kAllowAny : model::OutboundPolicy::kRegistryOnly;
   if (Reader pool = spec["inboundConnectionPool"]) out.inbound_pool = read_connection_pool(pool);
   if (out.workload_selector && root.subject().ns == model::kRootNamespace)
     spec["workloadSelector"].warn(codes::kNoEffect,

@@ -68,10 +68,10 @@ constexpr Field kHttpFields[] = {{"name", Type::kString},
 constexpr Table kHttp{kHttpFields};
 constexpr Field kL4DestinationFields[] = {{"destination", Type::kObject, Use::kWorks, "", &kDestination}, {"weight", Type::kInteger}};
 constexpr Table kL4Destination{kL4DestinationFields};
-#define WEFT_L4_MATCH_FIELDS                                                                                                       \
-  {"destinationSubnets", Type::kStrings, Use::kWorks, "addresses or CIDRs that were dialled"}, {"port", Type::kInteger},           \
-      {"sourceLabels", Type::kStringMap}, {"gateways", Type::kStrings}, {                                                          \
-    "sourceNamespace", Type::kString                                                                                               \
+#define WEFT_L4_MATCH_FIELDS                                                                                             \
+  {"destinationSubnets", Type::kStrings, Use::kWorks, "addresses or CIDRs that were dialled"}, {"port", Type::kInteger}, \
+      {"sourceLabels", Type::kStringMap}, {"gateways", Type::kStrings}, {                                                \
+    "sourceNamespace", Type::kString                                                                                     \
   }
 constexpr Field kTlsMatchFields[] = {{"sniHosts", Type::kStrings, Use::kWorks, "within spec.hosts"}, WEFT_L4_MATCH_FIELDS};
 constexpr Table kTlsMatch{kTlsMatchFields};
@@ -83,12 +83,13 @@ constexpr Table kTlsRoute{kTlsRouteFields};
 constexpr Field kTcpRouteFields[] = {{"match", Type::kObjects, Use::kWorks, "any of them; none takes everything", &kTcpMatch},
                                      {"route", Type::kObjects, Use::kWorks, "", &kL4Destination}};
 constexpr Table kTcpRoute{kTcpRouteFields};
-constexpr Field kSpecFields[] = {{"hosts", Type::kStrings, Use::kWorks, "without them it is a delegate"},
-                                 {"gateways", Type::kStrings, Use::kWorks, "mesh when absent"},
-                                 {"http", Type::kObjects, Use::kWorks, "", &kHttp},
-                                 {"tls", Type::kObjects, Use::kWorks, "of ports named tls or https, and of PASSTHROUGH servers", &kTlsRoute},
-                                 {"tcp", Type::kObjects, Use::kWorks, "of ports that carry neither HTTP nor TLS", &kTcpRoute},
-                                 {"exportTo", Type::kStrings}};
+constexpr Field kSpecFields[] = {
+    {"hosts", Type::kStrings, Use::kWorks, "without them it is a delegate"},
+    {"gateways", Type::kStrings, Use::kWorks, "mesh when absent"},
+    {"http", Type::kObjects, Use::kWorks, "", &kHttp},
+    {"tls", Type::kObjects, Use::kWorks, "of ports named tls or https, and of PASSTHROUGH servers", &kTlsRoute},
+    {"tcp", Type::kObjects, Use::kWorks, "of ports that carry neither HTTP nor TLS", &kTcpRoute},
+    {"exportTo", Type::kStrings}};
 constexpr Table kSpec{kSpecFields};
 constexpr Field kRootFields[] = {
     WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
@@ -113,8 +114,7 @@ std::map<std::string, StringMatch> header_matches(const Reader& from) {
 
 std::optional<std::string> read_namespace(const Reader& from) {
   std::optional<std::string> name = from.optional_text();
-  if (name && !name->empty() && !is_dns_label(*name))
-    from.error(codes::kName, "found \"" + *name + "\", expected the name of a namespace");
+  if (name && !name->empty() && !is_dns_label(*name)) from.error(codes::kName, "found \"" + *name + "\", expected the name of a namespace");
   return name;
 }
 

@@ -86,7 +86,8 @@ void sidecars(const model::View& view, const Pods& pods, Diagnostics& findings) 
         told = at->second;
         findings.push_back(finding_at(*one, codes::kSidecarConflict, Severity::kWarning,
                                       "The Sidecars " + told->key.name + " and " + one->key.name + " in namespace \"" + ns +
-                                          "\" select the same workload pod (" + pod->key.name + "); only " + told->key.name + " has an effect",
+                                          "\" select the same workload pod (" + pod->key.name + "); only " + told->key.name +
+                                          " has an effect",
                                       "spec.workloadSelector.labels", fix(told)));
       }
     }

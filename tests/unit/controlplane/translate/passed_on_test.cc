@@ -85,20 +85,19 @@ TEST(TcpRoutes, WeightsSubnetsAndLabels) {
 TEST(TlsRoutes, AreByName) {
   const std::string one = tcp_service("a", "tls", 443), two = one + tcp_service("b", "https", 443) + tcp_service("c", "tcp", 443);
   EXPECT_EQ(chains_on(one, "127.0.0.5_443"), Lines{"-> outbound|443||a.default.svc.cluster.local"}) << "alone it has the port";
-  EXPECT_EQ(chains_on(two, "127.0.0.5_443"),
-            (Lines{"tls a.default.svc.cluster.local -> outbound|443||a.default.svc.cluster.local",
-                   "tls b.default.svc.cluster.local -> outbound|443||b.default.svc.cluster.local",
-                   "-> outbound|443||c.default.svc.cluster.local"}))
+  EXPECT_EQ(chains_on(two, "127.0.0.5_443"), (Lines{"tls a.default.svc.cluster.local -> outbound|443||a.default.svc.cluster.local",
+                                                    "tls b.default.svc.cluster.local -> outbound|443||b.default.svc.cluster.local",
+                                                    "-> outbound|443||c.default.svc.cluster.local"}))
       << "TCP takes what is left";
-  const std::string rule = object("VirtualService", "r",
-                                  "hosts: [\"*.x.com\", a], tls: [{match: [{sniHosts: [one.x.com, two.x.com], port: 443}], route: "
-                                  "[{destination: {host: b}}]}, {match: [{sniHosts: [two.x.com, three.x.com]}], route: [{destination: {host: "
-                                  "a}}]}, {match: [{sniHosts: [\"*.x.com\"], port: 8443}], route: [{destination: {host: a}}]}]");
-  EXPECT_EQ(chains_on(two + rule, "127.0.0.5_443"),
-            (Lines{"tls one.x.com two.x.com -> outbound|443||b.default.svc.cluster.local",
-                   "tls three.x.com -> outbound|443||a.default.svc.cluster.local",
-                   "tls b.default.svc.cluster.local -> outbound|443||b.default.svc.cluster.local",
-                   "-> outbound|443||c.default.svc.cluster.local"}))
+  const std::string rule =
+      object("VirtualService", "r",
+             "hosts: [\"*.x.com\", a], tls: [{match: [{sniHosts: [one.x.com, two.x.com], port: 443}], route: "
+             "[{destination: {host: b}}]}, {match: [{sniHosts: [two.x.com, three.x.com]}], route: [{destination: {host: "
+             "a}}]}, {match: [{sniHosts: [\"*.x.com\"], port: 8443}], route: [{destination: {host: a}}]}]");
+  EXPECT_EQ(chains_on(two + rule, "127.0.0.5_443"), (Lines{"tls one.x.com two.x.com -> outbound|443||b.default.svc.cluster.local",
+                                                           "tls three.x.com -> outbound|443||a.default.svc.cluster.local",
+                                                           "tls b.default.svc.cluster.local -> outbound|443||b.default.svc.cluster.local",
+                                                           "-> outbound|443||c.default.svc.cluster.local"}))
       << "a name is its first rule's";
 }
 
@@ -111,7 +110,8 @@ TEST(GatewayServers, PassConnectionsOn) {
   const std::string rules =
       object("VirtualService", "t",
              "hosts: [a.x.com], gateways: [g], tls: [{match: [{sniHosts: [a.x.com], port: 443}], route: [{destination: {host: a}}]}]") +
-      object("VirtualService", "o", "hosts: [a.y.com], gateways: [g], tls: [{match: [{sniHosts: [a.y.com]}], route: [{destination: {host: a}}]}]") +
+      object("VirtualService", "o",
+             "hosts: [a.y.com], gateways: [g], tls: [{match: [{sniHosts: [a.y.com]}], route: [{destination: {host: a}}]}]") +
       object("VirtualService", "d", "hosts: [\"*\"], gateways: [g], tcp: [{match: [{port: 5432}], route: [{destination: {host: db}}]}]");
   EXPECT_EQ(chains_on(services + gateway + rules, "127.0.0.7_443", kRouter),
             Lines{"tls a.x.com -> outbound|443||a.default.svc.cluster.local"});
@@ -167,7 +167,8 @@ TEST(GatewayServers, AutoPassthroughNamesEveryCluster) {
     if (cluster.name().starts_with("outbound_")) found[cluster.name()] = cluster.eds_cluster_config().service_name();
   EXPECT_EQ(found.at(subset), "outbound|80|v1|a.default.svc.cluster.local") << "the endpoints are those of the plain cluster";
   EXPECT_EQ(found.size(), 3u);
-  for (const Cluster& cluster : outbound_clusters(*view, scope_of(*view, node_of(kClient)))) EXPECT_FALSE(cluster.name().starts_with("outbound_"));
+  for (const Cluster& cluster : outbound_clusters(*view, scope_of(*view, node_of(kClient))))
+    EXPECT_FALSE(cluster.name().starts_with("outbound_"));
 }
 
 }  // namespace

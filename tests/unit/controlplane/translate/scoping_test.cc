@@ -17,8 +17,8 @@ std::string web_service(const std::string& name, const std::string& ns, const st
          "}\n  ports: [" + port + "]\n";
 }
 std::string istio(const std::string& kind, const std::string& name, const std::string& ns, const std::string& spec) {
-  return "---\napiVersion: networking.istio.io/v1\nkind: " + kind + "\nmetadata: {name: " + name + ", namespace: " + ns + "}\nspec: {" + spec +
-         "}\n";
+  return "---\napiVersion: networking.istio.io/v1\nkind: " + kind + "\nmetadata: {name: " + name + ", namespace: " + ns + "}\nspec: {" +
+         spec + "}\n";
 }
 model::Node client(const std::string& ns = "one", const std::string& app = "c") {
   return node_of("sidecar~127.0.0.5~c-1." + ns + "~" + ns + ".svc.cluster.local",
@@ -67,16 +67,19 @@ TEST(Sidecar, TheNearestOneCounts) {
   const std::string root = istio("Sidecar", "default", "istio-system", "egress: [{hosts: [\"./*\"]}]"),
                     ns = istio("Sidecar", "ns", "one", "egress: [{hosts: [\"two/*\"]}]"),
                     second = istio("Sidecar", "later", "one", "egress: [{hosts: [\"*/*\"]}]"),
-                    own = istio("Sidecar", "own", "one", "workloadSelector: {labels: {app: c}}, egress: [{hosts: [\"*/b.one.svc.cluster.local\"]}]");
+                    own = istio("Sidecar", "own", "one",
+                                "workloadSelector: {labels: {app: c}}, egress: [{hosts: [\"*/b.one.svc.cluster.local\"]}]");
   EXPECT_EQ(seen_by(*view_of(kMesh + root), client()).clusters, (Names{cluster("a.one"), cluster("b.one", 81)})) << "one's own of each";
   EXPECT_EQ(seen_by(*view_of(kMesh + root + ns), client()).clusters, (Names{cluster("a.two"), cluster("z.two", 82)}));
-  EXPECT_EQ(seen_by(*view_of(kMesh + root + ns + second), client()).clusters, (Names{cluster("a.two"), cluster("z.two", 82)})) << "the oldest";
+  EXPECT_EQ(seen_by(*view_of(kMesh + root + ns + second), client()).clusters, (Names{cluster("a.two"), cluster("z.two", 82)}))
+      << "the oldest";
   EXPECT_EQ(seen_by(*view_of(kMesh + root + ns + own), client()).clusters, Names{cluster("b.one", 81)});
   EXPECT_EQ(seen_by(*view_of(kMesh + root + ns + own), client("one", "d")).clusters, (Names{cluster("a.two"), cluster("z.two", 82)}));
 }
 
 TEST(Sidecar, RulesBringTheirDestinations) {
-  const std::string rule = istio("VirtualService", "r", "one", "hosts: [a], http: [{route: [{destination: {host: z.two.svc.cluster.local}}]}]");
+  const std::string rule =
+      istio("VirtualService", "r", "one", "hosts: [a], http: [{route: [{destination: {host: z.two.svc.cluster.local}}]}]");
   auto view = view_of(kMesh + rule + istio("Sidecar", "s", "one", "egress: [{hosts: [\"./a.one.svc.cluster.local\"]}]"));
   const Seen seen = seen_by(*view, client());
   EXPECT_EQ(seen.clusters, (Names{cluster("a.one"), cluster("z.two", 82)}));
@@ -95,13 +98,15 @@ TEST(Sidecar, EgressListenersHaveTheirOwnServices) {
 }
 
 TEST(Sidecar, IngressListenersStandForThePortsOfServices) {
-  const std::string pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: c-1, namespace: one, labels: {app: c}}\nstatus: {podIP: 127.0.0.5}\n";
-  auto view = view_of(web_service("c", "one", "{name: http, port: 80, targetPort: 8080}") + pod +
-                      istio("Sidecar", "s", "one",
-                            "ingress: [{port: {number: 9080, protocol: HTTP, name: h}, defaultEndpoint: \"unix:///run/app.sock\", connectionPool: "
-                            "{tcp: {maxConnections: 3}}}, {port: {number: 80, protocol: HTTP, name: g}, defaultEndpoint: \"0.0.0.0:8081\"}, "
-                            "{port: {number: 9090, protocol: TCP, name: t}, bind: 127.0.0.8, defaultEndpoint: \"127.0.0.1:7\"}], "
-                            "inboundConnectionPool: {tcp: {maxConnections: 9}}, egress: [{hosts: [\"~/*\"]}]"));
+  const std::string pod =
+      "---\napiVersion: v1\nkind: Pod\nmetadata: {name: c-1, namespace: one, labels: {app: c}}\nstatus: {podIP: 127.0.0.5}\n";
+  auto view =
+      view_of(web_service("c", "one", "{name: http, port: 80, targetPort: 8080}") + pod +
+              istio("Sidecar", "s", "one",
+                    "ingress: [{port: {number: 9080, protocol: HTTP, name: h}, defaultEndpoint: \"unix:///run/app.sock\", connectionPool: "
+                    "{tcp: {maxConnections: 3}}}, {port: {number: 80, protocol: HTTP, name: g}, defaultEndpoint: \"0.0.0.0:8081\"}, "
+                    "{port: {number: 9090, protocol: TCP, name: t}, bind: 127.0.0.8, defaultEndpoint: \"127.0.0.1:7\"}], "
+                    "inboundConnectionPool: {tcp: {maxConnections: 9}}, egress: [{hosts: [\"~/*\"]}]"));
   const model::Node node = client();
   const ListenerPlan plan = listener_plan(*view, node);
   Names names;
@@ -141,7 +146,8 @@ TEST(Sidecar, AChangeIsSeen) {
 
 // One cluster of a ServiceEntry for x.com.
 Cluster entry_cluster(const std::string& spec, const std::string& more = "", bool router = false) {
-  auto view = view_of(istio("ServiceEntry", "e", "one", "hosts: [x.com], ports: [{number: 80, name: http, protocol: HTTP}], " + spec) + more);
+  auto view =
+      view_of(istio("ServiceEntry", "e", "one", "hosts: [x.com], ports: [{number: 80, name: http, protocol: HTTP}], " + spec) + more);
   Scope scope{"one"};
   scope.router = router;
   std::set<std::string> told;
@@ -176,7 +182,8 @@ TEST(ServiceEntry, EachResolutionHasItsCluster) {
   EXPECT_EQ(dns.type(), Cluster::STRICT_DNS);
   EXPECT_EQ(hosts_of(dns), Hosts{"x.com:80"}) << "the host itself";
   EXPECT_EQ(dns.dns_lookup_family(), Cluster::V4_ONLY);
-  const Cluster named = entry_cluster("resolution: DNS, endpoints: [{address: b.com, ports: {http: 8080}, weight: 3, locality: r/z}, {address: 10.0.0.9}]");
+  const Cluster named =
+      entry_cluster("resolution: DNS, endpoints: [{address: b.com, ports: {http: 8080}, weight: 3, locality: r/z}, {address: 10.0.0.9}]");
   EXPECT_EQ(hosts_of(named), (Hosts{"10.0.0.9:80", "b.com:8080"}));
   EXPECT_EQ(named.load_assignment().endpoints(1).locality().region(), "r");
   EXPECT_EQ(named.load_assignment().endpoints(1).lb_endpoints(0).load_balancing_weight().value(), 3u);
@@ -191,13 +198,14 @@ TEST(ServiceEntry, WorkloadEntriesMayBeNamesAndSockets) {
                               istio("WorkloadEntry", "w2", "one", "address: 10.0.0.3, labels: {app: vm}");
   EXPECT_EQ(hosts_of(entry_cluster("resolution: DNS, workloadSelector: {labels: {app: vm}}", entries)),
             (Hosts{"10.0.0.3:80", "vm.example.com:80"}));
-  auto view = view_of(istio("ServiceEntry", "e", "one",
-                            "hosts: [x.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: "
-                            "\"unix:///run/a.sock\"}]") +
-                      istio("ServiceEntry", "f", "one",
-                            "hosts: [y.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, workloadSelector: {labels: "
-                            "{app: vm}}") +
-                      entries);
+  auto view =
+      view_of(istio("ServiceEntry", "e", "one",
+                    "hosts: [x.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: "
+                    "\"unix:///run/a.sock\"}]") +
+              istio("ServiceEntry", "f", "one",
+                    "hosts: [y.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, workloadSelector: {labels: "
+                    "{app: vm}}") +
+              entries);
   std::map<std::string, LoadAssignment> told;
   for (const LoadAssignment& one : load_assignments(*view, Scope{"one"})) told[one.cluster_name()] = one;
   const auto& socket = told.at("outbound|80||x.com");
@@ -209,9 +217,10 @@ TEST(ServiceEntry, WorkloadEntriesMayBeNamesAndSockets) {
 
 TEST(ServiceEntry, EndpointsOfDnsAreTheClustersOwn) {
   auto with = [](const std::string& address) {
-    return view_of(istio("ServiceEntry", "e", "one",
-                         "hosts: [x.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS, workloadSelector: {labels: {app: vm}}") +
-                   istio("WorkloadEntry", "w", "one", "address: " + address + ", labels: {app: vm}"));
+    return view_of(
+        istio("ServiceEntry", "e", "one",
+              "hosts: [x.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS, workloadSelector: {labels: {app: vm}}") +
+        istio("WorkloadEntry", "w", "one", "address: " + address + ", labels: {app: vm}"));
   };
   const model::Changes changes = model::difference(*with("a.com"), *with("b.com"));
   EXPECT_EQ(changes.services, (std::set<std::string>{"x.com"}));

@@ -100,8 +100,8 @@ TEST(WorkloadGroup, IsCheckedAndSaysThatNothingComesOfIt) {
       {group + "probe: {grpc: {port: 70000}}", "found 70000, expected a number"},
   };
   for (const auto& [spec, expected] : cases)
-    EXPECT_NE(said_of(object("WorkloadGroup", spec)).find(expected), std::string::npos)
-        << spec << "\n" << said_of(object("WorkloadGroup", spec));
+    EXPECT_NE(said_of(object("WorkloadGroup", spec)).find(expected), std::string::npos) << spec << "\n"
+                                                                                        << said_of(object("WorkloadGroup", spec));
 }
 
 TEST(ServiceEntryResolution, EachHasItsRules) {
@@ -125,15 +125,17 @@ TEST(ServiceEntryResolution, EachHasItsRules) {
       {http + "resolution: DNS, subjectAltNames: [b.com]", "spec.subjectAltNames is not supported"},
   };
   for (const auto& [spec, expected] : cases)
-    EXPECT_NE(said_of(object("ServiceEntry", spec)).find(expected), std::string::npos)
-        << spec << "\n" << said_of(object("ServiceEntry", spec));
+    EXPECT_NE(said_of(object("ServiceEntry", spec)).find(expected), std::string::npos) << spec << "\n"
+                                                                                       << said_of(object("ServiceEntry", spec));
 }
 
 TEST(PassedOn, VirtualServicesAreChecked) {
   const std::string to = "route: [{destination: {host: b, port: {number: 443}}}]";
-  const auto rule = only<model::VirtualService>(object(
-      "VirtualService", "hosts: [\"*.a.com\"], gateways: [g, mesh], tls: [{match: [{sniHosts: [X.a.com], port: 443, destinationSubnets: "
-                        "[10.0.0.0/8], sourceLabels: {app: c}, sourceNamespace: n, gateways: [mesh]}], " + to + "}], tcp: [{" + to + "}]"));
+  const auto rule = only<model::VirtualService>(
+      object("VirtualService",
+             "hosts: [\"*.a.com\"], gateways: [g, mesh], tls: [{match: [{sniHosts: [X.a.com], port: 443, destinationSubnets: "
+             "[10.0.0.0/8], sourceLabels: {app: c}, sourceNamespace: n, gateways: [mesh]}], " +
+                 to + "}], tcp: [{" + to + "}]"));
   ASSERT_EQ(rule.tls.size(), 1u);
   EXPECT_EQ(rule.tls[0].matches[0].sni_hosts, std::vector<std::string>{"x.a.com"});
   EXPECT_EQ(rule.tls[0].matches[0].port, 443u);
@@ -145,13 +147,14 @@ TEST(PassedOn, VirtualServicesAreChecked) {
       {"hosts: [a.com], tls: [{match: [{sniHosts: [a.com]}]}]", "found no route"},
       {"hosts: [a.com], tcp: [{match: [{destinationSubnets: [x]}], " + to + "}]", "expected an IP address or a CIDR"},
       {"hosts: [a.com], tcp: [{match: [{sourceSubnet: 10.0.0.0/8}], " + to + "}]", "sourceSubnet is not supported"},
-      {"hosts: [a.com], tcp: [{route: [{destination: {host: b}, weight: 0}, {destination: {host: c}, weight: 0}]}]", "total destination weight"},
+      {"hosts: [a.com], tcp: [{route: [{destination: {host: b}, weight: 0}, {destination: {host: c}, weight: 0}]}]",
+       "total destination weight"},
       {"tcp: [{" + to + "}]", "only http is delegated"},
       {"hosts: [a.com]", "at least one route of http, tls or tcp"},
   };
   for (const auto& [spec, expected] : cases)
-    EXPECT_NE(said_of(object("VirtualService", spec)).find(expected), std::string::npos)
-        << spec << "\n" << said_of(object("VirtualService", spec));
+    EXPECT_NE(said_of(object("VirtualService", spec)).find(expected), std::string::npos) << spec << "\n"
+                                                                                         << said_of(object("VirtualService", spec));
 }
 
 TEST(PassedOn, GatewaysAreChecked) {
@@ -185,7 +188,8 @@ TEST(Sidecars, ThatContendAreTold) {
       resources.push_back(std::make_shared<const model::Resource>(std::move(resource)));
     }
     std::vector<std::string> out;
-    for (const Diagnostic& finding : check_references(*model::View::build(1, resources))) out.push_back(finding.alias + " " + finding.object);
+    for (const Diagnostic& finding : check_references(*model::View::build(1, resources)))
+      out.push_back(finding.alias + " " + finding.object);
     return out;
   };
   auto sidecar = [](const std::string& name, const std::string& selector) {
@@ -195,8 +199,9 @@ TEST(Sidecars, ThatContendAreTold) {
   const std::string pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: a, tier: x}}\nstatus: {podIP: 10.0.0.1}\n";
   using Lines = std::vector<std::string>;
   EXPECT_EQ(findings(pod + sidecar("a", "") + sidecar("b", "")), Lines{"IST0111 Sidecar default/b"});
-  EXPECT_EQ(findings(pod + sidecar("b", "workloadSelector: {labels: {app: a}}, ") + sidecar("a", "workloadSelector: {labels: {tier: x}}, ")),
-            Lines{"IST0110 Sidecar default/a"});
+  EXPECT_EQ(
+      findings(pod + sidecar("b", "workloadSelector: {labels: {app: a}}, ") + sidecar("a", "workloadSelector: {labels: {tier: x}}, ")),
+      Lines{"IST0110 Sidecar default/a"});
   EXPECT_EQ(findings(pod + sidecar("a", "workloadSelector: {labels: {app: none}}, ")), Lines{"IST0127 Sidecar default/a"});
   EXPECT_EQ(findings(pod + sidecar("a", "") + sidecar("b", "workloadSelector: {labels: {app: a}}, ")), Lines{});
 }
