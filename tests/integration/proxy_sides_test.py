@@ -178,6 +178,32 @@ class OnDemand(FilterTest):
         self.assertEqual(404, self.ask("/", [("x-key", "blue")]).status)
 
 
+class ForwardProto(FilterTest):
+    """forward_proto_config: by the port that a PROXY header names."""
+
+    @classmethod
+    def setUpClass(cls):
+        ports = {"https_destination_ports": [443, 8080], "http_destination_ports": [80, 8080]}
+        proxied = [{"name": "envoy.filters.listener.proxy_protocol", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"}}]
+        cls.start([listener(hcm(routes(route("/", "up")), use_remote_address=True, forward_proto_config=ports), listener_filters=proxied),
+                   listener(hcm(routes(route("/", "up")), use_remote_address=True, forward_proto_config={
+                       "https_destination_ports": list(range(1024, 65536))}), name="direct")])
+
+    def told(self, port, *headers):
+        with Connection(self.proxy.address()) as client:
+            client.send(f"PROXY TCP4 1.2.3.4 5.6.7.8 1000 {port}\r\n".encode())
+            return self.sent(client.request("GET", "/", headers), "x-forwarded-proto")
+
+    def test_by_the_port_of_a_proxy_header(self):
+        for port, scheme in ((443, "https"), (80, "http"), (8080, "https"), (81, "http")):
+            self.assertEqual([scheme], self.told(port), port)
+            self.assertEqual([scheme], self.told(port, ("x-forwarded-proto", "https")), port)
+
+    def test_the_sockets_own_port_says_nothing(self):
+        self.assertEqual(["http"], self.sent(self.ask("/", name="direct"), "x-forwarded-proto"))
+
+
 class Refusals(unittest.TestCase):
     def test_a_field_may_not_be_larger_than_all(self):
         code, said = validate(bootstrap([listener(hcm(routes(), http2_protocol_options={"max_header_field_size_kb": 100}))]))
