@@ -129,15 +129,16 @@ class Captured(unittest.TestCase):
         yield service_entry("second", ["second.example.com"], 443, "TLS", cls.second.ip)
 
     @classmethod
-    def with_proxy(cls, pod):
-        """The rules first, as an init container would; then the proxy, as its own user."""
-        code, text = pod.init(*RULES)
+    def with_proxy(cls, pod, mode="REDIRECT"):
+        """The rules first, as an init container would; then the proxy, as its own user. Taking a client's address needs more rights than
+        that user has: with TPROXY the proxy is root, in the proxy's group."""
+        code, text = pod.init(*RULES, "-m", mode)
         if code:
             raise AssertionError(text)
         node = {"id": f"sidecar~{pod.ip}~{pod.name}.default~default.svc.cluster.local", "cluster": pod.name,
-                "metadata": {"INTERCEPTION_MODE": "REDIRECT", "NAMESPACE": "default", "LABELS": {"app": pod.name}, "INSTANCE_IPS": pod.ip,
+                "metadata": {"INTERCEPTION_MODE": mode, "NAMESPACE": "default", "LABELS": {"app": pod.name}, "INSTANCE_IPS": pod.ip,
                              "DNS_CAPTURE": "true", "DNS_AUTO_ALLOCATE": "true"}}
-        proxy = pod.within(lambda: DataPlane(ads_bootstrap(cls.control.xds, node=node)), PROXY)
+        proxy = pod.within(lambda: DataPlane(ads_bootstrap(cls.control.xds, node=node)), PROXY if mode == "REDIRECT" else 0, PROXY)
         cls.addClassCleanup(proxy.stop)
         return proxy
 
@@ -242,6 +243,19 @@ class Captured(unittest.TestCase):
                 self.assertEqual("", read_all(connection))
             except ConnectionResetError:
                 pass
+
+    def test_tproxy(self):
+        """The other way to capture: connections reach the proxy unchanged."""
+        pod = self.node.pod("kept")
+        pod.keep(pod.within(lambda: Upstream("kept", host="0.0.0.0", port=8080), APP))
+        pod.serve(("0.0.0.0", 5432), greeter("kept"))
+        self.control.write("kept.yaml", *service("kept", "10.96.0.20", 80, 8080, "http", pod),
+                           *service("kept-db", "10.96.0.21", 5432, 5432, "tcp-postgres", pod))
+        self.with_proxy(pod, "TPROXY")
+        client = self.proxies["client"]
+        wait_for(lambda: "10.96.0.21_5432" in self.client.within(client.listeners), "the client's listener for a new service")
+        self.assertEqual(f"kept greets {INBOUND_SOURCE}", self.greeting(("10.96.0.21", 5432)))
+        self.assertEqual("kept", self.get(("10.96.0.20", 80), "kept").json()["upstream"])
 
     @weft_only("the DNS proxy is the agent's with Istio, and ours in weft-proxy")
     def test_dns(self):
