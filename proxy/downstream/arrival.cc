@@ -28,6 +28,14 @@ std::string in_base64(std::string_view bytes) {
   return out;
 }
 
+// A ClientHello that is malformed because it says that it is longer than anybody reads.
+bool says_too_much(std::string_view bytes) {
+  constexpr size_t kRecord = 5, kMessage = 4;  // their heads: type and version and length, type and length
+  if (bytes.size() < kRecord + kMessage || bytes[0] != 0x16 || bytes[kRecord] != 1) return false;
+  const auto byte = [&bytes](size_t at) { return static_cast<size_t>(static_cast<unsigned char>(bytes[at])); };
+  return (byte(kRecord + 1) << 16 | byte(kRecord + 2) << 8 | byte(kRecord + 3)) > net::kMaxClientHello - kMessage;
+}
+
 // A wait that nobody asks for any more.
 struct Nobody final : net::Ready {
   void on_readable() override {}
@@ -156,8 +164,9 @@ Arrival::Step Arrival::take(const config::TlsInspector& inspector) {
   };
   net::ClientHello hello;
   const Verdict verdict = in_.empty() ? Verdict::kNeedMore : net::read_client_hello(in_.view(), hello, inspector.fingerprints);
-  if (verdict == Verdict::kNeedMore) {
-    if (in_.size() < inspector.max_hello) return Step::kRead;
+  const bool too_large = verdict == Verdict::kMalformed && says_too_much(in_.view());
+  if (verdict == Verdict::kNeedMore || too_large) {
+    if (!too_large && in_.size() < inspector.max_hello) return Step::kRead;
     note(TlsInspectorStat::kClientHelloTooLarge);
     return Step::kClose;
   }

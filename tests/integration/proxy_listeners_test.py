@@ -10,6 +10,7 @@ import unittest
 from meshtest import ads
 from meshtest.bootstrap import STDOUT_LOG, ads_bootstrap, bootstrap, cluster, hcm, socket_address
 from meshtest.data_plane import DataPlane, data_plane_kind, free_port, validate, weft_only
+from meshtest.process import Background
 from meshtest.protos import our_protos
 from meshtest.raw_http import Connection, is_refused, message
 from meshtest.tunnel import TcpEcho
@@ -189,6 +190,14 @@ class Chains(Base):
         before = self.proxy.stat("tcp.exact.downstream_cx_total")
         self.assertEqual(data, self.echoed(data, pieces=[data[i:i + 40] for i in range(0, len(data), 40)]))
         self.assertEqual(before + 1, self.proxy.stat("tcp.exact.downstream_cx_total"))
+
+    def test_a_client_hello_without_end(self):
+        records = b"\x16\x03\x01\x40\x00" + b"a" * 16384
+        for data in (b"\x16\x03\x01\x40\x00\x01\x00\x7f\xfc" + b"a" * 16380 + records * 3,
+                     b"\x16\x03\x01\x40\x00\x01\xff\xff\xff" + b"a" * 16380 + records):
+            before = self.proxy.stat("tls_inspector.client_hello_too_large")
+            self.assertTrue(self.cut(data, "tls"))
+            self.assertEqual(before + 1, self.proxy.stat("tls_inspector.client_hello_too_large"))
 
     def test_counted_client_hellos(self):
         found = [self.proxy.stat(f"tls_inspector.{name}") for name in ("tls_found", "sni_found", "alpn_found", "tls_not_found")]
@@ -473,6 +482,21 @@ class Changes(Base):
             self.put(says("anew", {"source_prefix_ranges": [cidr("127.0.0.1/32")]}))
             self.plane.wait_acked(ads.LISTENER)
             wait_for(lambda: one.request("GET", "/").text == "anew", "the new answer on the old connection")
+
+    def test_no_request_fails_while_other_chains_come_and_go(self):
+        stays = says("a", {"source_prefix_ranges": [cidr("127.0.0.1/32")]})
+
+        def one():
+            with self.from_(1) as connection:
+                return [connection.request("GET", "/").text for _ in range(3)]
+        with Background(one, threads=2) as load:
+            for round_ in range(10):
+                self.put(stays, says(f"b{round_}", {"source_prefix_ranges": [cidr(f"127.0.0.{round_ + 2}/32")]}))
+                self.plane.wait_acked(ads.LISTENER)
+            seen = len(load.results)
+            wait_for(lambda: len(load.results) > seen + 5, "some more answers")
+        self.assertEqual([], load.errors)
+        self.assertTrue(all(answers == ["a"] * 3 for answers in load.results))
 
     def test_a_clash_of_addresses_is_refused(self):
         self.plane.set(ads.LISTENER, {**chains(says("x"), name="second"), "address": socket_address(("127.0.0.1", self.port))})
