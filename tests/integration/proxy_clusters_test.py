@@ -24,6 +24,16 @@ def text(address):
     return f"{address[0]}:{address[1]}"
 
 
+def pair():
+    """Two upstreams at one port of two addresses."""
+    while True:
+        a = Upstream("a")
+        try:
+            return a, Upstream("b", host="127.0.0.2", port=a.port)
+        except OSError:  # somebody has that port there
+            a.close()
+
+
 def hosts(plane, name):
     """The addresses of a cluster's hosts."""
     found = set()
@@ -258,8 +268,7 @@ class Names(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.a = Upstream("a")
-        cls.b = Upstream("b", host="127.0.0.2", port=cls.a.port)
+        cls.a, cls.b = pair()
         dead, cls.keeper = refused_address("127.0.0.3")
         cls.dns = DnsServer()
         for thing in (cls.a, cls.b, cls.dns, cls.keeper):
@@ -417,8 +426,8 @@ class Delivered(unittest.TestCase):
     """Names over ADS, from a control plane that is a name itself."""
 
     def test_a_cluster_of_names_warms_with_its_first_answer(self):
-        a, dns, plane = Upstream("a"), DnsServer(), ads.ControlPlane(our_protos())
-        b = Upstream("b", host="127.0.0.2", port=a.port)
+        a, b = pair()
+        dns, plane = DnsServer(), ads.ControlPlane(our_protos())
         for thing in (a, b, dns):
             self.addCleanup(thing.close)
         self.addCleanup(plane.stop)

@@ -30,13 +30,9 @@ class DnsServer:
         self._lock = threading.Lock()
         self._names = {}
         self.queries = []
-        self._tcp = socket.socket()
-        self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._tcp.bind((host, 0))
+        self._tcp, self._udp = _one_port(host)
         self._tcp.listen(16)
         self.address = self._tcp.getsockname()
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(self.address)
         for serve in (self._serve_udp, self._serve_tcp):
             threading.Thread(target=serve, daemon=True).start()
 
@@ -123,6 +119,19 @@ class DnsServer:
         flags = 0x8180 | known["rcode"] | (0x0200 if truncated else 0)
         answer = question[:2] + struct.pack(">HHHHH", flags, 1, len(records), 0, 0) + question[12:at + 5] + b"".join(records)
         return known["lie"](answer, query) if known["lie"] else answer
+
+
+def _one_port(host):
+    """A TCP and a UDP socket at one port."""
+    while True:
+        tcp, udp = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        tcp.bind((host, 0))
+        try:
+            udp.bind(tcp.getsockname())
+            return tcp, udp
+        except OSError:
+            tcp.close()
+            udp.close()
 
 
 def _encode(name):
