@@ -17,7 +17,7 @@ constexpr const char* kDescription =
     "  clean-up   no rule of ours is left, and nothing else touched";
 
 constexpr const char* kFooter =
-    "\nEach flag may be given by the environment: its name in capitals, with _ for -, such as ISTIO_INBOUND_PORTS; also\n"
+    "\nistio-init's flags may be given by the environment: the name in capitals, with _ for -, such as ISTIO_INBOUND_PORTS; also\n"
     "ISTIO_META_DNS_CAPTURE, INVALID_DROP, ISTIO_OUTBOUND_OWNER_GROUPS and ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE.\n"
     "Exit codes: 0 ok, 1 failed or (check) something else is in force, 2 usage, 126 validation failed.\n";
 
@@ -116,8 +116,7 @@ ParsedOptions parse_options(std::vector<std::string> arguments) {
   };
   for (const Switch& one : switches) app.add_flag(one.names, one.value, one.help);
   app.add_option("--backend", options.backend, "auto (iptables where it is installed), iptables or nft")
-      ->check(CLI::IsMember({"auto", "iptables", "nft"}))
-      ->envname("BACKEND");
+      ->check(CLI::IsMember({"auto", "iptables", "nft"}));
   app.add_option("--force-iptables-binary", options.iptables_variant, "legacy or nft: the iptables of that name")
       ->check(CLI::IsMember({"", "legacy", "nft"}))
       ->envname("FORCE_IPTABLES_BINARY");

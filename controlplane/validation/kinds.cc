@@ -33,6 +33,8 @@ constexpr Kind kKinds[] = {
     {"Sidecar", kNetworking, kServed, &sidecar::kTable, sidecar::build},
     {"HTTPRoute", kGatewayApi, kGatewayServed, &http_route::kTable, http_route::build},
     {"GRPCRoute", kGatewayApi, "v1 v1alpha2", &grpc_route::kTable, grpc_route::build},
+    {"TCPRoute", kGatewayApi, "v1 v1alpha2", &l4_route::kTcpTable, l4_route::build_tcp},
+    {"TLSRoute", kGatewayApi, "v1 v1alpha3 v1alpha2", &l4_route::kTlsTable, l4_route::build_tls},
     {"Gateway", kGatewayApi, kGatewayServed, &kube_gateway::kTable, kube_gateway::build, true, {}, model::kKubeGateway},
     {"GatewayClass", kGatewayApi, kGatewayServed, &kube_gateway::kClassTable, kube_gateway::build_class, false},
     {"ReferenceGrant", kGatewayApi, kGatewayServed, &kube_gateway::kGrantTable, kube_gateway::build_grant},
@@ -42,6 +44,7 @@ constexpr Kind kKinds[] = {
     {"Pod", "", "v1", &kubernetes::kPodTable, kubernetes::build_pod},
     {"Namespace", "", "v1", &kubernetes::kNamespaceTable, kubernetes::build_namespace, false},
     {"RateLimit", "weft.dev", "v1", &rate_limit::kTable, rate_limit::build},
+    {"MeshConfig", "weft.dev", "v1", &mesh_config::kTable, mesh_config::build},
 };
 
 constexpr std::string_view kLater = "remove it; identity and policy come with a later version";
@@ -55,8 +58,6 @@ constexpr ForeignKind kForeign[] = {
     {"WasmPlugin", "extensions.istio.io", "remove it"},
     {"Telemetry", "telemetry.istio.io", "remove it"},
     {"ListenerSet", kGatewayApi, "write the listeners into the Gateway"},
-    {"TLSRoute", kGatewayApi, "remove it; TLS comes with a later version"},
-    {"TCPRoute", kGatewayApi, "remove it; a TCP port of a Service is passed on as it is"},
     {"UDPRoute", kGatewayApi, "remove it"},
     {"BackendTLSPolicy", kGatewayApi, "remove it; TLS comes with a later version"},
     {"Ingress", "networking.k8s.io", "write a Gateway and a VirtualService"},

@@ -53,6 +53,11 @@ namespace grpc_route {
 extern const Table kTable;
 model::Spec build(const Reader& root);
 }  // namespace grpc_route
+namespace l4_route {
+extern const Table kTcpTable, kTlsTable;
+model::Spec build_tcp(const Reader& root);
+model::Spec build_tls(const Reader& root);
+}  // namespace l4_route
 namespace service_entry {
 extern const Table kTable, kEntryTable, kGroupTable;
 model::Spec build(const Reader& root);
@@ -72,6 +77,10 @@ model::Spec build_pod(const Reader& root);
 model::Spec build_namespace(const Reader& root);
 }  // namespace kubernetes
 
+namespace mesh_config {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace mesh_config
 namespace rate_limit {
 extern const Table kTable;
 model::Spec build(const Reader& root);

@@ -24,7 +24,7 @@ from meshtest.wait import wait_for
 
 RULES = ("-p", "15001", "-z", "15006", "-u", "1337", "-m", "REDIRECT", "-i", "*", "-x", "", "-b", "*", "-d", "15090,15021,15020")
 INBOUND_SOURCE = "127.0.0.6"  # as whom the proxy calls its application
-HTTP_VIP, GRPC_VIP, DB_VIP, OUTSIDE_VIP = "10.96.0.11", "10.96.0.12", "10.96.0.13", "240.0.0.50"
+HTTP_VIP, GRPC_VIP, DB_VIP, SOMEWHERE = "10.96.0.11", "10.96.0.12", "10.96.0.13", "240.0.0.50"
 
 
 def service(name, vip, port, target, port_name, pod, headless=False):
@@ -38,9 +38,9 @@ def service(name, vip, port, target, port_name, pod, headless=False):
                           "targetRef": {"kind": "Pod", "name": pod.name, "namespace": "default"}}]}
 
 
-def service_entry(name, hosts, port, protocol, *addresses, vip=None):
+def service_entry(name, hosts, port, protocol, *addresses):
     return {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": {"name": name, "namespace": "default"},
-            "spec": {"hosts": hosts, **({"addresses": [vip]} if vip else {}), "location": "MESH_EXTERNAL", "resolution": "STATIC",
+            "spec": {"hosts": hosts, "location": "MESH_EXTERNAL", "resolution": "STATIC",
                      "ports": [{"number": port, "name": protocol.lower(), "protocol": protocol}],
                      "endpoints": [{"address": address} for address in addresses]}}
 
@@ -125,8 +125,8 @@ class Captured(unittest.TestCase):
         yield from service("db", DB_VIP, 5432, 5432, "tcp-postgres", cls.server)
         yield from service("headless", None, 6000, 6000, "tcp-any", cls.server, headless=True)
         yield service_entry("outside", ["outside.example.com"], 80, "HTTP", cls.first.ip)
-        yield service_entry("first", ["first.example.com"], 443, "TLS", cls.first.ip, vip=OUTSIDE_VIP)
-        yield service_entry("second", ["second.example.com"], 443, "TLS", cls.second.ip, vip=OUTSIDE_VIP)
+        yield service_entry("first", ["first.example.com"], 443, "TLS", cls.first.ip)
+        yield service_entry("second", ["second.example.com"], 443, "TLS", cls.second.ip)
 
     @classmethod
     def with_proxy(cls, pod):
@@ -216,12 +216,12 @@ class Captured(unittest.TestCase):
         self.assertEqual(f"headless greets {INBOUND_SOURCE}", self.greeting((self.server.ip, 6000)))
 
     def test_tls_by_sni(self):
-        """One address, two services: the name in the ClientHello decides."""
+        """Wherever the application dials: the name in the ClientHello decides."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 
         def said(name):
-            with self.client.connect((OUTSIDE_VIP, 443)) as connection:
+            with self.client.connect((SOMEWHERE, 443)) as connection:
                 with context.wrap_socket(connection, server_hostname=name) as secure:
                     return secure.recv(4096).decode()
         for name in ("first", "second"):
@@ -229,7 +229,7 @@ class Captured(unittest.TestCase):
                 self.assertEqual(f"{name} over TLS", wait_for(lambda name=name: said(name + ".example.com"), "TLS by SNI"))
 
     def test_external_services(self):
-        self.assertEqual("first", self.get((OUTSIDE_VIP, 80), "outside.example.com").json()["upstream"])
+        self.assertEqual("first", self.get((SOMEWHERE, 80), "outside.example.com").json()["upstream"])
 
     def test_unknown_destinations_pass_through(self):
         self.assertEqual(f"second greets {self.client.ip}", self.greeting((self.second.ip, 7777)))

@@ -195,6 +195,7 @@ class Node:
         pod.link = f"veth{number}"
         _ip(f"link add veth{number} type veth peer name eth0 netns {pod.path}", f"link set veth{number} master br0 up")
         self.pods.append(pod)
+        pod.within(_allow_low_ports)
         pod.within(lambda: _ip(
             "link set lo up", f"addr add {pod.ip}/24 dev eth0", *([f"addr add {pod.ip6}/64 dev eth0 nodad"] if ip6 else []),
             "link set eth0 up", "route add default via 10.77.0.1", *(["route add ::/0 via fd77::1"] if ip6 else [])))
@@ -248,6 +249,12 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+def _allow_low_ports():
+    """Any user may bind port 80, as in the pods of today's container runtimes."""
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w", encoding="ascii") as file:
+        file.write("0")
 
 
 def family_of(host):

@@ -178,6 +178,42 @@ TEST(PassedOn, GatewaysAreChecked) {
   EXPECT_NE(said_of(server("port: {number: 80, protocol: TCP, name: t}, bind: here")).find("expected an IP address"), std::string::npos);
 }
 
+TEST(PassedOn, RoutesOfTheGatewayApiAreChecked) {
+  auto route = [](const std::string& kind, const std::string& spec) {
+    return said_of("apiVersion: gateway.networking.k8s.io/v1\nkind: " + kind + "\nmetadata: {name: a}\nspec: {parentRefs: [{name: g}], " +
+                   spec + "}\n");
+  };
+  const std::string to = "{backendRefs: [{name: b, port: 80, weight: 2}]}";
+  EXPECT_EQ(route("TCPRoute", "rules: [" + to + "]"), "");
+  EXPECT_EQ(route("TLSRoute", "hostnames: [\"*.a.com\"], rules: [" + to + "]"), "");
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "found no rules"},
+      {"rules: [{}]", "found no backendRefs"},
+      {"rules: [" + to + ", " + to + "]", "found 2 rules, expected one"},
+      {"rules: [{backendRefs: [{name: b}]}]", "found no port"},
+      {"rules: [{matches: []}]", "unknown field \"matches\""},
+      {"hostnames: [a.com], rules: [" + to + "]", "unknown field \"hostnames\""},
+  };
+  for (const auto& [spec, expected] : cases)
+    EXPECT_NE(route("TCPRoute", spec).find(expected), std::string::npos) << spec << "\n" << route("TCPRoute", spec);
+  EXPECT_NE(route("TLSRoute", "hostnames: [10.0.0.1], rules: [" + to + "]").find("found the address 10.0.0.1"), std::string::npos);
+}
+
+TEST(MeshConfig, IsOneOfTheRootNamespaceAndOfFieldsThatAreRead) {
+  auto mesh = [](const std::string& spec, const std::string& ns = "istio-system") {
+    return said_of("apiVersion: weft.dev/v1\nkind: MeshConfig\nmetadata: {name: a, namespace: " + ns + "}\nspec: {" + spec + "}\n");
+  };
+  EXPECT_EQ(mesh("outboundTrafficPolicy: {mode: REGISTRY_ONLY}, defaultServiceExportTo: [\".\"], rootNamespace: istio-system"), "");
+  EXPECT_NE(mesh("", "default").find("expected it in istio-system"), std::string::npos);
+  EXPECT_NE(mesh("rootNamespace: other").find("found the string \"other\", expected istio-system"), std::string::npos);
+  EXPECT_NE(mesh("trustDomain: td").find("spec.trustDomain is not supported"), std::string::npos);
+  EXPECT_NE(mesh("protocolDetectionTimeout: 1s").find("unknown field"), std::string::npos);
+  EXPECT_NE(said_of("apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {networking.istio.io/exportTo: \"., B_\"}}\n"
+                    "spec: {ports: [{port: 80}]}\n")
+                .find("found \"B_\", expected"),
+            std::string::npos);
+}
+
 TEST(Sidecars, ThatContendAreTold) {
   auto findings = [](const std::string& text) {
     Verdicts verdicts = validate_text(text, "w.yaml");
