@@ -17,8 +17,9 @@ uint32_t fnv1a(std::string_view text) {
   return hash;
 }
 
+// Where the address that was dialled decides (NONE), another one would lead nowhere.
 bool wants_address(const ServiceInfo& service) {
-  return !service.kubernetes && service.addresses.empty() && !service.hostname.starts_with('*');
+  return !service.kubernetes && service.addresses.empty() && !service.hostname.starts_with('*') && service.resolution != Resolution::kNone;
 }
 
 AutomaticAddresses addresses_at(uint32_t place) {

@@ -77,7 +77,7 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
   const bool pods = any || changes->headless;  // captured sidecars listen for the address of each pod of a headless service
   if (services || virtual_services || sidecars || pods) ++outbound_epoch_;
   if (visible || virtual_services || gateways || workloads || limits || pods) ++listeners_epoch_;
-  const bool names_moved = any || services || (!names_.empty() && !changes->endpoints.empty() && names_move(*view_, *changes));
+  const bool names_moved = visible || (!names_.empty() && !changes->endpoints.empty() && names_move(*view_, *changes));
   if (names_moved) ++names_epoch_;
   std::erase_if(names_, [&](const auto& held) { return held.second.epoch + kUnusedEpochs < names_epoch_; });
   if (visible || changes->endpoints.empty()) return std::nullopt;
@@ -178,7 +178,7 @@ ResourceMapPtr Snapshots::listener_set(std::vector<ResourcePtr> own, const Held&
 }
 
 const ResourceMapPtr& Snapshots::names_of(const model::Node& node) {
-  const std::optional<translate::NamesFor> whom = translate::names_for(node);
+  const std::optional<translate::NamesFor> whom = translate::names_for(*view_, node);
   if (!whom) return no_names_;
   Made& held = names_[*whom];
   if (held.epoch != names_epoch_) {

@@ -7,7 +7,6 @@
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
-#include <iterator>
 #include <set>
 
 namespace weft::translate {
@@ -57,9 +56,11 @@ void add_headless(const model::View& view, const model::ServiceInfo& service, Na
 
 }  // namespace
 
-std::optional<NamesFor> names_for(const model::Node& node) {
+bool takes_automatic_addresses(const model::Node& node) { return is_set(node, "DNS_CAPTURE") && is_set(node, "DNS_AUTO_ALLOCATE"); }
+
+std::optional<NamesFor> names_for(const model::View& view, const model::Node& node) {
   if (node.type != model::Node::Type::kSidecar || node.proxyless || !is_set(node, "DNS_CAPTURE")) return std::nullopt;
-  NamesFor out{node.ns, is_set(node, "DNS_AUTO_ALLOCATE"), false, false};
+  NamesFor out{node.ns, view.scope(node).sidecar, takes_automatic_addresses(node), false, false};
   auto note = [&](std::string_view ip) { (ip.find(':') == std::string_view::npos ? out.v4 : out.v6) = true; };
   note(node.ip);
   if (const yaml::Node* all = node.metadata.find("INSTANCE_IPS"); all != nullptr && all->is_scalar()) {
@@ -73,17 +74,17 @@ std::optional<NamesFor> names_for(const model::Node& node) {
 
 NameTable name_table(const model::View& view, const NamesFor& whom) {
   NameTable out;
-  for (const model::ServiceInfo* service : view.visible_services(whom.ns)) {
+  for (const model::ServiceInfo* service : view.visible_services(model::Scope(whom.ns, whom.sidecar))) {
     if (service->headless) {
       add_headless(view, *service, out);
       continue;
     }
-    std::vector<std::string> addresses;
-    std::copy_if(service->addresses.begin(), service->addresses.end(), std::back_inserter(addresses), is_address);
-    if (const model::AutomaticAddresses* given = whom.automatic ? view.automatic_addresses(*service) : nullptr) {
-      if (whom.v4) addresses.push_back(given->v4);
-      if (whom.v6) addresses.push_back(given->v6);
-    }
+    const bool given = whom.automatic && view.automatic_addresses(*service) != nullptr;
+    std::vector<std::string> addresses = addresses_of(view, *service, whom.automatic);
+    std::erase_if(addresses, [&](const std::string& address) {
+      const bool v6 = address.find(':') != std::string::npos;
+      return !is_address(address) || (given && !(v6 ? whom.v6 : whom.v4));  // a given one that nothing here could be sent to
+    });
     if (addresses.empty()) continue;
     NameInfo& info = add_host(out, *service, service->hostname, service->name);
     for (const std::string& address : addresses) info.add_ips(address);

@@ -56,7 +56,7 @@ class Planner {
         if (is_ipv6(endpoint.address) == scope_.ipv6) found.push_back({endpoint.address, "", false});
       return found;
     }
-    for (const std::string& address : service.addresses) {
+    for (const std::string& address : addresses_of(view_, service, scope_.automatic)) {
       if (is_ipv6(address) != scope_.ipv6) continue;
       const bool range = address.find('/') != std::string::npos;
       found.push_back(range ? At{wildcard_, address, true} : At{address, "", false});

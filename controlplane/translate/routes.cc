@@ -31,8 +31,9 @@ RouteConfiguration empty_configuration(std::string name) {
   return out;
 }
 
-// Every name under which a client in `ns` may call the service.
-std::vector<std::string> domains_of(const model::ServiceInfo& service, const std::string& ns) {
+// Every name under which a client may call the service.
+std::vector<std::string> domains_of(const model::View& view, const model::ServiceInfo& service, const Client& client) {
+  const std::string& ns = client.ns;
   std::vector<std::string> domains = {service.hostname};
   if (service.kubernetes) {
     domains.push_back(service.hostname + ".");
@@ -50,7 +51,7 @@ std::vector<std::string> domains_of(const model::ServiceInfo& service, const std
     const size_t count = domains.size();
     for (size_t i = 0; i < count; ++i) domains.push_back("*." + domains[i]);
   }
-  for (const std::string& address : service.addresses) {
+  for (const std::string& address : addresses_of(view, service, client.automatic)) {
     if (address.find('/') == std::string::npos) domains.push_back(address);
   }
   return domains;
@@ -192,13 +193,13 @@ RouteConfiguration sidecar_routes(const model::View& view, const Client& client,
     if (routes.empty()) continue;
     for (const model::ServiceInfo* service : own) {
       if (!ruled.insert(service).second) continue;  // the older rule has it
-      hosts.add(virtual_host_name(service->hostname, port), domains_of(*service, client.ns), routes);
+      hosts.add(virtual_host_name(service->hostname, port), domains_of(view, *service, client), routes);
     }
     for (const std::string& host : others) hosts.add(virtual_host_name(host, port), {host}, routes);
   }
   for (const model::ServiceInfo* service : services) {
     if (ruled.contains(service)) continue;
-    hosts.add(virtual_host_name(service->hostname, port), domains_of(*service, client.ns),
+    hosts.add(virtual_host_name(service->hostname, port), domains_of(view, *service, client),
               {{.route = default_route(service->hostname, scope)}});
   }
   RouteConfiguration out = hosts.finish();
@@ -302,6 +303,7 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   client.captured = plan.captured;
   client.ipv6 = plan.ipv6;
   client.transparent = plan.transparent;
+  client.automatic = client.captured && takes_automatic_addresses(node);
   if (client.router) {
     client.labels = view.labels(node);
     for (const Binding& binding : plan.bindings)

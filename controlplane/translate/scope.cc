@@ -27,9 +27,15 @@ Scope scope_of(const Client& client) {
   scope.ns = client.ns;
   scope.captured = client.captured;
   scope.ipv6 = client.ipv6;
+  scope.automatic = client.automatic;
   scope.sidecar = client.sidecar;
   scope.router = client.router;
   return scope;
+}
+
+std::vector<std::string> addresses_of(const model::View& view, const model::ServiceInfo& service, bool automatic) {
+  const model::AutomaticAddresses* given = automatic ? view.automatic_addresses(service) : nullptr;
+  return given != nullptr ? std::vector<std::string>{given->v4, given->v6} : service.addresses;
 }
 
 std::vector<Egress> egress_of(const model::View& view, const Scope& scope) {

@@ -81,11 +81,12 @@ ListenerPlan listener_plan(const model::View& view, const model::Node& node);
 // What a proxy may call and how its calls reach it, besides the view: equal scopes have equal clusters.
 struct Scope {
   std::string ns;
-  bool captured = false;  // calls come by redirection, with the address that they were for
-  bool ipv6 = false;      // captured: its own addresses are IPv6
-  std::string sidecar;    // as in model::Scope
-  bool router = false;    // gateways know no original destination
-  bool sni_dnat = false;  // routers with an AUTO_PASSTHROUGH server: clusters are named as SNI names them, too
+  bool captured = false;   // calls come by redirection, with the address that they were for
+  bool ipv6 = false;       // captured: its own addresses are IPv6
+  bool automatic = false;  // of a client: hosts without an address are called by the one given to them
+  std::string sidecar;     // as in model::Scope
+  bool router = false;     // gateways know no original destination
+  bool sni_dnat = false;   // routers with an AUTO_PASSTHROUGH server: clusters are named as SNI names them, too
   auto operator<=>(const Scope&) const = default;
   operator model::Scope() const { return model::Scope(ns, sidecar); }
 };
@@ -104,6 +105,7 @@ struct Client {
   bool router = false;
   bool proxyless = false;                                    // gRPC's own client
   bool captured = false, ipv6 = false, transparent = false;  // of sidecars: how their traffic comes to them
+  bool automatic = false;                                    // captured: metadata DNS_CAPTURE and DNS_AUTO_ALLOCATE
   std::vector<GatewayPort> gateway_ports;                    // router: those of HTTP, from listener_plan
   auto operator<=>(const Client&) const = default;
 };
@@ -141,12 +143,15 @@ bool is_for_self(std::string_view listener_name, const model::Node& node);
 
 // NDS: the names that the DNS proxy of a sidecar answers for. Nothing for a node that has none (metadata DNS_CAPTURE).
 struct NamesFor {
-  std::string ns;
+  std::string ns, sidecar;      // as of its scope
   bool automatic = false;       // metadata DNS_AUTO_ALLOCATE: hosts without an address have one given
   bool v4 = false, v6 = false;  // what the node's own addresses are
   auto operator<=>(const NamesFor&) const = default;
 };
-std::optional<NamesFor> names_for(const model::Node& node);
+std::optional<NamesFor> names_for(const model::View& view, const model::Node& node);
+bool takes_automatic_addresses(const model::Node& node);
+// What a service is called by: the addresses that it has, else, if wanted, those given to it.
+std::vector<std::string> addresses_of(const model::View& view, const model::ServiceInfo& service, bool automatic);
 NameTable name_table(const model::View& view, const NamesFor& whom);
 
 // gRPC's own clients and servers, which have no proxy beside them (Node::proxyless). Their endpoints are those of all.

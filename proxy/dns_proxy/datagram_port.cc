@@ -14,10 +14,10 @@ namespace {
 constexpr int kReadsPerEvent = 64;  // a storm of queries leaves room for answers
 constexpr int kBacklog = 128;
 
-Error bind_failure(const Resolver& address) {
+Error bind_failure(const Resolver& address, int code) {
   std::ostringstream text;
   text << "DNS proxy: cannot bind " << address;
-  return system_error(text.str(), errno);
+  return system_error(text.str(), code);
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ Result<BoundPorts> bind_ports(const Resolver& wanted) {
   const int on = 1;
   if (bound.datagrams >= 0 && wanted.address().is_v6()) ::setsockopt(bound.datagrams, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (bound.datagrams < 0 || ::bind(bound.datagrams, bound.address.data(), static_cast<socklen_t>(bound.address.size())) != 0) {
-    Error error = bind_failure(bound.address);
+    Error error = bind_failure(bound.address, errno);
     close_ports(bound);
     return error;
   }

@@ -406,12 +406,13 @@ class Settings(Case):
             return run([our_program("weft-proxy"), "-c", file.name, *flags])
 
     def test_wrong_metadata_is_refused(self):
-        for metadata, text in (({"DNS_CAPTURE": "maybe"}, 'node.metadata.DNS_CAPTURE: found "maybe", expected true or false'),
-                               ({"DNS_CAPTURE": True, "DNS_PROXY_ADDR": "nowhere"},
-                                'node.metadata.DNS_PROXY_ADDR: found "nowhere", expected HOST:PORT')):
+        for metadata, text, field in (
+                ({"DNS_CAPTURE": "maybe"}, 'found "maybe", expected true or false', "node.metadata.DNS_CAPTURE"),
+                ({"DNS_CAPTURE": True, "DNS_PROXY_ADDR": "nowhere"}, 'found "nowhere", expected HOST:PORT', "node.metadata.DNS_PROXY_ADDR")):
             code, output = self.run_with({"id": NODE, "cluster": "c", "metadata": metadata}, "--mode", "validate")
             self.assertNotEqual(0, code)
             self.assertIn(text, output)
+            self.assertIn(field, output)
 
     def test_a_taken_port_ends_the_start(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:

@@ -120,13 +120,15 @@ def ask_stream(server, *queries):
 
 
 def read_framed(client):
-    data = b""
-    while len(data) < 2 or len(data) < 2 + struct.unpack(">H", data[:2])[0]:
-        part = client.recv(65535)
-        if not part:
-            raise EOFError("the connection ended")
-        data += part
-    return data[2:]
+    def read(size):
+        data = b""
+        while len(data) < size:
+            part = client.recv(size - len(data))
+            if not part:
+                raise EOFError("the connection ended")
+            data += part
+        return data
+    return read(struct.unpack(">H", read(2))[0])
 
 
 def free_port():
