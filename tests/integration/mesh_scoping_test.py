@@ -1,4 +1,5 @@
-"""Sidecar, ServiceEntry, and tls and tcp routes of VirtualServices, from YAML through weft-control to the data plane.
+"""Sidecar, ServiceEntry, MeshConfig, and what VirtualServices, Gateways and the Gateway API pass on, from YAML through weft-control to
+the data plane.
 
 Runs with weft-proxy and with a real Envoy (WEFT_DATA_PLANE).
 """
@@ -21,6 +22,10 @@ TLS_PORT, TCP_PORT, EDGE_PORT = 8443, 9432, 15443
 
 def istio(kind, name, spec, namespace="default"):
     return {"apiVersion": ISTIO, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+
+
+def kube(kind, name, spec):
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 def hello(name, alpn=()):
@@ -230,6 +235,41 @@ class Scoping(unittest.TestCase):
         name = f"outbound_.{TLS_PORT + 1}_._.inner.default.svc.cluster.local"
         self.wait_for_name("inner", (gateway.ip, EDGE_PORT), hello(name, ["istio"]))
         self.assertEqual("", ask((gateway.ip, EDGE_PORT), hello(name)))  # sidecars alone say "istio"
+
+
+    def test_routes_of_the_gateway_api_pass_connections_on(self):
+        self.opaque_service("cellar", TLS_PORT + 2, "tls")
+        self.opaque_service("letters", TCP_PORT + 3, "tcp")
+        gateway = self.mesh.sidecar("kube-edge", labels={"gateway.networking.k8s.io/gateway-name": "kube-edge"}, kind="router")
+        self.write("kube-edge.yaml", kube("Gateway", "kube-edge", {"gatewayClassName": "weft", "listeners": [
+            {"name": "tcp", "port": TCP_PORT, "protocol": "TCP"},
+            {"name": "tls", "port": TLS_PORT, "protocol": "TLS", "hostname": "*.kube.test", "tls": {"mode": "Passthrough"}}]}),
+            kube("TCPRoute", "letters", {"parentRefs": [{"name": "kube-edge", "sectionName": "tcp"}],
+                                         "rules": [{"backendRefs": [{"name": "letters", "port": TCP_PORT + 3}]}]}),
+            kube("TLSRoute", "cellar", {"parentRefs": [{"name": "kube-edge"}], "hostnames": ["in.kube.test"],
+                                        "rules": [{"backendRefs": [{"name": "cellar", "port": TLS_PORT + 2}]}]}))
+        self.wait_for_name("letters", (gateway.ip, TCP_PORT))
+        self.wait_for_name("cellar", (gateway.ip, TLS_PORT), hello("in.kube.test"))
+        self.assertEqual("", ask((gateway.ip, TLS_PORT), hello("out.kube.test")))
+
+    def test_what_a_mesh_config_says_of_exports(self):
+        self.wait_for_answer("one-v1", "one.default.svc.cluster.local")
+        stranger = self.mesh.sidecar("stranger", namespace="far")
+        self.wait_for_answer("one-v1", "one.default.svc.cluster.local", stranger)
+        self.mesh.control.write("mesh.yaml", {
+            "apiVersion": "weft.dev/v1", "kind": "MeshConfig", "metadata": {"name": "mesh", "namespace": "istio-system"},
+            "spec": {"defaultServiceExportTo": ["."]}})
+
+        def listens():
+            try:
+                socket.create_connection((stranger.ip, PORT), 1).close()
+                return True
+            except OSError:
+                return False
+        wait_for(lambda: not listens(), "the end of the listener, as no service is seen from there")
+        self.wait_for_answer("one-v1", "one")
+        self.mesh.control.remove("mesh.yaml")
+        self.wait_for_answer("one-v1", "one.default.svc.cluster.local", stranger)
 
 
 def _status(address):
