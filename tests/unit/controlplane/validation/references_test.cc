@@ -276,7 +276,7 @@ TEST(References, ServiceEntriesAndLimits) {
 }
 
 TEST(References, TheExamplesAreGood) {
-  for (const char* name : {"delegate.yaml", "rate-limit.yaml"}) {
+  for (const char* name : {"delegate.yaml", "rate-limit.yaml", "scoping.yaml", "passthrough.yaml"}) {
     std::ifstream in(std::string(WEFT_SOURCE_DIR) + "/config/rules/" + name);
     std::ostringstream text;
     text << in.rdbuf();
