@@ -58,8 +58,11 @@ class Greeter:
                 connection, peer = self._listener.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(OSError):
                 connection.sendall(f"{self._name} {peer[0]}".encode())
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):
+                    pass
 
     def close(self):
         with contextlib.suppress(OSError):
@@ -76,9 +79,10 @@ def connect(address, mark=OUTBOUND):
     return made
 
 
-def heard(address, mark=OUTBOUND):
+def heard(address, mark=OUTBOUND, say=b""):
     """All that the other end says."""
     with connect(address, mark) as connection:
+        connection.sendall(say)
         pieces = []
         while True:
             try:
@@ -191,7 +195,7 @@ class Captured(unittest.TestCase):
         status, answer = get((POD, 8080), "shop", INBOUND)
         self.assertEqual((200, "shop-1"), (status, answer["upstream"]))
         self.assertEqual("shop-tcp 127.0.0.6", heard((POD, 6000), INBOUND))
-        self.assertEqual("stray 127.0.0.6", heard((POD, 6500), INBOUND), "a port of no service")
+        self.assertEqual("stray 127.0.0.6", heard((POD, 6500), INBOUND, b"hello\n"), "a port of no service: its clients speak first")
         self.assertGreater(self.proxy.stat("cluster.InboundPassthroughCluster.upstream_cx_total"), 0)
 
     def test_the_proxys_own_ports_lead_nowhere(self):
@@ -201,12 +205,15 @@ class Captured(unittest.TestCase):
 
     def test_which_route_takes_a_request(self):
         def asked(url):
-            code, text = run([our_program("weftctl"), "--server", "http://%s:%d" % self.control.http, "route", "test", "GET", url, "--from", "shop-1"])
-            self.assertEqual(0, code, text)
-            return text
-        self.assertIn("outbound|80||web.default.svc.cluster.local", asked("http://web/"))
-        self.assertIn("outbound|9000||odd.default.svc.cluster.local", asked("http://odd:9000/"))
-        self.assertIn("PassthroughCluster", asked("http://elsewhere.example.com/"))
+            body = json.dumps({"from": "shop-1", "method": "GET", "url": url}).encode()
+            answer = fetch(self.control.http, "/v1/route-test", "POST", [("content-type", "application/json")], body=body, host="localhost").json()
+            return answer["configuration"], answer["virtual_host"], [to["cluster"] for to in answer["action"]["destinations"]]
+        web, odd = "web.default.svc.cluster.local", "odd.default.svc.cluster.local"
+        self.assertEqual(("80", f"{web}:80", [f"outbound|80||{web}"]), asked("http://web/"))
+        self.assertEqual(("80", f"{web}:80", [f"outbound|80||{web}"]), asked(f"http://{WEB}/"))
+        for host in ("odd:9000", f"{odd}:9000", f"{UNKNOWN}:9000"):
+            self.assertEqual((f"{odd}:9000", f"{odd}:9000", [f"outbound|9000||{odd}"]), asked(f"http://{host}/"))
+        self.assertEqual(("80", "allow_any", ["PassthroughCluster"]), asked("http://elsewhere.example.com/"))
 
     def test_pods_come_and_go(self):
         new = "10.0.0.8"
