@@ -36,9 +36,10 @@ TEST(ListenerPlan, OutboundMovesWhereInboundHasThePort) {
                       pod("shop-1", "shop", "127.0.0.5"));
   EXPECT_EQ(show(listener_plan(*view, node_of(kShop))),
             (Lines{"127.0.0.5_80 http 80", "127.0.0.5_5432 tcp 5432", "127.0.0.5_8080 inbound 8080", "127.0.0.5_23080 http 8080"}));
-  EXPECT_EQ(show(listener_plan(*view, node_of(kShop, R"({"OUTBOUND_BIND_ADDRESS":"127.0.1.5","UNPRIVILEGED_POD":"true"})"))),
+  EXPECT_EQ(show(listener_plan(
+                *view, node_of(kShop, R"({"INTERCEPTION_MODE":"NONE","OUTBOUND_BIND_ADDRESS":"127.0.1.5","UNPRIVILEGED_POD":"true"})"))),
             (Lines{"127.0.0.5_8080 inbound 8080", "127.0.1.5_5432 tcp 5432", "127.0.1.5_8080 http 8080", "127.0.1.5_15080 http 80"}));
-  EXPECT_EQ(show(listener_plan(*view, node_of(kShop, R"({"OUTBOUND_PORT_OFFSET":1})"))),
+  EXPECT_EQ(show(listener_plan(*view, node_of(kShop, R"({"INTERCEPTION_MODE":"NONE","OUTBOUND_PORT_OFFSET":1})"))),
             (Lines{"127.0.0.5_80 http 80", "127.0.0.5_5432 tcp 5432", "127.0.0.5_8080 inbound 8080", "127.0.0.5_8081 http 8080"}));
 }
 
@@ -56,7 +57,7 @@ TEST(ListenerPlan, ProtocolsThatMeetOnAPortAreToldApart) {
 
 TEST(ListenerPlan, TheApplicationIsWhereTheNodeSays) {
   auto view = view_of(service("shop", "http", 8080) + pod("shop-1", "shop", "127.0.0.5"));
-  const model::Node node = node_of(kShop, R"({"APP_ADDRESS":"127.0.0.9","APP_PORTS":{"8080":18080}})");
+  const model::Node node = node_of(kShop, R"({"INTERCEPTION_MODE":"NONE","APP_ADDRESS":"127.0.0.9","APP_PORTS":{"8080":18080}})");
   auto clusters = inbound_clusters(*view, node, listener_plan(*view, node));
   ASSERT_EQ(clusters.size(), 1u);
   EXPECT_EQ(clusters[0].name(), "inbound|8080||");
