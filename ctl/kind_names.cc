@@ -9,17 +9,10 @@ namespace {
 struct Short {
   std::string_view word, kind;
 };
-constexpr Short kShorts[] = {{"vs", "VirtualService"},
-                             {"dr", "DestinationRule"},
-                             {"gw", "Gateway"},
-                             {"se", "ServiceEntry"},
-                             {"we", "WorkloadEntry"},
-                             {"svc", "Service"},
-                             {"ep", "Endpoints"},
-                             {"po", "Pod"},
-                             {"ns", "Namespace"},
-                             {"gc", "GatewayClass"},
-                             {"refgrant", "ReferenceGrant"},
+constexpr Short kShorts[] = {{"vs", "VirtualService"}, {"dr", "DestinationRule"}, {"gw", "Gateway"},
+                             {"se", "ServiceEntry"},   {"we", "WorkloadEntry"},   {"wg", "WorkloadGroup"},
+                             {"svc", "Service"},       {"ep", "Endpoints"},       {"po", "Pod"},
+                             {"ns", "Namespace"},      {"gc", "GatewayClass"},    {"refgrant", "ReferenceGrant"},
                              {"rl", "RateLimit"}};
 
 std::string plural(std::string name) {

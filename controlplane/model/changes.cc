@@ -24,7 +24,8 @@ void compare(std::span<const ResourcePtr> before, std::span<const ResourcePtr> a
 
 bool same_service(const ServiceInfo& a, const ServiceInfo& b) {
   return a.name == b.name && a.kubernetes == b.kubernetes && a.addresses == b.addresses && a.headless == b.headless && a.ports == b.ports &&
-         a.mesh_external == b.mesh_external && a.export_to == b.export_to && a.created == b.created && a.selector == b.selector;
+         a.mesh_external == b.mesh_external && a.resolution == b.resolution && a.export_to == b.export_to && a.created == b.created &&
+         a.selector == b.selector;
 }
 
 // What a proxy beside the workload serves depends on these.
@@ -49,11 +50,13 @@ Changes difference(const View& before, const View& after) {
   changes.to = after.revision();
   compare(before.resources(), after.resources(), [&](const Key& key, const Resource* old, const Resource* now) {
     changes.keys.push_back(key);
-    if (key.kind == "VirtualService" || key.kind == "HTTPRoute" || key.kind == "GRPCRoute" || key.kind == "ReferenceGrant")
+    if (key.kind == "VirtualService" || key.kind == "HTTPRoute" || key.kind == "GRPCRoute" || key.kind == "TCPRoute" ||
+        key.kind == "TLSRoute" || key.kind == "ReferenceGrant")
       changes.virtual_services.insert(key);
     if (key.kind == "Gateway" || key.kind == kKubeGateway || key.kind == "GatewayClass") changes.gateways.insert(key);
     // A Gateway may let in the routes of namespaces by their labels.
     if (key.kind == "Namespace" && !(old && now && old->labels == now->labels)) changes.gateways.insert(key);
+    if (key.kind == "Sidecar") changes.sidecars.insert(key);
     if (key.kind == "RateLimit") changes.rate_limits.insert(key);
     for (const Resource* r : {old, now})
       if (const DestinationRule* rule = r ? r->as<DestinationRule>() : nullptr) {
@@ -82,7 +85,8 @@ Changes difference(const View& before, const View& after) {
     }
     for (const ServicePort& port : service->ports)
       if (before.endpoints(*was, port.number) != after.endpoints(*service, port.number)) {
-        changes.endpoints.insert(service->hostname);
+        // The endpoints of DNS stand in the cluster itself.
+        (is_dns(service->resolution) ? changes.services : changes.endpoints).insert(service->hostname);
         changes.headless = changes.headless || service->headless;
         break;
       }

@@ -15,6 +15,7 @@ struct Changes {
   std::set<Key> virtual_services, gateways;  // and what becomes such: the Gateway API's objects, and Namespaces that it asks for labels
   std::set<Key> workloads;                   // pods and workload entries whose labels or ports differ (what inbound depends on)
   std::set<Key> rate_limits;
+  std::set<Key> sidecars;
 
   bool headless = false;    // among the endpoints are those of a service without an address of its own
   bool hash_rules = false;  // among the destination rules is one by which routes hash
@@ -22,7 +23,7 @@ struct Changes {
   // Nothing but endpoints: EDS alone is enough.
   bool endpoints_only() const {
     return services.empty() && rule_hosts.empty() && virtual_services.empty() && gateways.empty() && rate_limits.empty() &&
-           workloads.empty();
+           workloads.empty() && sidecars.empty();
   }
   bool nothing() const { return endpoints_only() && endpoints.empty(); }
 };

@@ -1,4 +1,4 @@
-// Gateway as validation left it. Servers that are not plain HTTP are kept, marked as not served.
+// Gateway as validation left it. Servers that terminate TLS are kept, marked as not served.
 #pragma once
 #include "controlplane/model/values.h"
 
@@ -9,6 +9,9 @@ struct GatewayHost {
   std::string host;  // "a.b", "*.b" or "*"
 };
 
+// What becomes of TLS at a server. Terminating it (kTerminate) needs certificates, so such servers are not served.
+enum class GatewayTls : unsigned char { kNone, kTerminate, kPassthrough, kAutoPassthrough };
+
 struct GatewayServer {
   uint32_t port = 0;
   std::string port_name;
@@ -16,7 +19,9 @@ struct GatewayServer {
   std::string name, bind;
   std::vector<GatewayHost> hosts;
   bool https_redirect = false;  // clients are sent to https://
-  bool served() const { return is_http(protocol); }
+  GatewayTls tls = GatewayTls::kNone;
+  bool http() const { return is_http(protocol); }
+  bool served() const { return tls != GatewayTls::kTerminate; }
 };
 
 struct Gateway {

@@ -7,6 +7,7 @@
 #include "controlplane/model/kubernetes.h"
 #include "controlplane/model/rate_limit.h"
 #include "controlplane/model/service_entry.h"
+#include "controlplane/model/sidecar.h"
 #include "controlplane/model/virtual_service.h"
 
 #include <memory>
@@ -24,7 +25,7 @@ struct KeyHash {
 };
 
 using Spec = std::variant<VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, KubeRoute, KubeGateway, GatewayClass,
-                          ReferenceGrant, Service, Endpoints, EndpointSlice, Pod, Namespace, RateLimit>;
+                          ReferenceGrant, Service, Endpoints, EndpointSlice, Pod, Namespace, RateLimit, Sidecar, WorkloadGroup>;
 
 // The very text of one object, so that a finding can be shown at its line years later.
 struct Origin {

@@ -1,5 +1,7 @@
 #include "controlplane/model/services.h"
 
+#include <boost/asio/ip/address.hpp>
+
 #include <algorithm>
 #include <set>
 
@@ -51,6 +53,8 @@ Endpoint from_pod(const Resource& resource, const Pod& pod, std::string address,
   endpoint.service_account = pod.service_account;
   endpoint.workload = resource.key.name;
   endpoint.ns = resource.key.ns;
+  endpoint.subdomain = pod.subdomain;
+  if (!pod.subdomain.empty()) endpoint.hostname = pod.hostname.empty() ? resource.key.name : pod.hostname;
   return endpoint;
 }
 
@@ -65,7 +69,16 @@ Endpoint from_entry(const WorkloadEntry& entry, Labels labels, std::string_view 
   return endpoint;
 }
 
+// A host name, which only DNS can make something of.
+bool needs_dns(const WorkloadEntry& entry) {
+  if (entry.address.starts_with("unix://")) return false;
+  boost::system::error_code error;
+  boost::asio::ip::make_address(entry.address, error);
+  return bool(error);
+}
+
 uint32_t entry_port(const WorkloadEntry& entry, const std::string& port_name, uint32_t otherwise) {
+  if (entry.address.starts_with("unix://")) return 0;
   auto found = entry.ports.find(port_name);
   return found == entry.ports.end() ? otherwise : found->second;
 }
@@ -202,7 +215,7 @@ class KubernetesService {
         if (pod->ip.empty() || number == 0) continue;
         list.push_back(from_pod(*resource, *pod, pod->ip, number, ""));
         if (!pod->ready && !service_.publish_not_ready) list.back().health = Endpoint::Health::kUnhealthy;
-      } else if (const WorkloadEntry* entry = resource->as<WorkloadEntry>()) {
+      } else if (const WorkloadEntry* entry = resource->as<WorkloadEntry>(); entry && !needs_dns(*entry)) {
         const uint32_t number = entry_port(*entry, port.name, port.target.number ? port.target.number : port.number);
         list.push_back(from_entry(*entry, workload_labels(*resource), resource->key.name, resource->key.ns, number));
       }
@@ -244,6 +257,7 @@ class EntryService {
     info.created = oldest.created;
     info.export_to = oldest.as<ServiceEntry>()->export_to;
     info.mesh_external = oldest.as<ServiceEntry>()->location == Location::kMeshExternal;
+    info.resolution = oldest.as<ServiceEntry>()->resolution;
     for (const ResourcePtr& entry : entries_) {
       const ServiceEntry& spec = *entry->as<ServiceEntry>();
       info.sources.push_back(entry->key);
@@ -266,12 +280,18 @@ class EntryService {
       auto own = std::find_if(spec.ports.begin(), spec.ports.end(), [&](const EntryPort& p) { return p.number == port.number; });
       if (own == spec.ports.end()) continue;
       const uint32_t target = own->target_port.value_or(own->number);
+      if (is_dns(spec.resolution) && spec.endpoints.empty() && !spec.workload_selector) {
+        WorkloadEntry itself;
+        itself.address = hostname_;
+        list.push_back(from_entry(itself, {}, "", resource->key.ns, target));
+      }
       for (const WorkloadEntry& entry : spec.endpoints)
         list.push_back(from_entry(entry, entry.labels, "", resource->key.ns, entry_port(entry, own->name, target)));
       auto selected = selected_.find(resource.get());
       if (selected == selected_.end()) continue;
       for (const ResourcePtr& workload : selected->second) {
         if (const WorkloadEntry* entry = workload->as<WorkloadEntry>()) {
+          if (needs_dns(*entry) && !is_dns(spec.resolution)) continue;
           list.push_back(
               from_entry(*entry, workload_labels(*workload), workload->key.name, workload->key.ns, entry_port(*entry, own->name, target)));
         } else if (const Pod* pod = workload->as<Pod>(); pod && !pod->ip.empty()) {

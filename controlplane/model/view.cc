@@ -1,6 +1,7 @@
 #include "controlplane/model/view.h"
 
 #include "controlplane/model/attachment.h"
+#include "controlplane/model/automatic_addresses.h"
 #include "controlplane/model/delegates.h"
 #include "controlplane/model/services.h"
 
@@ -69,6 +70,7 @@ struct View::Index {
   std::unordered_map<const ServiceInfo*, const HeldService*> held;
   std::unordered_map<std::string, HeldServicePtr> by_identity;
   std::unordered_map<std::string, std::vector<const ServiceInfo*>> by_hostname;
+  std::unordered_map<const ServiceInfo*, AutomaticAddresses> automatic_addresses;
   struct At {
     const HeldService* service;
     size_t port, endpoint;
@@ -86,6 +88,81 @@ struct View::Index {
   std::unordered_set<const VirtualService*> producers;
   std::vector<Typed<RateLimit>> rate_limits;
 
+  // The Sidecars of a namespace, oldest first, and for those with ingress what stands for the service that no port of theirs has.
+  struct OwnSidecar {
+    const Resource* resource = nullptr;
+    const Sidecar* spec = nullptr;
+    std::unique_ptr<ServiceInfo> service;
+  };
+  std::unordered_map<std::string, std::vector<OwnSidecar>> sidecars;
+
+  void index_sidecars(const std::vector<const Resource*>& resources_by_age) {
+    for (const Resource* resource : resources_by_age) {
+      OwnSidecar& own = sidecars[resource->key.ns].emplace_back();
+      own.resource = resource;
+      own.spec = resource->as<Sidecar>();
+      if (own.spec->ingress.empty()) continue;
+      own.service = std::make_unique<ServiceInfo>();
+      own.service->hostname = resource->key.name + "." + resource->key.ns;
+      own.service->ns = resource->key.ns;
+      own.service->name = resource->key.name;
+      own.service->created = resource->created;
+      own.service->sources = {resource->key};
+      for (const IngressListener& listener : own.spec->ingress)
+        own.service->ports.push_back({listener.port.number, listener.port.name, listener.port.protocol, {listener.port.number, {}}});
+    }
+  }
+
+  const OwnSidecar* sidecar_of(std::string_view ns, const Labels& labels) const {
+    auto own = sidecars.find(std::string(ns));
+    if (own != sidecars.end()) {
+      for (const OwnSidecar& one : own->second)
+        if (one.spec->workload_selector && selects(*one.spec->workload_selector, labels)) return &one;
+      for (const OwnSidecar& one : own->second)
+        if (!one.spec->workload_selector) return &one;
+    }
+    if (ns == kRootNamespace) return nullptr;
+    auto root = sidecars.find(std::string(kRootNamespace));
+    if (root == sidecars.end()) return nullptr;
+    for (const OwnSidecar& one : root->second)
+      if (!one.spec->workload_selector) return &one;
+    return nullptr;
+  }
+
+  const OwnSidecar* sidecar_named(std::string_view name) const {
+    const size_t slash = name.find('/');
+    if (slash == std::string_view::npos) return nullptr;
+    auto own = sidecars.find(std::string(name.substr(0, slash)));
+    if (own == sidecars.end()) return nullptr;
+    for (const OwnSidecar& one : own->second)
+      if (one.resource->key.name == name.substr(slash + 1)) return &one;
+    return nullptr;
+  }
+
+  // Of the services of one hostname that `takes` lets through, the one that clients in `ns` mean.
+  template <class Takes>
+  const ServiceInfo* best(const std::vector<const ServiceInfo*>& of_hostname, std::string_view ns, Takes takes) const {
+    const ServiceInfo* best = nullptr;
+    auto rank = [&](const ServiceInfo& s) { return s.kubernetes ? 0 : s.ns == ns ? 1 : 2; };
+    for (const ServiceInfo* service : of_hostname) {  // oldest first, so ties keep the oldest
+      if (!exported(service->export_to, service->ns, ns) || !takes(*service)) continue;
+      if (!best || rank(*service) < rank(*best)) best = service;
+    }
+    return best;
+  }
+
+  template <class Takes>
+  std::vector<const ServiceInfo*> visible(std::string_view ns, Takes takes) const {
+    std::vector<const ServiceInfo*> out;
+    for (const ServiceInfo* service : service_list) {
+      if (!takes(*service)) continue;
+      const auto& same_host = by_hostname.at(service->hostname);
+      const bool seen = same_host.size() == 1 ? exported(service->export_to, service->ns, ns) : best(same_host, ns, takes) == service;
+      if (seen) out.push_back(service);
+    }
+    return out;
+  }
+
   void index_services(const std::shared_ptr<const View>& previous) {
     static const std::unordered_map<std::string, HeldServicePtr> kNone;
     workloads = std::make_unique<Workloads>(resources);
@@ -101,6 +178,7 @@ struct View::Index {
         for (size_t i = 0; i < service->lists[port].size(); ++i)
           by_address[service->lists[port][i].address].push_back({service.get(), port, i});
     }
+    automatic_addresses = assign_addresses(service_list);
   }
 
   void index_rules(Rules rules) {
@@ -147,16 +225,18 @@ struct View::Index {
   }
 
   void index_config() {
-    Rules rules, virtuals, gateway_resources, limits;
+    Rules rules, virtuals, gateway_resources, limits, sidecar_resources;
     for (const ResourcePtr& resource : resources) {
       if (resource->as<DestinationRule>()) rules.push_back(resource.get());
       if (resource->as<VirtualService>()) virtuals.push_back(resource.get());
       if (resource->as<Gateway>()) gateway_resources.push_back(resource.get());
       if (resource->as<RateLimit>()) limits.push_back(resource.get());
+      if (resource->as<Sidecar>()) sidecar_resources.push_back(resource.get());
     }
-    for (Rules* list : {&rules, &virtuals, &gateway_resources, &limits})
+    for (Rules* list : {&rules, &virtuals, &gateway_resources, &limits, &sidecar_resources})
       std::sort(list->begin(), list->end(), [](const Resource* a, const Resource* b) { return older(*a, *b); });
     index_rules(std::move(rules));
+    index_sidecars(sidecar_resources);
     for (const Resource* resource : virtuals) {
       if (resource->as<VirtualService>()->is_delegate()) continue;
       const VirtualService* spec = with_delegates(*resource);
@@ -222,24 +302,73 @@ std::span<const ServiceInfo* const> View::services() const { return index_->serv
 const ServiceInfo* View::find_service(std::string_view hostname, std::string_view client_ns) const {
   auto found = index_->by_hostname.find(std::string(hostname));
   if (found == index_->by_hostname.end()) return nullptr;
-  const ServiceInfo* best = nullptr;
-  auto rank = [&](const ServiceInfo& s) { return s.kubernetes ? 0 : s.ns == client_ns ? 1 : 2; };
-  for (const ServiceInfo* service : found->second) {  // oldest first, so ties keep the oldest
-    if (!exported(service->export_to, service->ns, client_ns)) continue;
-    if (!best || rank(*service) < rank(*best)) best = service;
-  }
-  return best;
+  return index_->best(found->second, client_ns, [](const ServiceInfo&) { return true; });
 }
 
-std::vector<const ServiceInfo*> View::visible_services(std::string_view ns) const {
-  std::vector<const ServiceInfo*> visible;
-  for (const ServiceInfo* service : index_->service_list) {
-    const auto& same_host = index_->by_hostname.at(service->hostname);
-    const bool seen =
-        same_host.size() == 1 ? exported(service->export_to, service->ns, ns) : find_service(service->hostname, ns) == service;
-    if (seen) visible.push_back(service);
+Scope View::scope(const Node& node) const {
+  Scope scope(node.ns);
+  if (node.type == Node::Type::kRouter || index_->sidecars.empty()) return scope;
+  if (const Index::OwnSidecar* own = index_->sidecar_of(node.ns, labels(node)))
+    scope.sidecar = own->resource->key.ns + "/" + own->resource->key.name;
+  return scope;
+}
+
+const Sidecar* View::sidecar(const Scope& scope) const {
+  const Index::OwnSidecar* own = index_->sidecar_named(scope.sidecar);
+  return own ? own->spec : nullptr;
+}
+
+std::vector<Egress> View::egress(const Scope& scope) const {
+  std::vector<Egress> out;
+  const Sidecar* own = sidecar(scope);
+  if (!own || own->egress.empty()) {
+    Egress& all = out.emplace_back();
+    all.services = index_->visible(scope.ns, [](const ServiceInfo&) { return true; });
+    all.rules = virtual_services(scope.ns);
+    return out;
   }
-  return visible;
+  const std::vector<Typed<VirtualService>> rules = virtual_services(scope.ns);
+  for (const EgressListener& listener : own->egress) {
+    Egress& one = out.emplace_back();
+    one.spec = &listener;
+    one.services =
+        index_->visible(scope.ns, [&](const ServiceInfo& service) { return listener.takes(service.ns, service.hostname, scope.ns); });
+    for (const Typed<VirtualService>& rule : rules) {
+      const bool takes = std::any_of(rule->hosts.begin(), rule->hosts.end(),
+                                     [&](const std::string& host) { return listener.takes(rule.resource->key.ns, host, scope.ns); });
+      if (takes) one.rules.push_back(rule);
+    }
+  }
+  return out;
+}
+
+std::vector<const ServiceInfo*> View::visible_services(const Scope& scope) const {
+  const Sidecar* own = sidecar(scope);
+  if (!own || own->egress.empty()) return index_->visible(scope.ns, [](const ServiceInfo&) { return true; });
+  // One service of a hostname: that of the first listener that knows it.
+  std::map<std::string_view, const ServiceInfo*> known;
+  const std::vector<Egress> listeners = egress(scope);
+  for (const Egress& listener : listeners)
+    for (const ServiceInfo* service : listener.services) known.emplace(service->hostname, service);
+  auto add = [&](const Destination& to) {
+    if (const ServiceInfo* service = find_service(to.host, scope.ns)) known.emplace(service->hostname, service);
+  };
+  for (const Egress& listener : listeners)
+    for (const Typed<VirtualService>& rule : listener.rules) {
+      for (const HttpRoute& route : rule->http) {
+        for (const RouteDestination& to : route.routes) add(to.destination);
+        for (const Mirror& to : route.mirrors) add(to.destination);
+      }
+      for (const auto* list : {&rule->tls, &rule->tcp})
+        for (const L4Route& route : *list)
+          for (const RouteDestination& to : route.routes) add(to.destination);
+    }
+  std::vector<const ServiceInfo*> out;
+  for (const ServiceInfo* service : index_->service_list) {
+    auto found = known.find(service->hostname);
+    if (found != known.end() && found->second == service) out.push_back(service);
+  }
+  return out;
 }
 
 const EndpointList& View::endpoints(const ServiceInfo& service, uint32_t port) const {
@@ -250,6 +379,11 @@ const EndpointList& View::endpoints(const ServiceInfo& service, uint32_t port) c
   for (size_t i = 0; i < held.info.ports.size(); ++i)
     if (held.info.ports[i].number == port) return held.lists[i];
   return kNone;
+}
+
+const AutomaticAddresses* View::automatic_addresses(const ServiceInfo& service) const {
+  auto found = index_->automatic_addresses.find(&service);
+  return found == index_->automatic_addresses.end() ? nullptr : &found->second;
 }
 
 std::vector<Typed<VirtualService>> View::virtual_services(std::string_view client_ns, std::string_view gateway) const {
@@ -316,10 +450,37 @@ const Labels& View::labels(const Node& node) const {
 }
 
 std::vector<InboundPort> View::inbound(const Node& node) const {
+  std::vector<InboundPort> ports = service_inbound(node);
+  const Index::OwnSidecar* own = index_->sidecars.empty() ? nullptr : index_->sidecar_named(scope(node).sidecar);
+  if (!own) return ports;
+  if (!own->service) {
+    if (own->spec->inbound_pool)
+      for (InboundPort& port : ports) port.connection_pool = &*own->spec->inbound_pool;
+    return ports;
+  }
+  std::vector<InboundPort> written;
+  for (size_t i = 0; i < own->spec->ingress.size(); ++i) {
+    const IngressListener& listener = own->spec->ingress[i];
+    InboundPort& one =
+        written.emplace_back(InboundPort{own->service.get(), &own->service->ports[i], listener.port.number, &listener, nullptr});
+    for (const InboundPort& port : ports)
+      if (port.port->number == listener.port.number) {
+        one.service = port.service;
+        break;
+      }
+    if (listener.connection_pool)
+      one.connection_pool = &*listener.connection_pool;
+    else if (own->spec->inbound_pool)
+      one.connection_pool = &*own->spec->inbound_pool;
+  }
+  return written;
+}
+
+std::vector<InboundPort> View::service_inbound(const Node& node) const {
   std::vector<InboundPort> ports;
   auto add = [&](const ServiceInfo& service, const ServicePort& port, uint32_t target) {
     const bool known = std::any_of(ports.begin(), ports.end(), [&](const InboundPort& p) { return p.port == &port; });
-    if (!known && target != 0) ports.push_back({&service, &port, target});
+    if (!known && target != 0) ports.push_back({&service, &port, target, nullptr, nullptr});
   };
   // By address; where the endpoint's workload is known, it must be this one (several may share an address without a network of their own).
   if (auto here = index_->by_address.find(node.ip); here != index_->by_address.end()) {

@@ -26,12 +26,18 @@ struct ServiceInfo {
   bool headless = false;
   std::vector<ServicePort> ports;  // without UDP
   bool mesh_external = false;
+  Resolution resolution = Resolution::kStatic;
   std::vector<std::string> export_to;
   uint64_t created = 0;
   Labels selector;           // of a Kubernetes Service
   std::vector<Key> sources;  // the objects it was made from
 
   const ServicePort* port(uint32_t number) const;
+};
+
+// What a host without addresses of its own goes by.
+struct AutomaticAddresses {
+  std::string v4, v6;
 };
 
 struct Endpoint {
@@ -43,7 +49,8 @@ struct Endpoint {
   uint32_t weight = 1;
   Health health = Health::kHealthy;
   std::string service_account, workload, ns, network;
-  std::string tls_mode;  // label security.istio.io/tlsMode: "istio" or empty
+  std::string tls_mode;             // label security.istio.io/tlsMode: "istio" or empty
+  std::string hostname, subdomain;  // of a pod that has a name of its own: spec.hostname (else the pod's name) and spec.subdomain
   bool operator==(const Endpoint&) const = default;
 };
 using EndpointList = std::vector<Endpoint>;
@@ -67,9 +74,19 @@ struct MergedRule {
 
 // A port on which a workload serves, and the service that sends traffic there.
 struct InboundPort {
-  const ServiceInfo* service = nullptr;
+  const ServiceInfo* service = nullptr;  // of a Sidecar's listener that no service leads to: one that bears the Sidecar's name
   const ServicePort* port = nullptr;
   uint32_t target_port = 0;
+  const IngressListener* ingress = nullptr;         // of a Sidecar
+  const ConnectionPool* connection_pool = nullptr;  // that a Sidecar sets
+};
+
+// What one egress listener of a Sidecar knows. Without a Sidecar there is one, without `spec`, that knows all.
+struct Egress {
+  const EgressListener* spec = nullptr;
+  std::vector<const ServiceInfo*> services;                                      // oldest first
+  std::vector<Typed<VirtualService>> rules;                                      // of sidecars
+  uint32_t port() const { return spec && spec->port ? spec->port->number : 0; }  // 0: the ports of its services
 };
 
 class View {
@@ -87,11 +104,19 @@ class View {
 
   // Every service, oldest first (ties by hostname, namespace).
   std::span<const ServiceInfo* const> services() const;
-  // What clients in `ns` may call: one per hostname (Kubernetes first, then their own namespace, then the oldest), oldest first.
-  std::vector<const ServiceInfo*> visible_services(std::string_view ns) const;
+  // What clients may call: one per hostname (Kubernetes first, then their own namespace, then the oldest), oldest first. With a Sidecar,
+  // what its egress names, and where the rules of that send requests.
+  std::vector<const ServiceInfo*> visible_services(const Scope& scope) const;
+  // The Sidecar of a proxy: one that selects its workload, else its namespace's, else the root namespace's. Routers have none.
+  Scope scope(const Node& node) const;
+  const Sidecar* sidecar(const Scope& scope) const;
+  // What each egress listener knows, in their order. The last one may have no port: it takes what is left.
+  std::vector<Egress> egress(const Scope& scope) const;
   const ServiceInfo* find_service(std::string_view hostname, std::string_view client_ns) const;
   // The endpoints of a service port, in a stable order. Unhealthy ones are listed too.
   const EndpointList& endpoints(const ServiceInfo& service, uint32_t port) const;
+  // For a ServiceEntry's host that has no address; null for all others.
+  const AutomaticAddresses* automatic_addresses(const ServiceInfo& service) const;
 
   // Oldest first, delegates merged into their roots. `gateway`: "mesh", or "ns/name".
   std::vector<Typed<VirtualService>> virtual_services(std::string_view client_ns, std::string_view gateway = kMesh) const;
@@ -109,11 +134,13 @@ class View {
   const Resource* workload(const Node& node) const;
   // The node's own labels, else those of its pod or workload entry.
   const Labels& labels(const Node& node) const;
-  // What the proxy's workload serves: every port of every service it belongs to, oldest service first.
+  // What the proxy's workload serves: every port of every service it belongs to, oldest service first;
+  // instead of those the ingress listeners of its Sidecar, where it has any.
   std::vector<InboundPort> inbound(const Node& node) const;
 
  private:
   struct Index;
+  std::vector<InboundPort> service_inbound(const Node& node) const;
   explicit View(std::unique_ptr<Index> index);
   std::unique_ptr<Index> index_;
 };

@@ -134,11 +134,26 @@ struct HttpRoute {
   bool missing_is_500 = false;        // a backend that is not there answers 500, as an HTTPRoute's does; else 503
 };
 
+// Connections that are passed on as they are, by what they say before anything else (tls) or by where they go (tcp).
+struct L4Match {
+  std::vector<std::string> sni_hosts;            // of tls: at least one
+  std::vector<std::string> destination_subnets;  // addresses and CIDRs
+  std::optional<uint32_t> port;
+  Labels source_labels;
+  std::optional<std::string> source_namespace;
+  std::vector<std::string> gateways;  // empty: those of the VirtualService
+};
+struct L4Route {
+  std::vector<L4Match> matches;  // of tcp: none takes everything
+  std::vector<RouteDestination> routes;
+};
+
 struct VirtualService {
   std::vector<std::string> hosts;     // fully qualified, "*.x" or "*"; none: a delegate
   std::vector<std::string> gateways;  // "mesh" or "ns/name"; {"mesh"} when none was written
   std::vector<std::string> export_to;
   std::vector<HttpRoute> http;
+  std::vector<L4Route> tls, tcp;
   bool is_delegate() const { return hosts.empty(); }
 };
 

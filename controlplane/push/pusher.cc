@@ -25,6 +25,7 @@ void merge(model::Changes& into, const model::Changes& later) {
   into.rule_hosts.insert(later.rule_hosts.begin(), later.rule_hosts.end());
   into.virtual_services.insert(later.virtual_services.begin(), later.virtual_services.end());
   into.gateways.insert(later.gateways.begin(), later.gateways.end());
+  into.sidecars.insert(later.sidecars.begin(), later.sidecars.end());
   into.rate_limits.insert(later.rate_limits.begin(), later.rate_limits.end());
   into.workloads.insert(later.workloads.begin(), later.workloads.end());
 }
@@ -59,8 +60,8 @@ void Pusher::take(std::shared_ptr<const model::View> view, std::shared_ptr<const
       registry_.add("pilot_inbound_updates", {{"type", "eds"}}, static_cast<double>(changes->endpoints.size()));
     if (!changes->services.empty())
       registry_.add("pilot_inbound_updates", {{"type", "svc"}}, static_cast<double>(changes->services.size()));
-    const size_t config =
-        changes->virtual_services.size() + changes->gateways.size() + changes->rule_hosts.size() + changes->rate_limits.size();
+    const size_t config = changes->virtual_services.size() + changes->gateways.size() + changes->rule_hosts.size() +
+                          changes->rate_limits.size() + changes->sidecars.size();
     if (config > 0) registry_.add("pilot_inbound_updates", {{"type", "config"}}, static_cast<double>(config));
     if (!changes->services.empty()) registry_.add("pilot_push_triggers", {{"type", "service"}});
     if (config > 0) registry_.add("pilot_push_triggers", {{"type", "config"}});

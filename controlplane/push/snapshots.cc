@@ -7,6 +7,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "istio/networking/nds/v1/nds.pb.h"
 
 #include <algorithm>
 #include <functional>
@@ -21,7 +22,14 @@ using xds::ResourceType;
 
 namespace {
 
-constexpr size_t kMaxSets = 10'000;     // of clusters with inbound ones; more are made anew
+constexpr size_t kMaxSets = 10'000;  // of clusters with inbound ones; more are made anew
+// A headless service's name stands for its endpoints.
+bool names_move(const model::View& view, const model::Changes& changes) {
+  const auto services = view.services();
+  return std::any_of(services.begin(), services.end(),
+                     [&](const model::ServiceInfo* service) { return service->headless && changes.endpoints.contains(service->hostname); });
+}
+
 constexpr uint64_t kUnusedEpochs = 16;  // routes of clients that nobody asked for through so many changes are forgotten
 
 }  // namespace
@@ -58,22 +66,28 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
   const bool any = changes == nullptr;
   const bool services = any || !changes->services.empty(), rules = any || !changes->rule_hosts.empty();
   const bool virtual_services = any || !changes->virtual_services.empty(), gateways = any || !changes->gateways.empty();
-  const bool workloads = any || !changes->workloads.empty();
-  if (services || rules) ++clusters_epoch_, cluster_sets_.clear();
-  if (services || rules) ++endpoints_epoch_;
-  if (services || virtual_services || gateways || (rules && (any || changes->hash_rules))) ++routes_epoch_;
+  const bool workloads = any || !changes->workloads.empty(), sidecars = any || !changes->sidecars.empty();
+  // A Sidecar lets in what the rules that it knows lead to.
+  const bool scoped = std::any_of(scopes_.begin(), scopes_.end(), [](const auto& held) { return !held.first.sidecar.empty(); });
+  const bool visible = services || rules || sidecars || (virtual_services && scoped);
+  if (visible) ++clusters_epoch_, cluster_sets_.clear();
+  if (visible) ++endpoints_epoch_;
+  if (services || virtual_services || gateways || sidecars || (rules && (any || changes->hash_rules))) ++routes_epoch_;
   const bool limits = any || !changes->rate_limits.empty();
   const bool pods = any || changes->headless;  // captured sidecars listen for the address of each pod of a headless service
-  if (services || virtual_services || pods) ++outbound_epoch_;
-  if (services || rules || virtual_services || gateways || workloads || limits || pods) ++listeners_epoch_;
-  if (services || rules || changes->endpoints.empty()) return std::nullopt;
+  if (services || virtual_services || sidecars || pods) ++outbound_epoch_;
+  if (visible || virtual_services || gateways || workloads || limits || pods) ++listeners_epoch_;
+  const bool names_moved = any || services || (!names_.empty() && !changes->endpoints.empty() && names_move(*view_, *changes));
+  if (names_moved) ++names_epoch_;
+  std::erase_if(names_, [&](const auto& held) { return held.second.epoch + kUnusedEpochs < names_epoch_; });
+  if (visible || changes->endpoints.empty()) return std::nullopt;
 
   std::vector<xds::NameId> names;
-  for (auto& [ns, held] : namespaces_) {
+  for (auto& [scope, held] : scopes_) {
     if (held.endpoints == nullptr || held.endpoints_epoch != endpoints_epoch_) continue;
     std::vector<ResourcePtr> changed;
     for (const std::string& host : changes->endpoints) {
-      for (const auto& assignment : translate::load_assignments_of(*view_, ns, host)) {
+      for (const auto& assignment : translate::load_assignments_of(*view_, scope, host)) {
         auto made = maker_.make(ResourceType::kEndpoint, assignment.cluster_name(), translate::serialise(assignment), held.endpoints.get());
         const ResourcePtr* old = held.endpoints->find(made->id);
         if (old != nullptr && *old == made) continue;
@@ -84,7 +98,7 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
     ++translations_;
     if (!changed.empty()) held.endpoints = held.endpoints->with(changed);
   }
-  if (virtual_services || gateways || workloads || limits || pods) return std::nullopt;
+  if (virtual_services || gateways || workloads || limits || pods || names_moved) return std::nullopt;
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
@@ -100,22 +114,23 @@ const ResourceMapPtr& Snapshots::clusters_of(const translate::Scope& scope) {
   return held.map;
 }
 
-Snapshots::ByNamespace& Snapshots::endpoints_of(const std::string& ns) {
-  ByNamespace& held = namespaces_[ns];
+Snapshots::ByScope& Snapshots::endpoints_of(const translate::Scope& scope) {
+  ByScope& held = scopes_[scope];
   if (held.endpoints_epoch != endpoints_epoch_) {
     held.endpoints = make(
-        ResourceType::kEndpoint, translate::load_assignments(*view_, ns), [](const auto& m) { return m.cluster_name(); }, held.endpoints);
+        ResourceType::kEndpoint, translate::load_assignments(*view_, scope), [](const auto& m) { return m.cluster_name(); },
+        held.endpoints);
     held.endpoints_epoch = endpoints_epoch_;
   }
   return held;
 }
 
-Snapshots::ByNamespace& Snapshots::proxyless_of(const std::string& ns) {
-  ByNamespace& held = namespaces_[ns];
+Snapshots::ByScope& Snapshots::proxyless_of(const translate::Scope& scope) {
+  ByScope& held = scopes_[scope];
   if (held.proxyless_epoch != clusters_epoch_) {
     const auto name = [](const auto& message) { return message.name(); };
-    held.proxyless_clusters = make(ResourceType::kCluster, translate::proxyless_clusters(*view_, ns), name, held.proxyless_clusters);
-    held.proxyless_listeners = make(ResourceType::kListener, translate::proxyless_listeners(*view_, ns), name, held.proxyless_listeners);
+    held.proxyless_clusters = make(ResourceType::kCluster, translate::proxyless_clusters(*view_, scope), name, held.proxyless_clusters);
+    held.proxyless_listeners = make(ResourceType::kListener, translate::proxyless_listeners(*view_, scope), name, held.proxyless_listeners);
     held.proxyless_epoch = clusters_epoch_;
   }
   return held;
@@ -162,15 +177,29 @@ ResourceMapPtr Snapshots::listener_set(std::vector<ResourcePtr> own, const Held&
   return made;
 }
 
+const ResourceMapPtr& Snapshots::names_of(const model::Node& node) {
+  const std::optional<translate::NamesFor> whom = translate::names_for(node);
+  if (!whom) return no_names_;
+  Made& held = names_[*whom];
+  if (held.epoch != names_epoch_) {
+    const std::vector<translate::NameTable> one{translate::name_table(*view_, *whom)};
+    held.map = make(
+        ResourceType::kNameTable, one, [](const auto&) { return std::string(); }, held.map);
+    held.epoch = names_epoch_;
+  }
+  return held.map;
+}
+
 // Its namespace's listeners, and those of the ports that it serves itself.
 void Snapshots::refresh_proxyless(Held& proxy) {
   if (proxy.listeners_epoch == listeners_epoch_) return;
   proxy.listeners_epoch = listeners_epoch_;
+  proxy.scope = translate::scope_of(*view_, *proxy.node);
   proxy.client = translate::client_of(*view_, *proxy.node, {});
   std::vector<ResourcePtr> own;
   for (const auto& listener : translate::proxyless_server_listeners(*view_, *proxy.node))
     own.push_back(maker_.make(ResourceType::kListener, listener.name(), translate::serialise(listener), proxy.listeners.get()));
-  const ResourceMapPtr& shared = proxyless_of(proxy.node->ns).proxyless_listeners;
+  const ResourceMapPtr& shared = proxyless_of(proxy.scope).proxyless_listeners;
   proxy.listeners = own.empty() ? shared : shared->with(own);
 }
 
@@ -178,6 +207,7 @@ void Snapshots::refresh_proxyless(Held& proxy) {
 void Snapshots::refresh_own(Held& proxy) {
   if (proxy.listeners_epoch == listeners_epoch_) return;
   proxy.listeners_epoch = listeners_epoch_;
+  proxy.scope = translate::scope_of(*view_, *proxy.node);
   translate::ListenerPlan plan = translate::listener_plan(*view_, *proxy.node);
   proxy.client = translate::client_of(*view_, *proxy.node, plan);
 
@@ -210,8 +240,7 @@ xds::SnapshotPtr Snapshots::snapshot_of(Held& proxy) {
     refresh_proxyless(proxy);
   else
     refresh_own(proxy);
-  const ResourceMapPtr& outbound =
-      proxyless ? proxyless_of(proxy.node->ns).proxyless_clusters : clusters_of(translate::scope_of(*view_, *proxy.node));
+  const ResourceMapPtr& outbound = proxyless ? proxyless_of(proxy.scope).proxyless_clusters : clusters_of(proxy.scope);
   std::pair<const ResourceMap*, std::vector<const xds::Resource*>> key{outbound.get(), {}};
   for (const ResourcePtr& own : proxy.inbound) key.second.push_back(own.get());
   ResourceMapPtr& clusters = cluster_sets_[key];
@@ -219,10 +248,11 @@ xds::SnapshotPtr Snapshots::snapshot_of(Held& proxy) {
 
   std::array<ResourceMapPtr, xds::kTypeCount> maps;
   maps[index_of(ResourceType::kCluster)] = clusters;
-  maps[index_of(ResourceType::kEndpoint)] = endpoints_of(proxy.node->ns).endpoints;
+  maps[index_of(ResourceType::kEndpoint)] = endpoints_of(proxy.scope).endpoints;
   maps[index_of(ResourceType::kListener)] = proxy.listeners;
   maps[index_of(ResourceType::kRoute)] = routes_of(proxy.client);
-  xds::SnapshotPtr& shared = snapshots_[{maps[0].get(), maps[1].get(), maps[2].get(), maps[3].get()}];
+  maps[index_of(ResourceType::kNameTable)] = names_of(*proxy.node);
+  xds::SnapshotPtr& shared = snapshots_[{maps[0].get(), maps[1].get(), maps[2].get(), maps[3].get(), maps[4].get()}];
   if (!shared) {
     auto made = std::make_shared<xds::Snapshot>();
     made->revision = view_->revision();

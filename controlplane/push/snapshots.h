@@ -21,7 +21,8 @@ class Snapshots {
   // What belongs to one proxy and is kept for it between pushes.
   struct Held {
     std::shared_ptr<const model::Node> node;
-    uint64_t listeners_epoch = 0;  // of the maps below; older ones are made anew
+    uint64_t listeners_epoch = 0;  // of what is below; older ones are made anew
+    translate::Scope scope;
     translate::Client client;
     std::vector<xds::ResourcePtr> inbound;
     xds::ResourceMapPtr listeners;
@@ -32,7 +33,7 @@ class Snapshots {
   size_t translations() const { return translations_; }  // for tests: how often a translator ran
 
  private:
-  struct ByNamespace {
+  struct ByScope {
     uint64_t endpoints_epoch = 0, proxyless_epoch = 0;
     xds::ResourceMapPtr endpoints;
     xds::ResourceMapPtr proxyless_clusters, proxyless_listeners;  // for gRPC's own clients
@@ -52,11 +53,12 @@ class Snapshots {
   xds::ResourceMapPtr make(xds::ResourceType type, const std::vector<Message>& messages, Name name, const xds::ResourceMapPtr& previous);
   xds::ResourceMapPtr same_or(std::vector<xds::ResourcePtr> resources, const xds::ResourceMapPtr& previous) const;
   const xds::ResourceMapPtr& clusters_of(const translate::Scope& scope);
-  ByNamespace& endpoints_of(const std::string& ns);
-  ByNamespace& proxyless_of(const std::string& ns);
+  ByScope& endpoints_of(const translate::Scope& scope);
+  ByScope& proxyless_of(const translate::Scope& scope);
   const xds::ResourceMapPtr& routes_of(const translate::Client& client);
   const Outbound& outbound_of(const translate::Client& client);
   xds::ResourceMapPtr listener_set(std::vector<xds::ResourcePtr> own, const Held& proxy);
+  const xds::ResourceMapPtr& names_of(const model::Node& node);
   void refresh_own(Held& proxy);
   void refresh_proxyless(Held& proxy);
 
@@ -64,11 +66,13 @@ class Snapshots {
   std::shared_ptr<const model::View> view_;
   std::chrono::steady_clock::time_point since_{};
   // Counted up when what they depend on changes.
-  uint64_t clusters_epoch_ = 1, endpoints_epoch_ = 1, routes_epoch_ = 1, outbound_epoch_ = 1, listeners_epoch_ = 1;
-  std::map<std::string, ByNamespace> namespaces_;
+  uint64_t clusters_epoch_ = 1, endpoints_epoch_ = 1, routes_epoch_ = 1, outbound_epoch_ = 1, listeners_epoch_ = 1, names_epoch_ = 1;
+  std::map<translate::Scope, ByScope> scopes_;
   std::map<translate::Scope, Made> clusters_;
   std::map<translate::Client, Outbound> outbound_;
   std::map<translate::Client, Made> routes_;
+  std::map<translate::NamesFor, Made> names_;
+  const xds::ResourceMapPtr no_names_ = std::make_shared<const xds::ResourceMap>();
   // Equal sets of one proxy's own listeners, and of a scope's clusters with some inbound ones, are one map.
   std::map<std::pair<const xds::ResourceMap*, std::vector<const xds::Resource*>>, ListenerSet> listener_sets_;
   std::map<std::pair<const xds::ResourceMap*, std::vector<const xds::Resource*>>, xds::ResourceMapPtr> cluster_sets_;

@@ -1,5 +1,6 @@
-// CDS: one EDS cluster per service port and subset, with the policy of the DestinationRule that the client sees.
-#include "controlplane/translate/translate.h"
+// CDS: one cluster per service port and subset, with the policy of the DestinationRule that the client sees. How its hosts are found
+// depends on the service: EDS, DNS, or whatever address the client dialled.
+#include "controlplane/translate/endpoints.h"
 
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
@@ -18,7 +19,7 @@ namespace {
 namespace cluster = envoy::config::cluster::v3;
 using namespace std::chrono_literals;
 
-constexpr auto kConnectTimeout = 10s;
+constexpr auto kConnectTimeout = 10s, kDnsRefresh = 60s;
 constexpr auto kPassthroughIdle = 5min;
 constexpr auto kNever = 9223372035s;  // the longest that Envoy counts in nanoseconds
 constexpr uint32_t kUnlimited = std::numeric_limits<uint32_t>::max();
@@ -128,6 +129,7 @@ void set_balancing(Cluster& out, const model::PolicyBlocks& policy) {
 // To the address that a connection was for.
 void set_original(Cluster& out) {
   out.set_type(Cluster::ORIGINAL_DST);
+  out.clear_lb_config();
   out.set_lb_policy(Cluster::CLUSTER_PROVIDED);
 }
 
@@ -150,27 +152,47 @@ Cluster passthrough(std::string_view name) {
   return out;
 }
 
-Cluster outbound(const model::ServiceInfo& service, const model::ServicePort& port, const model::MergedRule* rule,
-                 const model::Subset* subset, bool captured) {
+// The hosts of a cluster.
+void set_discovery(Cluster& out, const model::View& view, const model::ServiceInfo& service, const model::ServicePort& port,
+                   const model::Subset* subset, const Scope& scope) {
+  if (has_told_endpoints(service, scope)) {
+    out.set_type(Cluster::EDS);
+    set_ads(*out.mutable_eds_cluster_config()->mutable_eds_config());
+    out.mutable_eds_cluster_config()->set_service_name(
+        outbound_cluster(port.number, subset != nullptr ? std::string_view(subset->name) : std::string_view(), service.hostname));
+    return;
+  }
+  // Where the client wanted to go; clients of a headless service choose a pod themselves.
+  if (service.resolution == model::Resolution::kNone || service.kubernetes) return set_original(out);
+  const model::Labels* labels = subset != nullptr ? &subset->labels : nullptr;
+  LoadAssignment hosts = load_assignment(out.name(), view.endpoints(service, port.number), labels);
+  // One name at a time: where entries share a host, or a subset has none, there is another number of them.
+  const bool one = hosts.endpoints_size() == 1 && hosts.endpoints(0).lb_endpoints_size() == 1;
+  out.set_type(service.resolution == model::Resolution::kDnsRoundRobin && one ? Cluster::LOGICAL_DNS : Cluster::STRICT_DNS);
+  out.set_dns_lookup_family(Cluster::V4_ONLY);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  set_duration(*out.mutable_dns_refresh_rate(), kDnsRefresh);
+  out.set_respect_dns_ttl(true);
+#pragma GCC diagnostic pop
+  *out.mutable_load_assignment() = std::move(hosts);
+}
+
+Cluster outbound(const model::View& view, const model::ServiceInfo& service, const model::ServicePort& port, const model::MergedRule* rule,
+                 const model::Subset* subset, const Scope& scope, bool sni = false) {
   const auto* subset_policy = subset != nullptr && subset->traffic_policy ? &*subset->traffic_policy : nullptr;
   model::PolicyBlocks policy = effective_policy(rule != nullptr ? rule->policy() : nullptr, subset_policy, port.number);
   const model::ConnectionPool pool = policy.connection_pool.value_or(model::ConnectionPool{});
   const std::string_view subset_name = subset != nullptr ? std::string_view(subset->name) : std::string_view();
 
   Cluster out;
-  out.set_name(outbound_cluster(port.number, subset_name, service.hostname));
+  out.set_name((sni ? sni_cluster : outbound_cluster)(port.number, subset_name, service.hostname));
+  set_balancing(out, policy);
+  set_discovery(out, view, service, port, subset, scope);
   set_duration(*out.mutable_connect_timeout(), pool.connect_timeout.value_or(kConnectTimeout));
-  if (captured && service.headless) {  // its clients choose a pod themselves
-    set_original(out);
-  } else {
-    out.set_type(Cluster::EDS);
-    set_ads(*out.mutable_eds_cluster_config()->mutable_eds_config());
-    out.mutable_eds_cluster_config()->set_service_name(out.name());
-    set_balancing(out, policy);
-  }
   out.mutable_common_lb_config();
   add_circuit_breakers(out, pool);
-  add_http_options(out, pool, captured ? port.protocol : served_protocol(port), true);
+  if (!sni) add_http_options(out, pool, scope.captured ? port.protocol : served_protocol(port), true);
   if (policy.outlier_detection) add_outlier_detection(out, *policy.outlier_detection);
   add_metadata(out, service, rule, subset_name);
   return out;
@@ -186,10 +208,13 @@ std::vector<Cluster> outbound_clusters(const model::View& view, const Scope& sco
   std::vector<Cluster> all;
   for (const model::ServiceInfo* service : services_of(view, scope)) {
     const model::MergedRule* rule = view.destination_rule(service->hostname, service->ns, scope.ns);
-    for (const model::ServicePort& port : service->ports) {
-      all.push_back(outbound(*service, port, rule, nullptr, scope.captured));
-      if (rule == nullptr) continue;
-      for (const model::Subset& subset : rule->subsets) all.push_back(outbound(*service, port, rule, &subset, scope.captured));
+    for (const bool sni : {false, true}) {
+      if (sni && !scope.sni_dnat) continue;
+      for (const model::ServicePort& port : service->ports) {
+        all.push_back(outbound(view, *service, port, rule, nullptr, scope, sni));
+        if (rule == nullptr) continue;
+        for (const model::Subset& subset : rule->subsets) all.push_back(outbound(view, *service, port, rule, &subset, scope, sni));
+      }
     }
   }
   if (scope.captured) all.push_back(passthrough(kPassthroughCluster));
@@ -208,18 +233,20 @@ std::vector<Cluster> inbound_clusters(const model::View& view, const model::Node
     const model::ServiceInfo& service = *binding.inbound.service;
     const model::MergedRule* rule = view.destination_rule(service.hostname, service.ns, service.ns);
     model::PolicyBlocks policy = effective_policy(rule != nullptr ? rule->policy() : nullptr, nullptr, binding.service_port);
-    const model::ConnectionPool pool = policy.connection_pool.value_or(model::ConnectionPool{});
+    model::ConnectionPool pool = policy.connection_pool.value_or(model::ConnectionPool{});
+    if (binding.inbound.connection_pool != nullptr) pool = *binding.inbound.connection_pool;  // its Sidecar's
     Cluster& out = all.emplace_back();
     out.set_name(inbound_cluster(binding.inbound.target_port));
     set_duration(*out.mutable_connect_timeout(), pool.connect_timeout.value_or(kConnectTimeout));
     out.mutable_common_lb_config();
-    if (plan.captured) {
+    const bool told = binding.inbound.ingress != nullptr && !binding.inbound.ingress->endpoint_address.empty();
+    if (plan.captured && !told) {
       set_original(out);
       set_source(out, plan.ipv6);
       out.mutable_cleanup_interval()->set_seconds(kNever.count());  // there is one host, the workload
     } else {
       out.set_type(Cluster::STATIC);
-      auto [address, port] = application_address(node, binding.inbound.target_port);
+      auto [address, port] = application_address(node, binding.inbound);
       auto* assignment = out.mutable_load_assignment();
       assignment->set_cluster_name(out.name());
       set_address(*assignment->add_endpoints()->add_lb_endpoints()->mutable_endpoint()->mutable_address(), address, port);

@@ -1,5 +1,5 @@
 // EDS: the healthy endpoints of a service port or subset, by locality.
-#include "controlplane/translate/translate.h"
+#include "controlplane/translate/endpoints.h"
 
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
@@ -10,7 +10,6 @@
 #include <map>
 
 namespace weft::translate {
-namespace {
 
 LoadAssignment load_assignment(std::string name, const model::EndpointList& endpoints, const model::Labels* subset) {
   LoadAssignment out;
@@ -41,8 +40,11 @@ LoadAssignment load_assignment(std::string name, const model::EndpointList& endp
   return out;
 }
 
-void add_service(const model::View& view, const std::string& ns, const model::ServiceInfo& service, std::vector<LoadAssignment>& out) {
-  const model::MergedRule* rule = view.destination_rule(service.hostname, service.ns, ns);
+namespace {
+
+void add_service(const model::View& view, const Scope& scope, const model::ServiceInfo& service, std::vector<LoadAssignment>& out) {
+  if (!has_told_endpoints(service, scope)) return;
+  const model::MergedRule* rule = view.destination_rule(service.hostname, service.ns, scope.ns);
   for (const model::ServicePort& port : service.ports) {
     const model::EndpointList& endpoints = view.endpoints(service, port.number);
     out.push_back(load_assignment(outbound_cluster(port.number, {}, service.hostname), endpoints, nullptr));
@@ -59,16 +61,21 @@ void sort_by_name(std::vector<LoadAssignment>& all) {
 
 }  // namespace
 
-std::vector<LoadAssignment> load_assignments(const model::View& view, const std::string& ns) {
+std::vector<LoadAssignment> load_assignments(const model::View& view, const Scope& scope) {
   std::vector<LoadAssignment> all;
-  for (const model::ServiceInfo* service : view.visible_services(ns)) add_service(view, ns, *service, all);
+  for (const model::ServiceInfo* service : view.visible_services(scope)) add_service(view, scope, *service, all);
   sort_by_name(all);
   return all;
 }
 
-std::vector<LoadAssignment> load_assignments_of(const model::View& view, const std::string& ns, const std::string& hostname) {
+std::vector<LoadAssignment> load_assignments_of(const model::View& view, const Scope& scope, const std::string& hostname) {
   std::vector<LoadAssignment> all;
-  if (const model::ServiceInfo* service = view.find_service(hostname, ns)) add_service(view, ns, *service, all);
+  if (scope.sidecar.empty()) {
+    if (const model::ServiceInfo* service = view.find_service(hostname, scope.ns)) add_service(view, scope, *service, all);
+  } else {
+    for (const model::ServiceInfo* service : view.visible_services(scope))
+      if (service->hostname == hostname) add_service(view, scope, *service, all);
+  }
   sort_by_name(all);
   return all;
 }

@@ -1,7 +1,9 @@
 // Which ports a proxy serves. Without capture inbound and outbound meet on one address, so a port that both want goes to inbound (other
 // proxies dial it), and outbound moves up by an offset. docs/no-capture.md tells the rules to users.
+#include "controlplane/translate/gateway_plan.h"
 #include "controlplane/translate/names.h"
-#include "controlplane/translate/translate.h"
+#include "controlplane/translate/outbound_plan.h"
+#include "controlplane/translate/tcp_chains.h"
 
 #include <algorithm>
 #include <map>
@@ -38,9 +40,11 @@ std::optional<uint32_t> outbound_port(const std::set<Address>& taken, const std:
   return std::nullopt;
 }
 
-void plan_inbound(const model::View& view, const model::Node& node, const std::string& address, ListenerPlan& plan,
+void plan_inbound(const model::View& view, const model::Node& node, const std::string& usual, ListenerPlan& plan,
                   std::set<Address>& taken) {
   for (const model::InboundPort& inbound : view.inbound(node)) {
+    const std::string address =
+        inbound.ingress != nullptr && !inbound.ingress->bind.empty() && !plan.captured ? inbound.ingress->bind : usual;
     if (plan.captured && inbound.target_port == kVirtualInboundPort) {
       plan.conflicts.push_back({Conflict::Kind::kReserved, "inbound port " + std::to_string(inbound.target_port) + ": " +
                                                                inbound.service->hostname + " is not served, the port is the proxy's own"});
@@ -66,93 +70,103 @@ void plan_inbound(const model::View& view, const model::Node& node, const std::s
   }
 }
 
+// What meets on one port: HTTP, which many services share, or TCP, of which one takes all and others are known by their SNI.
+struct Meeting {
+  bool http = false, grpc_web = false;
+  using Member = std::pair<const model::ServiceInfo*, const model::ServicePort*>;
+  std::vector<Member> tcp;
+
+  const Member* opaque() const {
+    auto found = std::find_if(tcp.begin(), tcp.end(), [](const Member& one) { return !tells_sni(one.second->protocol); });
+    return found == tcp.end() ? nullptr : &*found;
+  }
+};
+
+void meet(Meeting& meeting, const model::ServiceInfo& service, const model::ServicePort& port, const std::string& where,
+          ListenerPlan& plan) {
+  if (is_http(served_protocol(port))) {
+    if (!meeting.http)
+      for (const Meeting::Member& other : meeting.tcp)
+        plan.conflicts.push_back({Conflict::Kind::kHttpOverTcp, where + "HTTP stands over TCP of " + other.first->hostname});
+    meeting.http = true;
+    meeting.tcp.clear();
+    return;
+  }
+  const Meeting::Member* opaque = meeting.opaque();
+  if (meeting.http || (opaque != nullptr && !tells_sni(port.protocol))) {
+    plan.conflicts.push_back({meeting.http ? Conflict::Kind::kTcpUnderHttp : Conflict::Kind::kTcpOverTcp,
+                              where + "TCP of " + service.hostname + " gives way to " +
+                                  (meeting.http ? std::string("HTTP") : "TCP of " + opaque->first->hostname)});
+    return;
+  }
+  meeting.tcp.emplace_back(&service, &port);
+}
+
+// One listener for calls. Of those who share it, TLS is looked at first: the one that takes all stands behind.
+void bind_outbound(const model::View& view, const Scope& scope, const model::Labels& labels, const ChainRules& rules,
+                   const Meeting& meeting, const std::string& address, uint32_t bound, uint32_t port, ListenerPlan& plan) {
+  Binding& binding = plan.bindings.emplace_back();
+  binding.kind = meeting.http ? Binding::Kind::kOutboundHttp : Binding::Kind::kOutboundTcp;
+  binding.address = address;
+  binding.port = bound;
+  binding.service_port = port;
+  binding.grpc_web = meeting.grpc_web;
+  const ChainScope chains{view, scope, labels, std::string(model::kMesh), port};
+  for (const bool sni : {true, false})
+    for (const auto& [service, service_port] : meeting.tcp)
+      if (tells_sni(service_port->protocol) == sni)
+        add_chains(binding.chains, service_chains(chains, rules, *service, *service_port, meeting.tcp.size() > 1));
+}
+
 void plan_outbound(const model::View& view, const model::Node& node, ListenerPlan& plan, std::set<Address>& taken) {
-  const std::string address = text_of(node, "OUTBOUND_BIND_ADDRESS", node.ip);
+  const std::string usual = text_of(node, "OUTBOUND_BIND_ADDRESS", node.ip);
   const bool unprivileged = is_true(node, "UNPRIVILEGED_POD");
   const uint32_t offset = number_of(node.metadata.find("OUTBOUND_PORT_OFFSET"), kOutboundPortOffset);
   const yaml::Node* moved = node.metadata.find("OUTBOUND_PORTS");  // by hand: service port -> where to listen for it
-  std::map<uint32_t, const model::ServiceInfo*> ports;             // null: HTTP, which many services share; else the TCP service
-  std::set<uint32_t> grpc_web;
-  for (const model::ServiceInfo* service : view.visible_services(node.ns)) {
-    for (const model::ServicePort& port : service->ports) {
-      const bool http = is_http(served_protocol(port));
-      if (port.protocol == model::Protocol::kGrpcWeb) grpc_web.insert(port.number);
-      auto [at, first] = ports.emplace(port.number, http ? nullptr : service);
-      if (first || (http && at->second == nullptr)) continue;
-      const std::string where = "outbound port " + std::to_string(port.number) + ": ";
-      if (http) {
-        plan.conflicts.push_back({Conflict::Kind::kHttpOverTcp, where + "HTTP stands over TCP of " + at->second->hostname});
-        at->second = nullptr;
-      } else {
-        const bool under_http = at->second == nullptr;
-        plan.conflicts.push_back({under_http ? Conflict::Kind::kTcpUnderHttp : Conflict::Kind::kTcpOverTcp,
-                                  where + "TCP of " + service->hostname + " gives way to " +
-                                      (under_http ? std::string("HTTP") : "TCP of " + at->second->hostname)});
+  const Scope scope = scope_of(view, node);
+  const model::Labels& labels = view.labels(node);
+  std::set<uint32_t> written;  // ports that a Sidecar lists one by one
+  for (const Egress& egress : egress_of(view, scope)) {
+    const std::string address = egress.bind.empty() ? usual : egress.bind;
+    std::map<uint32_t, Meeting> ports;
+    if (egress.port != 0) {
+      // The port is the Sidecar's; it leads to the services that have it, and to those that have one alone.
+      const std::string where = "outbound port " + std::to_string(egress.port) + ": ";
+      written.insert(egress.port);
+      Meeting& meeting = ports[egress.port];
+      meeting.http = is_http(egress.protocol);
+      meeting.grpc_web = egress.protocol == model::Protocol::kGrpcWeb;
+      for (const model::ServiceInfo* service : egress.services) {
+        const model::ServicePort* port = service->port(egress.port);
+        if (port == nullptr && service->ports.size() == 1) port = &service->ports.front();
+        if (port != nullptr && !meeting.http && !is_http(served_protocol(*port))) meet(meeting, *service, *port, where, plan);
       }
-    }
-  }
-  for (const auto& [port, tcp_service] : ports) {
-    const uint32_t wanted = moved != nullptr ? number_of(moved->find(std::to_string(port)), port) : port;
-    const std::optional<uint32_t> bound = outbound_port(taken, address, wanted, unprivileged, offset);
-    if (!bound) {
-      plan.conflicts.push_back({Conflict::Kind::kNoPort, "outbound port " + std::to_string(port) + ": no port is left to listen on"});
+      if (!meeting.http && meeting.tcp.empty()) continue;
+      const bool socket = address.starts_with("unix://");
+      if ((unprivileged && egress.port < kFirstUnprivileged && !socket) || !taken.insert({address, socket ? 0 : egress.port}).second) {
+        plan.conflicts.push_back({Conflict::Kind::kNoPort, where + "the Sidecar's listener cannot bind " + address});
+        continue;
+      }
+      bind_outbound(view, scope, labels, egress.rules, meeting, address, socket ? 0 : egress.port, egress.port, plan);
       continue;
     }
-    taken.insert({address, *bound});
-    Binding& binding = plan.bindings.emplace_back();
-    binding.kind = tcp_service != nullptr ? Binding::Kind::kOutboundTcp : Binding::Kind::kOutboundHttp;
-    binding.address = address;
-    binding.port = *bound;
-    binding.service_port = port;
-    binding.tcp_service = tcp_service;
-    binding.grpc_web = grpc_web.contains(port);
-  }
-}
-
-// A gateway's server listens on the target port of the Service in front of its pods, where there is one.
-void plan_gateways(const model::View& view, const model::Node& node, ListenerPlan& plan) {
-  const std::string address = node.interception == model::Node::Interception::kNone ? node.ip : "0.0.0.0";
-  const bool unprivileged = is_true(node, "UNPRIVILEGED_POD");
-  const std::vector<model::InboundPort> inbound = view.inbound(node);
-  std::map<uint32_t, uint32_t> bound_ports;  // bound port -> server port
-  for (const auto& gateway : view.gateways(view.labels(node), node.ns)) {
-    for (const model::GatewayServer& server : gateway->servers) {
-      if (!server.served()) continue;
-      uint32_t bound = server.port;
-      for (const model::InboundPort& port : inbound) {
-        if (port.port->number == server.port) {
-          bound = port.target_port;
-          break;
-        }
+    for (const model::ServiceInfo* service : egress.services) {
+      for (const model::ServicePort& port : service->ports) {
+        if (written.contains(port.number)) continue;
+        Meeting& meeting = ports[port.number];
+        if (port.protocol == model::Protocol::kGrpcWeb) meeting.grpc_web = true;
+        meet(meeting, *service, port, "outbound port " + std::to_string(port.number) + ": ", plan);
       }
-      const std::string where =
-          "gateway " + gateway.resource->key.ns + "/" + gateway.resource->key.name + " port " + std::to_string(server.port);
-      if (unprivileged && bound < kFirstUnprivileged) {
-        plan.conflicts.push_back({Conflict::Kind::kGateway, where + ": an unprivileged pod cannot listen on " + std::to_string(bound)});
+    }
+    for (const auto& [port, meeting] : ports) {
+      const uint32_t wanted = moved != nullptr ? number_of(moved->find(std::to_string(port)), port) : port;
+      const std::optional<uint32_t> bound = outbound_port(taken, address, wanted, unprivileged, offset);
+      if (!bound) {
+        plan.conflicts.push_back({Conflict::Kind::kNoPort, "outbound port " + std::to_string(port) + ": no port is left to listen on"});
         continue;
       }
-      auto [at, first] = bound_ports.emplace(bound, server.port);
-      const bool grpc_web = server.protocol == model::Protocol::kGrpcWeb;
-      if (!first) {
-        if (at->second == server.port) {
-          for (Binding& binding : plan.bindings) {
-            if (binding.port != bound) continue;
-            binding.gateways.push_back(gateway.resource->key);
-            binding.grpc_web = binding.grpc_web || grpc_web;
-          }
-        } else {
-          plan.conflicts.push_back(
-              {Conflict::Kind::kGateway, where + ": port " + std::to_string(bound) + " serves " + std::to_string(at->second)});
-        }
-        continue;
-      }
-      Binding& binding = plan.bindings.emplace_back();
-      binding.kind = Binding::Kind::kGateway;
-      binding.address = server.bind.empty() ? address : server.bind;
-      binding.port = bound;
-      binding.service_port = server.port;
-      binding.grpc_web = grpc_web;
-      binding.gateways.push_back(gateway.resource->key);
+      taken.insert({address, *bound});
+      bind_outbound(view, scope, labels, egress.rules, meeting, address, *bound, port, plan);
     }
   }
 }
@@ -192,10 +206,17 @@ std::pair<std::string, uint32_t> application_address(const model::Node& node, ui
   return {text_of(node, "APP_ADDRESS", "127.0.0.1"), port};
 }
 
+std::pair<std::string, uint32_t> application_address(const model::Node& node, const model::InboundPort& inbound) {
+  if (inbound.ingress == nullptr || inbound.ingress->endpoint_address.empty()) return application_address(node, inbound.target_port);
+  const model::IngressListener& said = *inbound.ingress;
+  const bool any = said.endpoint_address == "0.0.0.0" || said.endpoint_address == "::";  // the workload's own address
+  return {any ? node.ip : said.endpoint_address, said.endpoint_port};
+}
+
 ListenerPlan listener_plan(const model::View& view, const model::Node& node) {
   ListenerPlan plan;
   if (node.type == model::Node::Type::kRouter) {
-    plan_gateways(view, node, plan);
+    plan_gateways(view, node, is_true(node, "UNPRIVILEGED_POD"), plan);
   } else {
     const Scope scope = scope_of(view, node);
     plan.captured = scope.captured;

@@ -2,6 +2,7 @@
 #include "controlplane/translate/connection_manager.h"
 #include "controlplane/translate/messages.h"
 #include "controlplane/translate/names.h"
+#include "controlplane/translate/tcp_chains.h"
 #include "controlplane/translate/virtual_inbound.h"
 
 #include "envoy/config/listener/v3/listener.pb.h"
@@ -21,8 +22,8 @@ void fill_inbound(Listener& out, const Binding& binding) {
 
 void fill_outbound(Listener& out, const Binding& binding) {
   out.set_traffic_direction(envoy::config::core::v3::OUTBOUND);
-  if (binding.kind == Binding::Kind::kOutboundTcp) {
-    add_tcp(*out.add_filter_chains(), outbound_cluster(binding.service_port, {}, binding.tcp_service->hostname));
+  if (binding.kind == Binding::Kind::kOutboundTcp || binding.kind == Binding::Kind::kGatewayTcp) {
+    write_chains(out, binding.chains);
     return;
   }
   HttpConnectionManager manager = connection_manager("outbound_" + out.name() + ";", binding.grpc_web, binding.limits);
@@ -30,7 +31,7 @@ void fill_outbound(Listener& out, const Binding& binding) {
     manager.set_server_name(kServerName);
     manager.mutable_use_remote_address()->set_value(true);  // the edge: what the client says about itself is not believed
     tell_client_certificate(manager, HttpConnectionManager::SANITIZE_SET, true);
-    set_rds(manager, gateway_routes_name(binding.port));
+    set_rds(manager, gateway_routes_name(binding.port, binding.written_bind));
   } else {
     set_rds(manager, std::to_string(binding.service_port));
   }

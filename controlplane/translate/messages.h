@@ -17,7 +17,9 @@ inline void set_duration(google::protobuf::Duration& out, std::chrono::milliseco
   out.set_nanos(static_cast<int32_t>(value.count() % 1000) * 1'000'000);
 }
 
+// `address`: an IP or a host name; "unix://PATH" needs no port, and "@" in front of its path makes it abstract.
 inline void set_address(envoy::config::core::v3::Address& out, const std::string& address, uint32_t port) {
+  if (address.starts_with("unix://")) return out.mutable_pipe()->set_path(address.substr(7));
   out.mutable_socket_address()->set_address(address);
   out.mutable_socket_address()->set_port_value(port);
 }

@@ -12,11 +12,19 @@ std::string outbound_cluster(uint32_t port, std::string_view subset, std::string
   return name;
 }
 
+std::string sni_cluster(uint32_t port, std::string_view subset, std::string_view host) {
+  std::string name = "outbound_." + std::to_string(port) + "_.";
+  return name.append(subset).append("_.").append(host);
+}
+
 std::string inbound_cluster(uint32_t port) { return "inbound|" + std::to_string(port) + "||"; }
 
 std::string listener_name(std::string_view address, uint32_t port) { return std::string(address) + "_" + std::to_string(port); }
 
-std::string gateway_routes_name(uint32_t port) { return "http." + std::to_string(port); }
+std::string gateway_routes_name(uint32_t port, std::string_view bind) {
+  std::string name = "http." + std::to_string(port);
+  return bind.empty() ? name : name.append(".").append(bind);
+}
 
 std::string virtual_host_name(std::string_view host, uint32_t port) { return std::string(host) + ":" + std::to_string(port); }
 

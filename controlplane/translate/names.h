@@ -8,12 +8,14 @@ namespace weft::translate {
 
 // outbound|8080|v2|order-service.default.svc.cluster.local
 std::string outbound_cluster(uint32_t port, std::string_view subset, std::string_view host);
+// outbound_.8080_.v2_.order-service.default.svc.cluster.local, as the SNI of sidecars has it
+std::string sni_cluster(uint32_t port, std::string_view subset, std::string_view host);
 // inbound|8080||
 std::string inbound_cluster(uint32_t port);
 // 127.0.0.5_8080
 std::string listener_name(std::string_view address, uint32_t port);
-// http.8080
-std::string gateway_routes_name(uint32_t port);
+// http.8080; http.8080.127.0.0.5 of a server that says where it binds
+std::string gateway_routes_name(uint32_t port, std::string_view bind = {});
 // order-service.default.svc.cluster.local:8080
 std::string virtual_host_name(std::string_view host, uint32_t port);
 

@@ -13,6 +13,7 @@ struct Egress {
   std::string bind;                                      // empty: services' own addresses, and 0.0.0.0 for what many share
   bool bound = false;                                    // really listens: what nobody captures
   std::vector<const model::ServiceInfo*> services;       // oldest first
+  std::vector<model::Typed<model::VirtualService>> rules;
 };
 // In the order in which they take ports; the one without a port is the last.
 std::vector<Egress> egress_of(const model::View& view, const Scope& scope);

@@ -1,6 +1,7 @@
 // gRPC's own xDS clients and servers, which have no proxy beside them. Istiod's layout for them: a listener is named by what a client
 // dials and holds a connection manager, routes are named by their cluster, and nothing is sent that gRPC does not understand: it
 // refuses some of that (unknown filters, balancers) and misreads the rest.
+#include "controlplane/translate/endpoints.h"
 #include "controlplane/translate/http_filters.h"
 #include "controlplane/translate/http_routes.h"
 #include "controlplane/translate/messages.h"
@@ -145,16 +146,17 @@ Cluster eds_cluster(const model::ServiceInfo& service, const model::ServicePort&
 
 }  // namespace
 
-std::vector<Listener> proxyless_listeners(const model::View& view, const std::string& ns) {
+std::vector<Listener> proxyless_listeners(const model::View& view, const Scope& scope) {
   std::vector<Listener> all;
-  for (const model::ServiceInfo* service : view.visible_services(ns)) {
+  for (const model::ServiceInfo* service : view.visible_services(scope)) {
+    if (!has_told_endpoints(*service, scope)) continue;  // gRPC knows names of DNS by itself
     for (const model::ServicePort& port : service->ports) {
       HttpConnectionManager manager;
       manager.mutable_rds()->mutable_config_source()->mutable_ads();
       manager.mutable_rds()->set_route_config_name(outbound_cluster(port.number, {}, service->hostname));
       add_filter(manager, kFaultFilterName, envoy::extensions::filters::http::fault::v3::HTTPFault());
       add_filter(manager, "envoy.filters.http.router", envoy::extensions::filters::http::router::v3::Router());
-      for (const std::string& name : names_of(*service, ns)) all.push_back(api_listener(name, port.number, manager));
+      for (const std::string& name : names_of(*service, scope.ns)) all.push_back(api_listener(name, port.number, manager));
     }
   }
   std::sort(all.begin(), all.end(), [](const Listener& a, const Listener& b) { return a.name() < b.name(); });
@@ -192,10 +194,11 @@ std::vector<Listener> proxyless_server_listeners(const model::View& view, const 
   return all;
 }
 
-std::vector<Cluster> proxyless_clusters(const model::View& view, const std::string& ns) {
+std::vector<Cluster> proxyless_clusters(const model::View& view, const Scope& scope) {
   std::vector<Cluster> all;
-  for (const model::ServiceInfo* service : view.visible_services(ns)) {
-    const model::MergedRule* rule = view.destination_rule(service->hostname, service->ns, ns);
+  for (const model::ServiceInfo* service : view.visible_services(scope)) {
+    if (!has_told_endpoints(*service, scope)) continue;
+    const model::MergedRule* rule = view.destination_rule(service->hostname, service->ns, scope.ns);
     for (const model::ServicePort& port : service->ports) {
       all.push_back(eds_cluster(*service, port, rule, nullptr));
       if (rule == nullptr) continue;
@@ -215,7 +218,7 @@ std::vector<RouteConfiguration> proxyless_routes(const model::View& view, const 
   for (const RouteConfiguration& configuration : shared)
     for (const auto& host : configuration.virtual_hosts()) hosts.emplace(host.name(), &host);
   std::vector<RouteConfiguration> all;
-  for (const model::ServiceInfo* service : view.visible_services(client.ns)) {
+  for (const model::ServiceInfo* service : view.visible_services(scope_of(client))) {
     for (const model::ServicePort& port : service->ports) {
       RouteConfiguration& out = all.emplace_back();
       out.set_name(outbound_cluster(port.number, {}, service->hostname));

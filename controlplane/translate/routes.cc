@@ -236,8 +236,9 @@ std::optional<std::string> intersection(const std::string& rule_host, const std:
   return std::nullopt;
 }
 
-RouteConfiguration gateway_routes(const model::View& view, const Client& client, uint32_t port, uint32_t bound, RouteOrigins* origins) {
-  Hosts out(gateway_routes_name(bound), origins);
+RouteConfiguration gateway_routes(const model::View& view, const Client& client, const GatewayPort& where, RouteOrigins* origins) {
+  const uint32_t port = where.server;
+  Hosts out(gateway_routes_name(where.bound, where.bind), origins);
   struct Host {
     std::set<std::string> rules;  // those that are in already
     std::vector<BuiltRoute> routes;
@@ -254,7 +255,7 @@ RouteConfiguration gateway_routes(const model::View& view, const Client& client,
     const std::string name = gateway.resource->key.ns + "/" + gateway.resource->key.name;
     const Rules rules = view.virtual_services(client.ns, name);
     for (const model::GatewayServer& server : gateway->servers) {
-      if (!server.served() || server.port != port) continue;
+      if (!server.http() || !server.served() || server.port != port || server.bind != where.bind) continue;
       if (server.https_redirect)  // also where nobody has a rule
         for (const model::GatewayHost& host : server.hosts) hosts[host.host].https = true;
       for (const auto& rule : rules) {
@@ -303,17 +304,22 @@ Client client_of(const model::View& view, const model::Node& node, const Listene
   client.transparent = plan.transparent;
   if (client.router) {
     client.labels = view.labels(node);
-    for (const Binding& binding : plan.bindings) client.gateway_ports.emplace_back(binding.service_port, binding.port);
+    for (const Binding& binding : plan.bindings)
+      if (binding.kind == Binding::Kind::kGateway)
+        client.gateway_ports.push_back({binding.service_port, binding.port, binding.written_bind});
     return client;
   }
+  const auto asks = [](const auto& routes) {
+    for (const auto& route : routes)
+      for (const auto& match : route.matches)
+        if (!match.source_labels.empty()) return true;
+    return false;
+  };
+  client.sidecar = view.scope(node).sidecar;
   for (const auto& rule : rules_of(view, scope_of(client))) {
-    for (const model::HttpRoute& route : rule->http) {
-      for (const model::HttpMatch& match : route.matches) {
-        if (match.source_labels.empty()) continue;
-        client.labels = view.labels(node);
-        return client;
-      }
-    }
+    if (!asks(rule->http) && !asks(rule->tls) && !asks(rule->tcp)) continue;
+    client.labels = view.labels(node);
+    return client;
   }
   return client;
 }
@@ -322,27 +328,30 @@ std::vector<RouteConfiguration> route_configurations(const model::View& view, co
   if (client.proxyless) return proxyless_routes(view, client);
   std::vector<RouteConfiguration> all;
   if (client.router) {
-    for (const auto& [port, bound] : client.gateway_ports) all.push_back(gateway_routes(view, client, port, bound, origins));
+    for (const GatewayPort& port : client.gateway_ports) all.push_back(gateway_routes(view, client, port, origins));
   } else if (client.captured) {
     const Scope scope = scope_of(client);
-    const Rules rules = rules_of(view, scope);
     OutboundPlan plan = outbound_plan(view, scope);
+    const std::vector<Egress> egress = egress_of(view, scope);
     std::set<std::string_view> made;
     for (const OutboundListener& listener : plan.listeners) {
       if (listener.routes.empty() || !made.insert(listener.routes).second) continue;
+      const Rules& rules = egress[listener.egress - 1].rules;
       all.push_back(listener.sole != nullptr ? sole_routes(view, client, listener.port, *listener.sole, rules, origins)
                                              : sidecar_routes(view, client, listener.port, plan.http[listener.port], rules, origins));
     }
   } else {
-    const Scope scope = scope_of(client);
-    std::map<uint32_t, std::vector<const model::ServiceInfo*>> ports;
-    for (const model::ServiceInfo* service : services_of(view, scope)) {
-      for (const model::ServicePort& port : service->ports) {
-        if (is_http(served_protocol(port))) ports[port.number].push_back(service);
-      }
+    std::set<uint32_t> written;  // ports that a Sidecar lists one by one
+    for (const Egress& egress : egress_of(view, scope_of(client))) {
+      std::map<uint32_t, std::vector<const model::ServiceInfo*>> ports;
+      if (egress.port != 0 && (!written.insert(egress.port).second || !is_http(egress.protocol))) continue;
+      if (egress.port != 0) ports[egress.port];
+      for (const model::ServiceInfo* service : egress.services)
+        for (const model::ServicePort& port : service->ports)
+          if (is_http(served_protocol(port)) && (egress.port != 0 ? port.number == egress.port : !written.contains(port.number)))
+            ports[port.number].push_back(service);
+      for (const auto& [port, services] : ports) all.push_back(sidecar_routes(view, client, port, services, egress.rules, origins));
     }
-    const Rules rules = rules_of(view, scope);
-    for (const auto& [port, services] : ports) all.push_back(sidecar_routes(view, client, port, services, rules, origins));
   }
   std::sort(all.begin(), all.end(), [](const RouteConfiguration& a, const RouteConfiguration& b) { return a.name() < b.name(); });
   return all;

@@ -35,10 +35,11 @@ std::shared_ptr<const Translation::Resources> once(std::map<Key, std::shared_ptr
 
 Translation::Set Translation::of(const model::Node& node) {
   Set set;
-  set[kEndpoints] = once(endpoints_, node.ns, [&] { return load_assignments(*view_, node.ns); });
+  const Scope scope = scope_of(*view_, node);
+  set[kEndpoints] = once(endpoints_, scope, [&] { return load_assignments(*view_, scope); });
   if (node.proxyless) {
-    set[kClusters] = once(proxyless_, node.ns, [&] { return proxyless_clusters(*view_, node.ns); });
-    Resources own = resources_of(proxyless_listeners(*view_, node.ns));
+    set[kClusters] = once(proxyless_, scope, [&] { return proxyless_clusters(*view_, scope); });
+    Resources own = resources_of(proxyless_listeners(*view_, scope));
     own.merge(resources_of(proxyless_server_listeners(*view_, node)));
     set[kListeners] = std::make_shared<const Resources>(std::move(own));
     const Client client = client_of(*view_, node, {});
@@ -46,7 +47,6 @@ Translation::Set Translation::of(const model::Node& node) {
     return set;
   }
   const ListenerPlan plan = listener_plan(*view_, node);
-  const Scope scope = scope_of(*view_, node);
   set[kClusters] = once(clusters_, scope, [&] { return outbound_clusters(*view_, scope); });
   if (const auto inbound = inbound_clusters(*view_, node, plan); !inbound.empty()) {
     Resources all = *set[kClusters];

@@ -20,8 +20,7 @@ class Translation {
 
  private:
   std::shared_ptr<const model::View> view_;
-  std::map<std::string, std::shared_ptr<const Resources>> endpoints_, proxyless_;  // by namespace
-  std::map<Scope, std::shared_ptr<const Resources>> clusters_;
+  std::map<Scope, std::shared_ptr<const Resources>> clusters_, endpoints_, proxyless_;
   std::map<Client, std::shared_ptr<const Resources>> outbound_, routes_;
 };
 

@@ -51,6 +51,8 @@ inline constexpr Code kNoWorkload{"WEFT0225", "IST0127", "labels that no workloa
 inline constexpr Code kWorkloadProtocol{"WEFT0226", "IST0116", "Services that disagree on the protocol of a workload's port"};
 inline constexpr Code kWorkloadPorts{"WEFT0227", "IST0137", "Services that give a workload's port several numbers"};
 inline constexpr Code kSubsetsOfMesh{"WEFT0228", "IST0140", "subsets that requests of a gateway do not get"};
+inline constexpr Code kSidecarConflict{"WEFT0229", "IST0110", "several Sidecars that select one workload"};
+inline constexpr Code kSidecarsOfNamespace{"WEFT0230", "IST0111", "several Sidecars for a whole namespace"};
 inline constexpr Code kDelegateUnused{"WEFT0213", "", "VirtualService without hosts that nobody delegates to"};
 
 inline constexpr Code kParent{"WEFT0221", "IST0171", "parent that a route of the Gateway API cannot attach to"};

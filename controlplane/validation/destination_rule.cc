@@ -1,5 +1,5 @@
 // DestinationRule, and the customer's older spellings of it.
-#include "controlplane/validation/kinds.h"
+#include "controlplane/validation/connection_pool.h"
 
 #include <set>
 
@@ -38,27 +38,6 @@ constexpr Field kLoadBalancerFields[] = {
     {"warmup", Type::kObject, Use::kRefused},
     {"warmupDurationSecs", Type::kDuration, Use::kRefused}};
 constexpr Table kLoadBalancer{kLoadBalancerFields};
-constexpr Field kTcpFields[] = {{"maxConnections", Type::kInteger},
-                                {"connectTimeout", Type::kDuration},
-                                {"tcpKeepalive", Type::kObject, Use::kRefused},
-                                {"maxConnectionDuration", Type::kDuration, Use::kRefused},
-                                {"idleTimeout", Type::kDuration, Use::kRefused, "for HTTP use connectionPool.http.idleTimeout"}};
-constexpr Table kTcp{kTcpFields};
-constexpr Field kKeepAliveFields[] = {{"interval", Type::kDuration}, {"timeout", Type::kDuration}};
-constexpr Table kKeepAlive{kKeepAliveFields};
-constexpr Field kHttpFields[] = {{"http1MaxPendingRequests", Type::kInteger},
-                                 {"http2MaxRequests", Type::kInteger},
-                                 {"maxRequestsPerConnection", Type::kInteger},
-                                 {"maxRetries", Type::kInteger},
-                                 {"idleTimeout", Type::kDuration},
-                                 {"h2UpgradePolicy", Type::kChoice, Use::kWorks, "UPGRADE: HTTP/2 to ports named http; DEFAULT is not to",
-                                  nullptr, "DEFAULT DO_NOT_UPGRADE UPGRADE"},
-                                 {"useClientProtocol", Type::kBool},
-                                 {"maxConcurrentStreams", Type::kInteger, Use::kWorks, "of an HTTP/2 connection"},
-                                 {"http2KeepAlive", Type::kObject, Use::kWorks, "", &kKeepAlive}};
-constexpr Table kHttp{kHttpFields};
-constexpr Field kPoolFields[] = {{"tcp", Type::kObject, Use::kWorks, "", &kTcp}, {"http", Type::kObject, Use::kWorks, "", &kHttp}};
-constexpr Table kPool{kPoolFields};
 constexpr Field kOutlierFields[] = {{"consecutive5xxErrors", Type::kInteger, Use::kWorks, "0 turns this detector off"},
                                     {"consecutiveGatewayErrors", Type::kInteger, Use::kWorks, "0 turns this detector off"},
                                     {"consecutiveLocalOriginFailures", Type::kInteger},
@@ -90,7 +69,8 @@ constexpr Field kTlsFields[] = {{"mode", Type::kChoice, Use::kWorks, kIdentity, 
 constexpr Table kTls{kTlsFields};
 
 #define WEFT_POLICY_FIELDS                                                                                                          \
-  {"loadBalancer", Type::kObject, Use::kWorks, "", &kLoadBalancer}, {"connectionPool", Type::kObject, Use::kWorks, "", &kPool},     \
+  {"loadBalancer", Type::kObject, Use::kWorks, "", &kLoadBalancer},                                                                 \
+      {"connectionPool", Type::kObject, Use::kWorks, "", &kConnectionPoolTable},                                                    \
       {"outlierDetection", Type::kObject, Use::kWorks, "", &kOutlier},                                                              \
       {"circuitBreaker", Type::kObject, Use::kOld, "write outlierDetection, which it is taken for and which wins where both stand", \
        &kBreaker},                                                                                                                  \
@@ -131,31 +111,6 @@ model::OutlierDetection outlier(const Reader& from) {
   out.max_ejection_percent = from["maxEjectionPercent"].integer(0, 100);
   out.min_health_percent = from["minHealthPercent"].integer(0, 100);
   return out;
-}
-
-model::ConnectionPool pool(const Reader& from) {
-  model::ConnectionPool pool;
-  const Reader tcp = from["tcp"], http = from["http"];
-  if (!tcp && !http) from.error(codes::kMissing, "found an empty connectionPool, expected tcp or http");
-  pool.max_connections = tcp["maxConnections"].integer(0, INT32_MAX);
-  pool.connect_timeout = tcp["connectTimeout"].duration();
-  pool.http1_max_pending_requests = http["http1MaxPendingRequests"].integer(0, INT32_MAX);
-  pool.http2_max_requests = http["http2MaxRequests"].integer(0, INT32_MAX);
-  pool.max_retries = http["maxRetries"].integer(0, INT32_MAX);
-  pool.max_requests_per_connection = http["maxRequestsPerConnection"].integer(0, INT32_MAX);
-  pool.idle_timeout = http["idleTimeout"].duration();
-  pool.h2_upgrade = http["h2UpgradePolicy"].text() == "UPGRADE";
-  pool.use_client_protocol = http["useClientProtocol"].flag();
-  if (pool.h2_upgrade && pool.use_client_protocol)
-    http["useClientProtocol"].error(codes::kConflict, "found useClientProtocol beside h2UpgradePolicy: UPGRADE, expected one of them");
-  pool.max_concurrent_streams = http["maxConcurrentStreams"].integer(0, INT32_MAX);
-  if (pool.max_concurrent_streams == 0u) pool.max_concurrent_streams.reset();
-  if (Reader alive = http["http2KeepAlive"]) {
-    pool.http2_keep_alive = model::Http2KeepAlive{alive["interval"].duration(), alive["timeout"].duration()};
-    if (!alive["interval"]) alive.missing("interval", "a duration");
-    if (!alive["timeout"]) alive.missing("timeout", "a duration");
-  }
-  return pool;
 }
 
 bool is_prime(uint64_t number) {
@@ -228,7 +183,7 @@ model::PolicyBlocks blocks(const Reader& from) {
                            : name == "RANDOM"    ? model::LoadBalancer::kRandom
                                                  : model::LoadBalancer::kLeastRequest;
   }
-  if (Reader connection_pool = from["connectionPool"]) blocks.connection_pool = pool(connection_pool);
+  if (Reader connection_pool = from["connectionPool"]) blocks.connection_pool = read_connection_pool(connection_pool);
   if (Reader breaker = from["circuitBreaker"]) {
     blocks.outlier_detection = outlier(breaker);
     if (from["outlierDetection"])

@@ -1,4 +1,5 @@
-// Gateway: HTTP servers work; HTTPS and TLS servers are taken with a warning, since they come with TLS.
+// Gateway: what is passed on as it is works, HTTP, TCP and TLS. Servers that terminate TLS are taken with a warning: they need
+// certificates.
 #include "controlplane/validation/kinds.h"
 
 #include <set>
@@ -6,38 +7,39 @@
 namespace weft::validation::gateway {
 namespace {
 
-constexpr std::string_view kWithTls = "HTTPS and TLS servers are not served until TLS comes";
+constexpr std::string_view kWithTls = "servers that terminate TLS are not served until certificates come";
 
 constexpr Field kPortFields[] = {
     {"number", Type::kInteger},
-    {"protocol", Type::kString, Use::kWorks, "HTTP, HTTP2, GRPC and GRPC-WEB are served; HTTPS and TLS warn; TCP and MONGO are refused"},
+    {"protocol", Type::kString, Use::kWorks,
+     "HTTP, HTTP2, GRPC, GRPC-WEB, TCP and MONGO are served; HTTPS and TLS where tls.mode passes it on, else they warn"},
     {"name", Type::kString},
     {"targetPort", Type::kInteger, Use::kRefused, "the targetPort of the gateway's Service is what counts"}};
 constexpr Table kPort{kPortFields};
-constexpr Field kTlsFields[] = {
-    {"httpsRedirect", Type::kBool, Use::kWorks, "of an HTTP server: 301 to https://"},
-    {"mode", Type::kChoice, Use::kWorks, kWithTls, nullptr, "PASSTHROUGH SIMPLE MUTUAL AUTO_PASSTHROUGH ISTIO_MUTUAL OPTIONAL_MUTUAL"},
-    {"credentialName", Type::kString, Use::kHarmless, kWithTls},
-    {"credentialNames", Type::kStrings, Use::kHarmless, kWithTls},
-    {"caCertCredentialName", Type::kString, Use::kHarmless, kWithTls},
-    {"tlsCertificates", Type::kAny, Use::kHarmless, kWithTls},
-    {"serverCertificate", Type::kString, Use::kHarmless, kWithTls},
-    {"privateKey", Type::kString, Use::kHarmless, kWithTls},
-    {"caCertificates", Type::kString, Use::kHarmless, kWithTls},
-    {"caCrl", Type::kString, Use::kHarmless, kWithTls},
-    {"subjectAltNames", Type::kStrings, Use::kHarmless, kWithTls},
-    {"verifyCertificateSpki", Type::kStrings, Use::kHarmless, kWithTls},
-    {"verifyCertificateHash", Type::kStrings, Use::kHarmless, kWithTls},
-    {"minProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
-    {"maxProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
-    {"cipherSuites", Type::kStrings, Use::kHarmless, kWithTls},
-    {"insecureSkipVerify", Type::kBool, Use::kHarmless, kWithTls}};
+constexpr Field kTlsFields[] = {{"httpsRedirect", Type::kBool, Use::kWorks, "of an HTTP server: 301 to https://"},
+                                {"mode", Type::kChoice, Use::kWorks, "PASSTHROUGH when absent; it and AUTO_PASSTHROUGH are served", nullptr,
+                                 "PASSTHROUGH SIMPLE MUTUAL AUTO_PASSTHROUGH ISTIO_MUTUAL OPTIONAL_MUTUAL"},
+                                {"credentialName", Type::kString, Use::kHarmless, kWithTls},
+                                {"credentialNames", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"caCertCredentialName", Type::kString, Use::kHarmless, kWithTls},
+                                {"tlsCertificates", Type::kAny, Use::kHarmless, kWithTls},
+                                {"serverCertificate", Type::kString, Use::kHarmless, kWithTls},
+                                {"privateKey", Type::kString, Use::kHarmless, kWithTls},
+                                {"caCertificates", Type::kString, Use::kHarmless, kWithTls},
+                                {"caCrl", Type::kString, Use::kHarmless, kWithTls},
+                                {"subjectAltNames", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"verifyCertificateSpki", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"verifyCertificateHash", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"minProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
+                                {"maxProtocolVersion", Type::kString, Use::kHarmless, kWithTls},
+                                {"cipherSuites", Type::kStrings, Use::kHarmless, kWithTls},
+                                {"insecureSkipVerify", Type::kBool, Use::kHarmless, kWithTls}};
 constexpr Table kTls{kTlsFields};
 constexpr Field kServerFields[] = {{"port", Type::kObject, Use::kWorks, "", &kPort},
                                    {"hosts", Type::kStrings, Use::kWorks, "[namespace/]host; namespace * or ."},
                                    {"name", Type::kString},
                                    {"tls", Type::kObject, Use::kWorks, "", &kTls},
-                                   {"bind", Type::kString, Use::kRefused},
+                                   {"bind", Type::kString, Use::kWorks, "an IP or unix:// and a path"},
                                    {"defaultEndpoint", Type::kString, Use::kRefused}};
 constexpr Table kServer{kServerFields};
 constexpr Field kSpecFields[] = {{"selector", Type::kStringMap, Use::kWorks, "absent: every gateway proxy"},
@@ -59,7 +61,7 @@ void only_redirects(const Reader& tls) {
 
 void protocol(const Reader& server, model::GatewayServer& out) {
   const Reader at = server["port"]["protocol"];
-  if (!at) return server["port"].missing("protocol", "HTTP, HTTP2, GRPC, HTTPS or TLS");
+  if (!at) return server["port"].missing("protocol", "HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP or MONGO");
   out.protocol = model::protocol_named(at.text());
   switch (out.protocol) {
     case model::Protocol::kHttp:
@@ -70,18 +72,33 @@ void protocol(const Reader& server, model::GatewayServer& out) {
       only_redirects(server["tls"]);
       return;
     case model::Protocol::kHttps:
-    case model::Protocol::kTls:
+    case model::Protocol::kTls: {
+      if (!server["tls"]) return server.missing("tls", "a tls block for a server of protocol " + at.text());
+      const std::string mode = server["tls"]["mode"].text();
+      out.tls = mode.empty() || mode == "PASSTHROUGH" ? model::GatewayTls::kPassthrough
+                : mode == "AUTO_PASSTHROUGH"          ? model::GatewayTls::kAutoPassthrough
+                                                      : model::GatewayTls::kTerminate;
+      if (out.tls != model::GatewayTls::kTerminate) {
+        for (const char* field : {"credentialName", "serverCertificate", "privateKey", "caCertificates"})
+          if (server["tls"][field])
+            server["tls"][field].error(codes::kConflict, std::string("found ") + field + " where TLS is passed on as it is",
+                                       "remove it, or write mode: SIMPLE");
+        return;
+      }
       at.warn(codes::kNotServed,
               "the " + std::string(name_of(out.protocol)) + " server on port " + std::to_string(out.port) +
-                  " is taken but not served until TLS comes",
+                  " is taken but not served until certificates come",
               "add an HTTP server to serve its hosts in plain text meanwhile");
-      if (!server["tls"]) server.missing("tls", "a tls block for a server of protocol " + at.text());
       return;
+    }
     case model::Protocol::kTcp:
     case model::Protocol::kMongo:
-      return at.error(codes::kUnsupportedField, at.path() + ": " + at.text() + " servers are not supported by this version of Weft",
-                      "use HTTP, HTTP2 or GRPC");
-    default: return at.error(codes::kChoice, "found \"" + at.text() + "\", expected HTTP, HTTP2, GRPC, HTTPS or TLS");
+      if (server["tls"])
+        server["tls"].error(codes::kUnsupportedField,
+                            server["tls"].path() + " of a " + at.text() + " server is not supported by this version of Weft",
+                            "write protocol: TLS to pass it on as it is");
+      return;
+    default: return at.error(codes::kChoice, "found \"" + at.text() + "\", expected HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP or MONGO");
   }
 }
 
@@ -125,6 +142,13 @@ model::Spec build(const Reader& root) {
       server.port_name = port["name"].text();
       if (!port["name"]) port.missing("name", "a name for the port");
       protocol(item, server);
+    }
+    if (Reader bind = item["bind"]) {
+      server.bind = bind.text();
+      if (is_unix_address(server.bind))
+        check_unix_address(bind, server.bind);
+      else if (!is_ip(server.bind))
+        bind.error(codes::kValue, "found \"" + server.bind.substr(0, 120) + "\", expected an IP address or unix:// and a path");
     }
     hosts(item, server);
   }

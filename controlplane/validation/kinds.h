@@ -53,11 +53,21 @@ namespace grpc_route {
 extern const Table kTable;
 model::Spec build(const Reader& root);
 }  // namespace grpc_route
+namespace l4_route {
+extern const Table kTcpTable, kTlsTable;
+model::Spec build_tcp(const Reader& root);
+model::Spec build_tls(const Reader& root);
+}  // namespace l4_route
 namespace service_entry {
-extern const Table kTable, kEntryTable;
+extern const Table kTable, kEntryTable, kGroupTable;
 model::Spec build(const Reader& root);
 model::Spec build_entry(const Reader& root);
+model::Spec build_group(const Reader& root);
 }  // namespace service_entry
+namespace sidecar {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace sidecar
 namespace kubernetes {
 extern const Table kServiceTable, kEndpointsTable, kEndpointSliceTable, kPodTable, kNamespaceTable;
 model::Spec build_service(const Reader& root);

@@ -53,6 +53,8 @@ constexpr Code kAll[] = {codes::kUnknownField,
                          codes::kEntryProtocol,
                          codes::kEntryAddresses,
                          codes::kTargetUnknown,
+                         codes::kSidecarConflict,
+                         codes::kSidecarsOfNamespace,
                          codes::kParent,
                          codes::kBackend,
                          codes::kGatewayStatus};

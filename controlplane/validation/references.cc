@@ -122,6 +122,13 @@ class References {
       if (spec.http[i].delegate) delegate(resource, spec.http[i], route);
       reachability(resource, spec, i);
     }
+    const auto passed_on = [&](const std::vector<model::L4Route>& routes, std::string_view list) {
+      for (size_t i = 0; i < routes.size(); ++i)
+        for (size_t j = 0; j < routes[i].routes.size(); ++j)
+          destination(resource, routes[i].routes[j].destination, item_of(list, i) + item_of(".route", j) + ".destination", &spec);
+    };
+    passed_on(spec.tls, "spec.tls");
+    passed_on(spec.tcp, "spec.tcp");
     if (spec.is_delegate() && !delegated_.contains({resource.key.ns, resource.key.name}))
       warn(resource, codes::kDelegateUnused, "the VirtualService has no hosts and no other one delegates to it, so it does nothing", "spec",
            "add hosts, or refer to it by spec.http[].delegate of another VirtualService");

@@ -52,6 +52,15 @@ bool is_cidr_or_ip(std::string_view text) {
   return !error;
 }
 
+void check_unix_address(const Reader& at, const std::string& text) {
+  const std::string path = text.substr(7);
+  if (path.size() < 2 || (path.front() != '/' && path.front() != '@'))
+    at.error(codes::kValue, "found \"" + text.substr(0, 120) + "\", expected unix:// and an absolute path, or @ and a name",
+             "such as unix:///run/app.sock");
+  else if (path.size() > 107)
+    at.error(codes::kTooLarge, "found a path of " + std::to_string(path.size()) + " bytes, expected at most 107");
+}
+
 bool is_header_name(std::string_view text) {
   return !text.empty() && text.size() <= 256 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;

@@ -8,6 +8,9 @@ bool is_dns_label(std::string_view text);  // DNS-1123: at most 63 of a-z, 0-9, 
 bool is_dns_name(std::string_view text);   // labels between dots, at most 253
 bool is_ip(std::string_view text);
 bool is_cidr_or_ip(std::string_view text);
+inline bool is_unix_address(std::string_view text) { return text.starts_with("unix://"); }
+// "unix:///run/app.sock", or abstract "unix://@name". Reports at `at`.
+void check_unix_address(const Reader& at, const std::string& text);
 bool is_header_name(std::string_view text);  // a token of RFC 9110
 bool decode_base64(std::string_view text, std::string& out);
 

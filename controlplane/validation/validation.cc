@@ -160,11 +160,11 @@ class Validator {
     std::vector<std::string_view> names;
     for (const Kind& known : kinds()) names.push_back(known.name);
     std::string_view meant = did_you_mean(subject_.kind, names);
-    refuse(of + " is not supported by this version of Weft", meant.empty()
-                                                                 ? "Weft reads VirtualService, DestinationRule, Gateway, ServiceEntry, "
-                                                                   "WorkloadEntry, HTTPRoute, GRPCRoute, GatewayClass, ReferenceGrant, "
-                                                                   "Service, Endpoints, EndpointSlice, Pod and Namespace"
-                                                                 : "did you mean " + std::string(meant) + "?");
+    refuse(of + " is not supported by this version of Weft",
+           meant.empty() ? "Weft reads VirtualService, DestinationRule, Gateway, ServiceEntry, "
+                           "WorkloadEntry, WorkloadGroup, Sidecar, HTTPRoute, GRPCRoute, TCPRoute, TLSRoute, GatewayClass, ReferenceGrant, "
+                           "Service, Endpoints, EndpointSlice, Pod and Namespace"
+                         : "did you mean " + std::string(meant) + "?");
   }
 
   std::string namespace_of(const Kind* kind) const {

@@ -1,4 +1,4 @@
-// VirtualService: the HTTP part.
+// VirtualService.
 #include "controlplane/validation/virtual_service.h"
 
 #include "controlplane/validation/http_policies.h"
@@ -11,8 +11,6 @@ namespace {
 
 using model::HttpRoute;
 using model::StringMatch;
-
-constexpr std::string_view kTls = "TLS and TCP routing come with a later version";
 
 constexpr Field kPortFields[] = {{"number", Type::kInteger}};
 constexpr Table kPort{kPortFields};
@@ -68,12 +66,30 @@ constexpr Field kHttpFields[] = {{"name", Type::kString},
                                  {"mirrorPercent", Type::kInteger, Use::kOld, "write mirrorPercentage: {value: ...}"},
                                  {"corsPolicy", Type::kObject, Use::kWorks, "", &kCorsTable}};
 constexpr Table kHttp{kHttpFields};
-constexpr Field kSpecFields[] = {{"hosts", Type::kStrings, Use::kWorks, "without them it is a delegate"},
-                                 {"gateways", Type::kStrings, Use::kWorks, "mesh when absent"},
-                                 {"http", Type::kObjects, Use::kWorks, "", &kHttp},
-                                 {"tls", Type::kObjects, Use::kRefused, kTls},
-                                 {"tcp", Type::kObjects, Use::kRefused, kTls},
-                                 {"exportTo", Type::kStrings}};
+constexpr Field kL4DestinationFields[] = {{"destination", Type::kObject, Use::kWorks, "", &kDestination}, {"weight", Type::kInteger}};
+constexpr Table kL4Destination{kL4DestinationFields};
+#define WEFT_L4_MATCH_FIELDS                                                                                             \
+  {"destinationSubnets", Type::kStrings, Use::kWorks, "addresses or CIDRs that were dialled"}, {"port", Type::kInteger}, \
+      {"sourceLabels", Type::kStringMap}, {"gateways", Type::kStrings}, {                                                \
+    "sourceNamespace", Type::kString                                                                                     \
+  }
+constexpr Field kTlsMatchFields[] = {{"sniHosts", Type::kStrings, Use::kWorks, "within spec.hosts"}, WEFT_L4_MATCH_FIELDS};
+constexpr Table kTlsMatch{kTlsMatchFields};
+constexpr Field kTcpMatchFields[] = {WEFT_L4_MATCH_FIELDS, {"sourceSubnet", Type::kString, Use::kRefused, "Istio makes nothing of it"}};
+constexpr Table kTcpMatch{kTcpMatchFields};
+constexpr Field kTlsRouteFields[] = {{"match", Type::kObjects, Use::kWorks, "any of them", &kTlsMatch},
+                                     {"route", Type::kObjects, Use::kWorks, "", &kL4Destination}};
+constexpr Table kTlsRoute{kTlsRouteFields};
+constexpr Field kTcpRouteFields[] = {{"match", Type::kObjects, Use::kWorks, "any of them; none takes everything", &kTcpMatch},
+                                     {"route", Type::kObjects, Use::kWorks, "", &kL4Destination}};
+constexpr Table kTcpRoute{kTcpRouteFields};
+constexpr Field kSpecFields[] = {
+    {"hosts", Type::kStrings, Use::kWorks, "without them it is a delegate"},
+    {"gateways", Type::kStrings, Use::kWorks, "mesh when absent"},
+    {"http", Type::kObjects, Use::kWorks, "", &kHttp},
+    {"tls", Type::kObjects, Use::kWorks, "of ports named tls or https, and of PASSTHROUGH servers", &kTlsRoute},
+    {"tcp", Type::kObjects, Use::kWorks, "of ports that carry neither HTTP nor TLS", &kTcpRoute},
+    {"exportTo", Type::kStrings}};
 constexpr Table kSpec{kSpecFields};
 constexpr Field kRootFields[] = {
     WEFT_OBJECT_FIELDS, {"spec", Type::kObject, Use::kWorks, "", &kSpec}, {"status", Type::kAny, Use::kHarmless, "written by Kubernetes"}};
@@ -96,6 +112,12 @@ std::map<std::string, StringMatch> header_matches(const Reader& from) {
   return matches;
 }
 
+std::optional<std::string> read_namespace(const Reader& from) {
+  std::optional<std::string> name = from.optional_text();
+  if (name && !name->empty() && !is_dns_label(*name)) from.error(codes::kName, "found \"" + *name + "\", expected the name of a namespace");
+  return name;
+}
+
 class Builder {
  public:
   explicit Builder(const Reader& root) : spec_(root["spec"]) {}
@@ -111,7 +133,13 @@ class Builder {
     virtual_service_.export_to = export_to(spec_["exportTo"], false);
     const Reader http = spec_["http"];
     for (const Reader& item : http.items()) virtual_service_.http.push_back(route(item));
-    if (virtual_service_.http.empty()) spec_.missing("http", "at least one route");
+    for (const Reader& item : spec_["tls"].items()) virtual_service_.tls.push_back(l4_route(item, true));
+    for (const Reader& item : spec_["tcp"].items()) virtual_service_.tcp.push_back(l4_route(item, false));
+    const bool passes_on = !virtual_service_.tls.empty() || !virtual_service_.tcp.empty();
+    if (virtual_service_.http.empty() && !passes_on) spec_.missing("http", "at least one route of http, tls or tcp");
+    if (delegate_ && passes_on)
+      spec_[virtual_service_.tls.empty() ? "tcp" : "tls"].error(
+          codes::kConflict, "found connections to pass on in a VirtualService without hosts; only http is delegated", "add hosts");
     return std::move(virtual_service_);
   }
 
@@ -167,6 +195,40 @@ class Builder {
     route.headers = headers(http["headers"]);
     check_authority(http);
     return route;
+  }
+
+  model::L4Route l4_route(const Reader& from, bool tls) {
+    model::L4Route route;
+    for (const Reader& item : from["match"].items()) route.matches.push_back(l4_match(item, tls));
+    if (tls && route.matches.empty()) from.missing("match", "at least one match with sniHosts");
+    destinations(from["route"], route.routes);
+    if (route.routes.empty()) from.missing("route", "at least one destination");
+    return route;
+  }
+
+  model::L4Match l4_match(const Reader& from, bool tls) {
+    model::L4Match match;
+    for (const Reader& item : from["sniHosts"].items()) {
+      std::string name = item.text();
+      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+      match.sni_hosts.push_back(name);
+      if (!check_host(item, name, true)) continue;
+      const auto& hosts = virtual_service_.hosts;
+      if (std::none_of(hosts.begin(), hosts.end(), [&](const std::string& host) { return model::host_matches(host, name); }))
+        item.error(codes::kHost, "found the name " + name + ", which is in none of spec.hosts", "add it to spec.hosts");
+    }
+    if (tls && match.sni_hosts.empty()) from.missing("sniHosts", "at least one name");
+    for (const Reader& item : from["destinationSubnets"].items()) {
+      if (!is_cidr_or_ip(item.text()))
+        item.error(codes::kValue, "found \"" + item.text().substr(0, 100) + "\", expected an IP address or a CIDR");
+      match.destination_subnets.push_back(item.text());
+    }
+    match.port = port_number(from["port"]);
+    check_labels(from["sourceLabels"]);
+    match.source_labels = from["sourceLabels"].text_map();
+    match.source_namespace = read_namespace(from["sourceNamespace"]);
+    for (const Reader& gateway : from["gateways"].items()) match.gateways.push_back(gateway_name(gateway, gateway.text()));
+    return match;
   }
 
   void check_action(const Reader& http, int actions, bool redirect, bool direct) {
@@ -374,9 +436,7 @@ model::HttpMatch read_match(const Reader& from) {
   match.port = from["port"].integer(1, 65535);
   check_labels(from["sourceLabels"]);
   match.source_labels = from["sourceLabels"].text_map();
-  match.source_namespace = from["sourceNamespace"].optional_text();
-  if (match.source_namespace && !match.source_namespace->empty() && !is_dns_label(*match.source_namespace))
-    from["sourceNamespace"].error(codes::kName, "found \"" + *match.source_namespace + "\", expected the name of a namespace");
+  match.source_namespace = read_namespace(from["sourceNamespace"]);
   for (const Reader& gateway : from["gateways"].items()) match.gateways.push_back(gateway_name(gateway, gateway.text()));
   match.stat_prefix = from["statPrefix"].text();
   return match;

@@ -1,6 +1,7 @@
 // Selectors and the workloads behind them: who selects nobody, and Services that disagree about a workload they share.
 #include "controlplane/validation/analysis.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -57,6 +58,42 @@ void nobody(const Pods& pods, const Resource& resource, const Labels& labels, st
                                 "label the pods that are meant, or correct the labels here"));
 }
 
+// Of a workload, or of a whole namespace, the oldest Sidecar counts.
+void sidecars(const model::View& view, const Pods& pods, Diagnostics& findings) {
+  std::map<std::string, std::vector<const Resource*>> whole, some;  // by namespace
+  for (const model::ResourcePtr& resource : view.resources())
+    if (const auto* sidecar = resource->as<model::Sidecar>())
+      (sidecar->workload_selector ? some : whole)[resource->key.ns].push_back(resource.get());
+  auto by_age = [](const Resource* a, const Resource* b) { return older(*a, *b); };
+  auto fix = [](const Resource* oldest) { return "merge it into Sidecar " + oldest->key.name + ", which counts"; };
+  for (auto& [ns, list] : whole) {
+    std::sort(list.begin(), list.end(), by_age);
+    for (size_t i = 1; i < list.size(); ++i)
+      findings.push_back(finding_at(*list[i], codes::kSidecarsOfNamespace, Severity::kWarning,
+                                    "The Sidecars in namespace \"" + ns + "\" " + list[0]->key.name + " and " + list[i]->key.name +
+                                        " have no workload selector; only " + list[0]->key.name + " has an effect",
+                                    "metadata.name", fix(list[0])));
+  }
+  for (auto& [ns, list] : some) {
+    std::sort(list.begin(), list.end(), by_age);
+    std::map<const Resource*, const Resource*> taken;  // pod -> Sidecar
+    for (const Resource* one : list) {
+      const Labels& labels = *one->as<model::Sidecar>()->workload_selector;
+      const Resource* told = nullptr;
+      for (const Resource* pod : pods.selected(labels, ns)) {
+        const auto [at, first] = taken.try_emplace(pod, one);
+        if (first || told == at->second) continue;
+        told = at->second;
+        findings.push_back(finding_at(*one, codes::kSidecarConflict, Severity::kWarning,
+                                      "The Sidecars " + told->key.name + " and " + one->key.name + " in namespace \"" + ns +
+                                          "\" select the same workload pod (" + pod->key.name + "); only " + told->key.name +
+                                          " has an effect",
+                                      "spec.workloadSelector.labels", fix(told)));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void analyze_workloads(const model::View& view, const Pods& pods, Diagnostics& findings) {
@@ -68,12 +105,15 @@ void analyze_workloads(const model::View& view, const Pods& pods, Diagnostics& f
       for (const Resource* pod : pods.selected(service->selector, resource->key.ns)) services_of[pod->key].push_back(resource.get());
     }
     if (const auto* gateway = resource->as<model::Gateway>()) nobody(pods, *resource, gateway->selector, {}, "spec.selector", findings);
+    if (const auto* sidecar = resource->as<model::Sidecar>(); sidecar && sidecar->workload_selector)
+      nobody(pods, *resource, *sidecar->workload_selector, resource->key.ns, "spec.workloadSelector.labels", findings);
     if (const auto* limit = resource->as<model::RateLimit>())
       nobody(pods, *resource, limit->selector, resource->key.ns == model::kRootNamespace ? std::string_view() : resource->key.ns,
              "spec.selector.matchLabels", findings);
     if (const auto* entry = resource->as<model::ServiceEntry>(); entry && entry->workload_selector)
       nobody(pods, *resource, *entry->workload_selector, resource->key.ns, "spec.workloadSelector.labels", findings);
   }
+  sidecars(view, pods, findings);
   for (const auto& [pod, services] : services_of) {
     for (size_t i = 1; i < services.size(); ++i) {
       for (size_t j = 0; j < i; ++j) {

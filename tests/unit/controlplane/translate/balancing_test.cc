@@ -16,7 +16,7 @@ std::string policy(const std::string& text, const std::string& subsets = "") {
 
 Cluster cluster(const std::string& text, const std::string& service = kShop, const std::string& subset = "") {
   auto view = view_of(service + policy(text));
-  for (const Cluster& found : outbound_clusters(*view, {.ns = "default"}))
+  for (const Cluster& found : outbound_clusters(*view, Scope{"default"}))
     if (found.name() == "outbound|8080|" + subset + "|shop.default.svc.cluster.local") return found;
   ADD_FAILURE() << "no cluster";
   return {};

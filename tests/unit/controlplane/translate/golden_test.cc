@@ -92,7 +92,7 @@ TEST_P(Golden, IsAsKept) {
   std::vector<Cluster> clusters = outbound_clusters(mesh(), scope_of(mesh(), node));
   for (Cluster& own : inbound_clusters(mesh(), node, plan)) clusters.push_back(std::move(own));
   compare(std::string(name) + ".clusters", json(clusters));
-  compare(std::string(name) + ".endpoints", json(load_assignments(mesh(), node.ns)));
+  compare(std::string(name) + ".endpoints", json(load_assignments(mesh(), scope_of(mesh(), node))));
   compare(std::string(name) + ".listeners", json(listeners(plan)));
   compare(std::string(name) + ".routes", json(route_configurations(mesh(), client_of(mesh(), node, plan))));
 }
@@ -123,7 +123,7 @@ envoy::config::route::v3::VirtualHost host_named(const RouteConfiguration& route
 
 TEST(Istiod, ClusterNames) {
   Strings names;
-  for (const Cluster& cluster : outbound_clusters(mesh(), {.ns = "default"})) names.push_back(cluster.name());
+  for (const Cluster& cluster : outbound_clusters(mesh(), Scope{"default"})) names.push_back(cluster.name());
   EXPECT_EQ(names,
             (Strings{"BlackHoleCluster", "outbound|443||istio-ingressgateway.istio-system.svc.cluster.local",
                      "outbound|8080|v1|order-service.default.svc.cluster.local", "outbound|8080|v2|order-service.default.svc.cluster.local",
@@ -207,7 +207,7 @@ TEST(Istiod, GatewayRoutes) {
 
 TEST(Istiod, PoliciesAndEndpoints) {
   std::map<std::string, Cluster> clusters;
-  for (Cluster& cluster : outbound_clusters(mesh(), {.ns = "default"})) clusters[cluster.name()] = cluster;
+  for (Cluster& cluster : outbound_clusters(mesh(), Scope{"default"})) clusters[cluster.name()] = cluster;
   const Cluster& v2 = clusters.at("outbound|8080|v2|order-service.default.svc.cluster.local");
   EXPECT_EQ(v2.circuit_breakers().thresholds(0).max_connections().value(), 50u);
   EXPECT_EQ(v2.circuit_breakers().thresholds(0).max_pending_requests().value(), 4294967295u) << "a block replaces, it does not merge";
@@ -219,7 +219,7 @@ TEST(Istiod, PoliciesAndEndpoints) {
   EXPECT_EQ(payment.outlier_detection().enforcing_success_rate().value(), 0u);
   EXPECT_TRUE(payment.outlier_detection().has_enforcing_success_rate());
   EXPECT_TRUE(payment.common_lb_config().has_healthy_panic_threshold());
-  for (const LoadAssignment& assignment : load_assignments(mesh(), "default")) {
+  for (const LoadAssignment& assignment : load_assignments(mesh(), Scope{"default"})) {
     if (assignment.cluster_name() != v2.name()) continue;
     ASSERT_EQ(assignment.endpoints_size(), 1);
     ASSERT_EQ(assignment.endpoints(0).lb_endpoints_size(), 1);

@@ -76,7 +76,7 @@ std::set<std::string> facts_sent_to(const std::string& id) {
   std::set<std::string> all;
   add("clusters", outbound_clusters(mesh(), scope_of(mesh(), node)), all);
   add("clusters", inbound_clusters(mesh(), node, plan), all);
-  add("endpoints", load_assignments(mesh(), node.ns), all);
+  add("endpoints", load_assignments(mesh(), scope_of(mesh(), node)), all);
   add("listeners", listeners(plan), all);
   if (client.captured) add("listeners", outbound_listeners(mesh(), client), all);
   add("routes", route_configurations(mesh(), client), all);

@@ -28,7 +28,7 @@ RouteConfiguration grpc_routes(const std::string& http) {
 TEST(Proxyless, ListenersHaveTheNamesThatClientsDial) {
   auto view = view_of(kShop);
   Lines names;
-  for (const auto& listener : proxyless_listeners(*view, "default")) {
+  for (const auto& listener : proxyless_listeners(*view, Scope{"default"})) {
     names.push_back(listener.name());
     envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager manager;
     ASSERT_TRUE(manager.ParseFromString(listener.api_listener().api_listener().value()));
@@ -37,11 +37,11 @@ TEST(Proxyless, ListenersHaveTheNamesThatClientsDial) {
     EXPECT_EQ(manager.http_filters(1).name(), "envoy.filters.http.router");
   }
   EXPECT_EQ(names, (Lines{"shop.default.svc.cluster.local:8080", "shop.default.svc:8080", "shop.default:8080", "shop:8080"}));
-  EXPECT_EQ(proxyless_listeners(*view, "other").size(), 3u) << "the short name is the own namespace's";
+  EXPECT_EQ(proxyless_listeners(*view, Scope{"other"}).size(), 3u) << "the short name is the own namespace's";
 }
 
 TEST(Proxyless, ClustersHaveNoBalancerThatGrpcLacks) {
-  auto clusters = proxyless_clusters(*view_of(kShop + kSubset), "default");
+  auto clusters = proxyless_clusters(*view_of(kShop + kSubset), Scope{"default"});
   ASSERT_EQ(clusters.size(), 2u);
   for (const Cluster& cluster : clusters) {
     EXPECT_EQ(cluster.lb_policy(), Cluster::ROUND_ROBIN);
