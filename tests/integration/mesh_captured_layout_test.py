@@ -1,11 +1,10 @@
-"""The layout of a captured sidecar in a network namespace of its own: what real capture rules redirect goes where istiod's layout has it."""
+"""The layout of a captured sidecar in a network namespace of its own: what real rules redirect goes where istiod's layout has it."""
 import contextlib
 import json
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
@@ -13,18 +12,16 @@ import unittest
 from meshtest.bootstrap import ads_bootstrap, cluster, listener
 from meshtest.data_plane import DataPlane, data_plane_program, our_program
 from meshtest.mesh import Control
+from meshtest.pods import SO_MARK, main, require_pods, require_rules
 from meshtest.process import run
 from meshtest.raw_http import fetch
 from meshtest.upstream import Upstream
 from meshtest.wait import wait_for
 
-SO_MARK = 36
 OUTBOUND, INBOUND = 7, 6  # marks of the connections that the rules redirect
 POD, OTHER, THIRD, STRANGER = "10.0.0.5", "10.0.0.6", "10.0.0.7", "192.0.2.9"
 WEB, DATABASE, UNKNOWN = "10.96.0.1", "10.96.0.2", "10.96.0.3"
 RULES = [f"-t nat -A OUTPUT -p tcp -m mark --mark {mark} -j REDIRECT --to-ports {port}" for mark, port in ((OUTBOUND, 15001), (INBOUND, 15006))]
-NAMESPACE = ["unshare", "--fork", "--kill-child", "--net", "--"]
-INSIDE = "WEFT_TEST_CAPTURED"
 
 
 def service(name, ip, *ports, app=None):
@@ -125,8 +122,8 @@ def refused(folder):
 class Captured(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if os.environ.get(INSIDE) != "yes":
-            raise unittest.SkipTest(os.environ.get(INSIDE, "run the file itself: it makes its network namespace"))
+        require_pods()
+        require_rules("iptables")
         for command in ("link set lo up", *(f"addr add {ip}/32 dev lo" for ip in (POD, OTHER, THIRD, STRANGER))):
             subprocess.run(["ip", *command.split()], check=True)
         subprocess.run(["ip", "route", "add", "10.96.0.0/16", "dev", "lo"], check=True)
@@ -226,18 +223,6 @@ class Captured(unittest.TestCase):
         self.proxy.wait_stat("cluster.outbound|7000||peers.default.svc.cluster.local.upstream_cx_total", before + 1)
         self.control.remove("more.yaml")
         wait_for(lambda: f"{new}_7000" not in self.proxy.listeners(), "no listener for a pod that is gone")
-
-
-def main():
-    """unittest.main() in a network namespace of its own, where 15001 and 15006 are free and rules harm nobody."""
-    if INSIDE not in os.environ:
-        code, text = 1, "only root may make network namespaces"
-        if os.geteuid() == 0 and shutil.which("unshare") and shutil.which("iptables"):
-            code, text = run([*NAMESPACE, "iptables", *RULES[0].split()])
-        os.environ[INSIDE] = "yes" if code == 0 else f"no capture rules here: {text.strip()}"
-        if code == 0:
-            os.execvp("unshare", [*NAMESPACE, sys.executable, *sys.argv])
-    unittest.main()
 
 
 if __name__ == "__main__":
