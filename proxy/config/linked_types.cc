@@ -1,7 +1,6 @@
 #include "proxy/config/linked_types.h"
 
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
-#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
 #include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
@@ -39,7 +38,6 @@ void link_extension_types() {
   namespace lb = extensions::load_balancing_policies;
   google::protobuf::LinkMessageReflection<extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig>();
   google::protobuf::LinkMessageReflection<extensions::clusters::dns::v3::DnsCluster>();
-  google::protobuf::LinkMessageReflection<extensions::filters::listener::original_dst::v3::OriginalDst>();
   google::protobuf::LinkMessageReflection<extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig>();
   google::protobuf::LinkMessageReflection<extensions::network::dns_resolver::getaddrinfo::v3::GetAddrInfoDnsResolverConfig>();
   google::protobuf::LinkMessageReflection<lb::cluster_provided::v3::ClusterProvided>();
