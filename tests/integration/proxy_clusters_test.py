@@ -14,6 +14,7 @@ from meshtest.wait import wait_for
 CARES = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
 TCP = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 SET_METADATA = "type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config"
+PROXY_PROTOCOL = "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"
 HEADER = "x-envoy-original-dst-host"
 
 
@@ -31,7 +32,7 @@ def hosts(plane, name):
 
 
 class OriginalDestination(unittest.TestCase):
-    """Hosts that requests name. What a redirected connection's own destination does stands in the tests of capture."""
+    """Hosts that requests name, or that the connection was for: a PROXY header tells it as redirected traffic would."""
 
     @classmethod
     def setUpClass(cls):
@@ -53,8 +54,12 @@ class OriginalDestination(unittest.TestCase):
         names = [one["name"] for one in clusters]
         note = {"name": "note", "typed_config": {"@type": SET_METADATA, "metadata": [
             {"metadata_namespace": "n", "value": {"to": text(cls.b.address)}}]}}
+        table = routes(*[route(f"/{name}", name) for name in names])
+        told = {"listener_filters": [{"name": "proxy_protocol", "typed_config": {"@type": PROXY_PROTOCOL}}]}
+        tcp = {"name": "tcp", "typed_config": {"@type": TCP, "stat_prefix": "tcp", "cluster": "nothing"}}
         cls.plane = DataPlane(bootstrap(
-            [listener(hcm(routes(*[route(f"/{name}", name) for name in names]), [note]))], clusters), concurrency=2)
+            [listener(hcm(table, [note])), listener(hcm(table, [note]), name="told", **told), listener(tcp, name="tcp", **told),
+             listener(tcp, name="untold")], clusters), concurrency=2)
         cls.addClassCleanup(cls.plane.stop)
         cls.address = cls.plane.address()
 
@@ -82,6 +87,27 @@ class OriginalDestination(unittest.TestCase):
 
     def test_metadata_goes_before_the_header(self):
         self.assertEqual(self.served_by("/metadata", (HEADER, text(self.a.address))), "b")
+
+    def told(self, upstream, target, name="told", headers=()):
+        """The answer to a request on a connection that was for `upstream`."""
+        with Connection(self.plane.address(name)) as client:
+            client.send(f"PROXY TCP4 127.0.0.1 {upstream.host} 40000 {upstream.port}\r\n".encode())
+            answer = client.request("GET", target, headers)
+            self.assertEqual(answer.status, 200, answer)
+            return answer.json()["upstream"]
+
+    def test_a_connection_goes_where_it_was_going(self):
+        self.assertEqual(self.told(self.a, "/nothing"), "a")
+        self.assertEqual(self.told(self.b, "/nothing"), "b")
+        self.assertEqual(self.told(self.a, "/header", headers=[(HEADER, text(self.b.address))]), "b")
+        self.assertEqual(self.told(self.a, "/header", headers=[(HEADER, "nonsense")]), "a")
+        self.assertEqual(self.told(self.a, "/port"), "b")
+
+    def test_raw_connections_too(self):
+        self.assertEqual(self.told(self.a, "/anything", "tcp"), "a")
+        self.assertEqual(self.told(self.b, "/anything", "tcp"), "b")
+        with Connection(self.plane.address("untold")) as client:
+            self.assertTrue(client.is_closed())
 
     def test_without_a_destination_there_is_no_host(self):
         answer = self.get("/nothing", (HEADER, text(self.a.address)))

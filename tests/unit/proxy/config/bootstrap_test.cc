@@ -180,13 +180,13 @@ TEST(Bootstrap, ProblemsOfTextFieldsAndValuesComeTogether) {
       "  - name: a\n"
       "    no_such_field: 1\n"  // of the text
       "  - name: b\n"
-      "    lb_policy: CLUSTER_PROVIDED\n"  // of a field
+      "    track_timeout_budgets: true\n"  // of a field
       "  - name: c\n"
       "    load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: localhost, "
       "port_value: 1}}}}]}]}\n"  // of a value
       "  - name: a\n"
       "dynamic_resources: {cds_config: {path_config_source: {path: /no/such/file}}}\n");
-  for (const char* what : {"no_such_field", "CLUSTER_PROVIDED", "malformed IP address: \"localhost\"", "duplicate cluster \"a\"",
+  for (const char* what : {"no_such_field", "track_timeout_budgets", "malformed IP address: \"localhost\"", "duplicate cluster \"a\"",
                            "\"/no/such/file\" does not exist"})
     EXPECT_NE(all.find(what), std::string::npos) << what << " in\n" << all;
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 5) << all;

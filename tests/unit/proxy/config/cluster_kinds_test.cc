@@ -159,8 +159,10 @@ TEST(NamesConfig, TheExtensionSaysTheSame) {
   EXPECT_EQ(all.naming->refresh, milliseconds(7000));
   EXPECT_EQ(all.naming->failure_max, milliseconds(20000));
   EXPECT_FALSE(good(start + "}}, " + assignment(named("a.test"))).naming->logical);
-  expect_refused("cluster_type: {name: envoy.clusters.redis, typed_config: {'@type': type.googleapis.com/google.protobuf.Struct}}",
-                 "envoy.clusters.redis");
+  expect_refused(
+      "cluster_type: {name: envoy.clusters.redis, typed_config: {'@type': "
+      "type.googleapis.com/envoy.extensions.load_balancing_policies.random.v3.Random}}",
+      "envoy.clusters.redis");
 }
 
 TEST(NamesConfig, RefusesWhatMakesNoSense) {

@@ -97,6 +97,12 @@ TEST(HashingConfig, Extensions) {
   EXPECT_NE(table.policy, nullptr);
 }
 
+TEST(HashingConfig, HostsMayBeHashedByTheirNames) {
+  EXPECT_TRUE(options(cluster("lb_policy: MAGLEV, common_lb_config: {consistent_hashing_lb_config: {use_hostname_for_hashing: true}}"),
+                      ClusterConfig::Policy::kMaglev)
+                  .by_hostname);
+}
+
 TEST(HashingConfig, ClustersThatMakeNoSense) {
   const struct {
     Built built;
@@ -112,8 +118,6 @@ TEST(HashingConfig, ClustersThatMakeNoSense) {
       {cluster("lb_policy: MAGLEV, maglev_lb_config: {table_size: 5000077}"), "must be at most 5000011, found 5000077"},
       {cluster("lb_policy: MAGLEV, common_lb_config: {consistent_hashing_lb_config: {hash_balance_factor: 99}}"),
        "common_lb_config.consistent_hashing_lb_config.hash_balance_factor: must be at least 100, found 99"},
-      {cluster("lb_policy: MAGLEV, common_lb_config: {consistent_hashing_lb_config: {use_hostname_for_hashing: true}}"),
-       "use_hostname_for_hashing: true is not supported"},
       {cluster("lb_policy: RANDOM, common_lb_config: {locality_weighted_lb_config: {}}"),
        "common_lb_config.locality_weighted_lb_config: is supported with RING_HASH and MAGLEV only"},
       {extension("maglev.v3.Maglev", ", table_size: 15"),
