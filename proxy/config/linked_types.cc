@@ -1,6 +1,8 @@
 #include "proxy/config/linked_types.h"
 
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
+#include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
 #include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
 #include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
@@ -60,6 +62,8 @@ void link_extension_types() {
   google::protobuf::LinkMessageReflection<extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>();
   google::protobuf::LinkMessageReflection<extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig>();
   google::protobuf::LinkMessageReflection<extensions::transport_sockets::raw_buffer::v3::RawBuffer>();
+  google::protobuf::LinkMessageReflection<extensions::filters::listener::original_dst::v3::OriginalDst>();
+  google::protobuf::LinkMessageReflection<extensions::filters::network::sni_cluster::v3::SniCluster>();
   namespace inputs = envoy::type::matcher::v3;
   google::protobuf::LinkMessageReflection<inputs::HttpRequestHeaderMatchInput>();
   google::protobuf::LinkMessageReflection<inputs::HttpResponseHeaderMatchInput>();

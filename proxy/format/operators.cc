@@ -216,6 +216,12 @@ bool details(const Operation& op, const Info& info, Out out) {
   if (op.option == 0) std::replace(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(), ' ', '_');
   return true;
 }
+bool failure_reason(const Operation&, const Info& info, Out out) {
+  const size_t start = out.size();
+  if (!put(out, info.upstream_transport_failure_reason)) return false;
+  std::replace(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(), ' ', '_');
+  return true;
+}
 bool short_flags(const Operation&, const Info& info, Out out) {
   if (info.flags.empty()) return put(out, "-");  // a value, in JSON too
   info.flags.append_short(out);
@@ -500,7 +506,7 @@ constexpr Entry kEntries[] = {
     {"UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", kMaybe, false, false, false, ip_text_of<&Info::upstream_host>, read_mask},
     {"UPSTREAM_REMOTE_PORT", kNothing, false, true, false, port_text_of<&Info::upstream_host>},
     {"UPSTREAM_REQUEST_ATTEMPT_COUNT", kNothing, false, true, false, attempts},
-    {"UPSTREAM_TRANSPORT_FAILURE_REASON", kNothing, false, false, true, text_of<&Info::upstream_transport_failure_reason>},
+    {"UPSTREAM_TRANSPORT_FAILURE_REASON", kNothing, false, false, true, failure_reason},
     {"UPSTREAM_CONNECTION_ID", kNothing, false, true, false, upstream_connection_id},
     // downstream
     {"DOWNSTREAM_REMOTE_ADDRESS", kNothing, false, false, false, text_of<&Info::downstream_remote_address>},

@@ -36,7 +36,7 @@ def client_hello(server_name):
 
 def tcp(name, to=None, log=True, **fields):
     line = (f"LOG {name} %ACCESS_LOG_TYPE% flags=%RESPONSE_FLAGS% attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT% rx=%BYTES_RECEIVED% tx=%BYTES_SENT% "
-            "cluster=%UPSTREAM_CLUSTER%\n")
+            "cluster=%UPSTREAM_CLUSTER% why=%UPSTREAM_TRANSPORT_FAILURE_REASON%\n")
     logs = [{"name": "out", "typed_config": {"@type": STDOUT_LOG, "log_format": {"text_format_source": {"inline_string": line}}}}]
     config = {"@type": f"{NETWORK}.tcp_proxy.v3.TcpProxy", "stat_prefix": name, **({"cluster": to} if to else {}),
               **({"access_log": logs} if log else {}), **fields}
@@ -117,7 +117,11 @@ class World(unittest.TestCase):
 
     def lines(self, name, kind="TcpConnectionEnd"):
         start = f"LOG {name} {kind} "
-        return [line[len(start):] for line in self.proxy.program.output().splitlines() if line.startswith(start)]
+        return [line[len(start):].partition(" why=")[0] for line in self.proxy.program.output().splitlines() if line.startswith(start)]
+
+    def reasons(self, name):
+        start = f"LOG {name} TcpConnectionEnd "
+        return [line.partition(" why=")[2] for line in self.proxy.program.output().splitlines() if line.startswith(start)]
 
     def ended(self, name, line, count=1):
         wait_for(lambda: len(self.lines(name)) >= count, f"the end of {name}")
@@ -175,26 +179,31 @@ class Sessions(World):
             self.assertEqual(b"late", host.recv(10))
 
     def test_what_cannot_be_reached(self):
-        for name, line in (("missing", "flags=NC attempts=0 rx=0 tx=0 cluster=-"),
-                           ("empty", "flags=UH attempts=0 rx=0 tx=0 cluster=empty"),
-                           ("full", "flags=UO attempts=0 rx=0 tx=0 cluster=full"),
-                           ("dead", "flags=UF,URX attempts=1 rx=0 tx=0 cluster=dead"),
-                           ("dead3", "flags=UF,URX attempts=3 rx=0 tx=0 cluster=dead"),
-                           ("patient", "flags=UF,URX attempts=3 rx=0 tx=0 cluster=dead"),
-                           ("unreachable", "flags=UF,URX attempts=1 rx=0 tx=0 cluster=dead"),
-                           ("refused", "flags=UF,URX attempts=1 rx=0 tx=0 cluster=h1")):
+        cases = {"missing": "flags=NC attempts=0 rx=0 tx=0 cluster=-",
+                 "empty": "flags=UH attempts=0 rx=0 tx=0 cluster=empty",
+                 "full": "flags=UO attempts=0 rx=0 tx=0 cluster=full",
+                 "dead": "flags=UF,URX attempts=1 rx=0 tx=0 cluster=dead",
+                 "dead3": "flags=UF,URX attempts=3 rx=0 tx=0 cluster=dead",
+                 "patient": "flags=UF,URX attempts=3 rx=0 tx=0 cluster=dead",
+                 "unreachable": "flags=UF,URX attempts=1 rx=0 tx=0 cluster=dead",
+                 "refused": "flags=UF,URX attempts=1 rx=0 tx=0 cluster=h1"}
+        for name in cases:
+            self.assertEqual(b"", self.to_end(self.connect(name)), name)
+        for name, line in cases.items():
             with self.subTest(name):
-                self.assertEqual(b"", self.to_end(self.connect(name)))
                 self.ended(name, line)
+        for name in ("dead", "dead3", "unreachable"):
+            self.assertEqual(["delayed_connect_error:_Connection_refused"], self.reasons(name))
+        self.assertEqual(["tunnel_response:503"], self.reasons("refused"))
         self.assertEqual(1, self.proxy.stat("tcp.missing.downstream_cx_no_route"))
         self.assertEqual(1, self.proxy.stat("cluster.full.upstream_cx_overflow"))
         self.assertEqual(4, self.proxy.stat("cluster.dead.upstream_cx_connect_attempts_exceeded"))
 
     def test_time_ends_sessions(self):
-        self.assertEqual(b"", self.to_end(self.connect("idle")))
+        for name in ("idle", "old"):
+            self.assertEqual(b"", self.to_end(self.connect(name)))
         self.ended("idle", "flags=- attempts=1 rx=0 tx=0 cluster=echo")
         self.assertEqual(1, self.proxy.stat("tcp.idle.idle_timeout"))
-        self.assertEqual(b"", self.to_end(self.connect("old")))
         self.ended("old", "flags=DT attempts=1 rx=0 tx=0 cluster=echo")
         self.assertEqual(1, self.proxy.stat("tcp.old.max_downstream_connection_duration"))
 

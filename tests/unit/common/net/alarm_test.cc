@@ -47,13 +47,14 @@ TEST(Connector, ReportsRefusalAndSuccess) {
   int good = -1, bad = -1;
   {
     Loop loop(1);
-    Connector connector(loop, there, milliseconds(2000), TcpKeepalive{1, 2, 3}, [&](int error, Socket) { good = error, loop.stop(); });
+    Connector connector(loop, there, nullptr, milliseconds(2000), {.keepalive = TcpKeepalive{1, 2, 3}},
+                        [&](int error, Socket) { good = error, loop.stop(); });
     loop.run();
   }
   close_sockets(*sockets);
   {
     Loop loop(1);
-    Connector connector(loop, there, milliseconds(2000), std::nullopt, [&](int error, Socket) { bad = error, loop.stop(); });
+    Connector connector(loop, there, nullptr, milliseconds(2000), {}, [&](int error, Socket) { bad = error, loop.stop(); });
     loop.run();
   }
   EXPECT_EQ(good, 0);
@@ -64,7 +65,7 @@ TEST(Connector, DestroyedItIsSilent) {
   Loop loop(1);
   bool called = false;
   {
-    Connector connector(loop, {asio::ip::address_v4::loopback(), 9}, milliseconds(10), std::nullopt, [&](int, Socket) { called = true; });
+    Connector connector(loop, {asio::ip::address_v4::loopback(), 9}, nullptr, milliseconds(10), {}, [&](int, Socket) { called = true; });
   }
   loop.stop();
   loop.run();

@@ -20,7 +20,7 @@ class ConnectorTest : public testing::Test {
  protected:
   ConnectorTest() : listening_(*open_listeners({asio::ip::address_v4::loopback(), 0}, 1, 16)), there_(listening_.address) {
     // A port that nobody can connect to, for as long as this lives.
-    const auto bound = bind_listeners({asio::ip::make_address("127.0.0.3"), 0}, 1);
+    const auto bound = bind_listeners(ListeningPlace{{asio::ip::make_address("127.0.0.3"), 0}}, 1);
     refusing_ = *bound;
   }
   ~ConnectorTest() override {
