@@ -146,7 +146,7 @@ class Captured(unittest.TestCase):
         node = {"id": f"sidecar~{POD}~shop-1.default~default.svc.cluster.local", "cluster": "shop", "metadata": {"NAMESPACE": "default"}}
         cls.proxy = DataPlane(ads_bootstrap(cls.control.xds, delta=True, node=node))
         cls.addClassCleanup(cls.proxy.stop)
-        wait_for(lambda: cls.status()["state"] == "SYNCED", "a sidecar that took everything")
+        wait_for(lambda: f"{THIRD}_7000" in cls.proxy.listeners() and cls.status()["state"] == "SYNCED", "a sidecar that took the whole mesh")
 
     @classmethod
     def status(cls):
