@@ -25,7 +25,11 @@ constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 
 int set_option(int fd, int level, int name, int value) { return ::setsockopt(fd, level, name, &value, sizeof value); }
 
-Error failure(const std::string& address, const char* call) { return system_error("cannot " + std::string(call) + " " + address, errno); }
+// `address` is the one with the kernel's port. To write it may change errno.
+Error failure(const ListeningPlace& place, const Endpoint& address, const char* call) {
+  const int cause = errno;
+  return system_error("cannot " + std::string(call) + " " + (place.path.empty() ? to_string(address) : place.path), cause);
+}
 
 // Those of one state, in their order. The first that the system refuses ends it.
 bool set_options(int fd, const ListeningPlace& place, ListeningOption::State state) {
@@ -83,7 +87,7 @@ std::string to_string(const ListeningPlace& place) { return place.path.empty() ?
 Result<ListeningSockets> bind_listeners(const ListeningPlace& place, unsigned count, bool beside) {
   ListeningSockets opened{place.endpoint, {}, place};
   auto give_up = [&](const char* call) {
-    Error error = failure(place.path.empty() ? to_string(opened.address) : place.path, call);
+    Error error = failure(place, opened.address, call);
     close_sockets(opened);
     return error;
   };
@@ -117,7 +121,7 @@ Result<ListeningSockets> bind_listeners(const ListeningPlace& place, unsigned co
 
 Status start_listening(const ListeningSockets& sockets, int backlog) {
   auto give_up = [&](const char* call) {
-    Error error = failure(sockets.place.path.empty() ? to_string(sockets.address) : sockets.place.path, call);
+    Error error = failure(sockets.place, sockets.address, call);
     close_sockets(sockets);
     return error;
   };

@@ -220,7 +220,15 @@ void Exchange::log_attempt(format::AccessLogType type) {
   attempt.bytes_received = attempt_received_bytes_;
   attempt.response_code = local_ ? 0 : response_.status();
   attempt.response_code_details = {};
-  if (hedging_ && hedging_->of(*attempt_).late) attempt.flags.set(ResponseFlag::kUpstreamRequestTimeout);
+  if (hedging_) {  // that the others were too many is not this one's affair
+    observe::ResponseFlags own;
+    for (unsigned i = 0; i < static_cast<unsigned>(ResponseFlag::kCount); ++i) {
+      const auto flag = static_cast<ResponseFlag>(i);
+      if (flag != ResponseFlag::kUpstreamRetryLimitExceeded && attempt.flags.has(flag)) own.set(flag);
+    }
+    if (hedging_->of(*attempt_).late) own.set(ResponseFlag::kUpstreamRequestTimeout);
+    attempt.flags = own;
+  }
   if (type == format::AccessLogType::kUpstreamEnd) {
     attempt.end = loop_.now();
     attempt_to_log_ = false;

@@ -147,7 +147,10 @@ void Exchange::start_attempt(upstream::Attempt* beside) {
   context.request = &info_;
   const upstream::Pick pick = cluster_->pick(context);
   if (!pick.host && beside && others_run(*beside)) return;
-  if (!pick.host) return fail(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag::kNoHealthyUpstream);
+  if (!pick.host) {
+    note_upstream_code(503);
+    return fail(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag::kNoHealthyUpstream);
+  }
   if (pick.made) endpoints_ = pick.made;
   if (retry_ && retry_->enabled()) tried_.push_back(pick.host->state.get());
   if (context.priorities) context.priorities->note(pick.priority);

@@ -109,6 +109,12 @@ bool Exchange::contends(upstream::Attempt& attempt, http::Head& answer) {
       begin_another_later(decision, false);
       return false;
     }
+    // The others may do better.
+    note_not_retried(decision);
+    log_loser(attempt, answer.status());
+    answer.clear();
+    attempt.cancel();
+    return false;
   }
   settle_on(attempt);
   return true;

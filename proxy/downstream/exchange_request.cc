@@ -46,6 +46,7 @@ bool Exchange::admit() {
   if (!config.early_mutations.empty()) routing::apply_steps(config.early_mutations, request_, info_);
   const net::Endpoint& peer = connection_->client();
   routing::Client client{peer.address(), peer.port(), connection_->destination().port(), false};
+  client.local_restored = connection_->facts() && connection_->facts()->local_restored;
   // One table for the whole request: filters and the log keep views into it.
   table_ = table_now();
   const routing::Forwarded forwarded = routing::mutate_request(request_, config.forwarded, client, internal_only_headers());

@@ -4,9 +4,11 @@ import socket
 import threading
 import unittest
 
-from meshtest.bootstrap import bootstrap, cluster, hcm, listener, load_assignment, route, routes, socket_address
+from meshtest import ads
+from meshtest.bootstrap import ads_bootstrap, bootstrap, cluster, hcm, listener, load_assignment, route, routes, socket_address
 from meshtest.data_plane import DataPlane
 from meshtest.dns_server import LIES, SERVFAIL, A, AAAA, DnsServer
+from meshtest.protos import our_protos
 from meshtest.raw_http import Connection, fetch
 from meshtest.upstream import Reply, Upstream, refused_address
 from meshtest.wait import wait_for
@@ -409,6 +411,38 @@ class Names(unittest.TestCase):
             self.dns.set(f"{name}.test", a=["127.0.0.2"])
         for name in self.lies:
             wait_for(lambda name=name: hosts(self.plane, name) == self.at("127.0.0.2"), f"{name} to tell the truth")
+
+
+class Delivered(unittest.TestCase):
+    """Names over ADS, from a control plane that is a name itself."""
+
+    def test_a_cluster_of_names_warms_with_its_first_answer(self):
+        a, dns, plane = Upstream("a"), DnsServer(), ads.ControlPlane(our_protos())
+        b = Upstream("b", host="127.0.0.2", port=a.port)
+        for thing in (a, b, dns):
+            self.addCleanup(thing.close)
+        self.addCleanup(plane.stop)
+        plane.change(clusters=[cluster("x", a.address)], listeners=[listener(hcm(routes(route("/", "x"))))])
+        world = ads_bootstrap(plane.address)
+        world["static_resources"]["clusters"][0].update(type="STRICT_DNS", dns_lookup_family="V4_ONLY")
+        with DataPlane(world) as proxy:
+            address = proxy.address()
+            self.assertEqual(fetch(address).json()["upstream"], "a")
+            hold = threading.Event()
+            self.addCleanup(hold.set)
+            dns.set("x.test", a=["127.0.0.2"], hold=hold)
+            resolver = {"@type": CARES, "resolvers": [socket_address(dns.address)], "query_timeout_seconds": 20,
+                        "dns_resolver_options": {"no_default_search_domain": True}}
+            plane.change(clusters=[{
+                "name": "x", "type": "STRICT_DNS", "connect_timeout": "1s", "dns_lookup_family": "V4_ONLY",
+                "typed_dns_resolver_config": {"name": "envoy.network.dns_resolver.cares", "typed_config": resolver},
+                "load_assignment": load_assignment("x", ("x.test", a.port))}])
+            wait_for(lambda: dns.asked("x.test"), "the question")
+            self.assertEqual(proxy.stat("cluster_manager.warming_clusters"), 1)
+            self.assertEqual(fetch(address).json()["upstream"], "a")
+            hold.set()
+            wait_for(lambda: proxy.stat("cluster_manager.warming_clusters") == 0, "the answer")
+            wait_for(lambda: fetch(address).json()["upstream"] == "b", "the new hosts")
 
 
 if __name__ == "__main__":

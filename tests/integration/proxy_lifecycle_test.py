@@ -86,12 +86,12 @@ static_resources:
     typ: STATIC
   - name: two
     type: STATIC
-    lb_policy: CLUSTER_PROVIDED
-    upstream_bind_config: {freebind: true}
+    upstream_connection_options: {set_local_interface_name_on_upstream_connections: true}
+    track_timeout_budgets: true
 """
         code, text = validate(yaml)
         self.assertEqual(1, code)
-        for wanted in ("typ", ":4:", "CLUSTER_PROVIDED", ":7:", "upstream_bind_config", ":8:", "^"):
+        for wanted in ("typ", ":4:", "set_local_interface_name", ":7:", "track_timeout_budgets", ":8:", "^"):
             self.assertIn(wanted, text)
 
     @weft_only("kept byte for byte in config/customer")

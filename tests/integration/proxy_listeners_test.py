@@ -35,7 +35,8 @@ def says(text, match=None, **fields):
     table = {"name": text, "virtual_hosts": [{
         "name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"},
                                                      "direct_response": {"status": 200, "body": {"inline_string": text}}}],
-        "response_headers_to_add": [{"header": {"key": "x-known", "value": ADDRESSES}}]}]}
+        "response_headers_to_add": [{"header": {"key": "x-known", "value": ADDRESSES}},
+                                    {"header": {"key": "x-for", "value": "%REQ(X-FORWARDED-FOR)%"}}]}]}
     return {"name": text, "filters": [hcm(table, stat_prefix=text, **fields)], **({"filter_chain_match": match} if match else {})}
 
 
@@ -295,6 +296,9 @@ class FirstBytes(Base):
             self.assertEqual("strict", connection.read_response().text)
             self.assertTrue(connection.is_closed())
 
+    def test_the_header_names_the_client(self):
+        self.assertEqual("1.2.3.4", self.answer(proxy_line(), "forwarded").header("x-for"))
+
     def test_a_filter_that_is_disabled(self):
         self.assertEqual("b", self.answer(name="disabled").text)
 
@@ -411,10 +415,9 @@ class Sockets(Base):
             path = os.path.join(folder, "held")
             holder.bind(path)
             holder.listen()
-            proxy = DataPlane(bootstrap([{**chains(says("x")), "address": {"pipe": {"path": path}}}]), wait_ready=False)
-            self.addCleanup(proxy.stop)
-            self.assertEqual(1, proxy.program.wait())
-            self.assertIn(f"cannot bind {path}: Address already in use", proxy.program.output())
+            with self.assertRaises(AssertionError) as ended:
+                DataPlane(bootstrap([{**chains(says("x")), "address": {"pipe": {"path": path}}}])).stop()
+            self.assertIn(f"cannot bind {path}: Address already in use", str(ended.exception))
 
 
 class Changes(Base):

@@ -106,13 +106,12 @@ class Refused(unittest.TestCase):
             if data_plane_kind() == "weft":
                 self.assertIn(expected, output)
 
-    @weft_only("Envoy takes two scopes of one key, on_demand, and scopes whose routes come from nowhere")
+    @weft_only("Envoy takes two scopes of one key, and scopes whose routes come from nowhere")
     def test_what_we_refuse(self):
         good = scope("a", "k", content=saying("x"))
         for expected, manager in (
                 ("scope key conflict found, first scope is 'a', second scope is 'b'", scoped(**listed(good, {**good, "name": "b"}))),
                 ("is required beside scoped_rds", scoped(scoped_rds={"scoped_rds_config_source": SOURCE})),
-                ("on_demand is not supported", scoped(**listed({**good, "on_demand": True}))),
                 ("srds_resources_locator is not supported", scoped(rds_config_source=SOURCE, scoped_rds={
                     "scoped_rds_config_source": SOURCE, "srds_resources_locator": "xdstp://x/y"}))):
             code, output = self.refused(manager)

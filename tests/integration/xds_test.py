@@ -294,10 +294,10 @@ class XdsCases:
     def test_nack_names_the_field(self):
         self.simple_world()
         self.start()
-        self.plane.set(ads.CLUSTER, eds_cluster("odd", lb_policy="CLUSTER_PROVIDED", upstream_bind_config={"freebind": True}))
+        self.plane.set(ads.CLUSTER, eds_cluster("odd", lb_policy="CLUSTER_PROVIDED", track_timeout_budgets=True))
         nack = self.plane.wait_nack(ads.CLUSTER)
         self.assertIn("odd", nack.error)
-        self.assertIn("upstream_bind_config", nack.error)
+        self.assertIn("track_timeout_budgets", nack.error)
 
     # -- warming
 

@@ -40,11 +40,12 @@ class DnsServer:
         for serve in (self._serve_udp, self._serve_tcp):
             threading.Thread(target=serve, daemon=True).start()
 
-    def set(self, name, a=(), aaaa=(), ttl=60, rcode=0, lie=None, silent=False, cname=None, truncated=False):
-        """From now on `name` means these addresses; a lie is one of LIES or a function."""
+    def set(self, name, a=(), aaaa=(), ttl=60, rcode=0, lie=None, silent=False, cname=None, truncated=False,
+            hold=None):
+        """From now on `name` means these addresses; a lie is one of LIES or a function; `hold` is waited for before it is told."""
         with self._lock:
             self._names[name] = dict(a=tuple(a), aaaa=tuple(aaaa), ttl=ttl, rcode=rcode, lie=LIES.get(lie, lie), silent=silent,
-                                     cname=cname, truncated=truncated)
+                                     cname=cname, truncated=truncated, hold=hold)
 
     def asked(self, name=None, kind=None):
         with self._lock:
@@ -104,7 +105,10 @@ class DnsServer:
             self.queries.append(query)
             known = self._names.get(query.name)
         if known is None:
-            known = dict(a=(), aaaa=(), ttl=60, rcode=NXDOMAIN, lie=None, silent=False, cname=None, truncated=False)
+            known = dict(a=(), aaaa=(), ttl=60, rcode=NXDOMAIN, lie=None, silent=False, cname=None, truncated=False,
+                         hold=None)
+        if known["hold"]:
+            known["hold"].wait(30)
         if known["silent"]:
             return None
         records = []

@@ -58,9 +58,11 @@ LocalRateLimit::Decision LocalRateLimit::decide(FilterContext& context) {
   if (!told_ && !own.empty()) told_ = own.front().bucket, tell_ = own.front().tell;
   const std::shared_ptr<TokenBucket>& shared = buckets(context).shared;
   if (!shared || (!own.empty() && !settings_->always_take_default)) return passed;
-  if (own.empty()) told_ = shared;
+  // Of a shared one that never holds anything Envoy tells nothing either.
+  const std::shared_ptr<TokenBucket> tells = shared->max() > 0 ? shared : nullptr;
+  if (own.empty()) told_ = tells;
   if (shared->take(now)) return passed;
-  told_ = shared;
+  told_ = tells;
   tell_ = routing::TellLimit::kAsFilter;
   return Decision::kLimited;
 }
@@ -122,9 +124,8 @@ Verdict LocalRateLimit::on_response_head(FilterContext& context, bool) {
   const auto now = context.now();
   if (replied_ && told_ && settings_->retry_after && settings_->status == 429 && !response.find("retry-after"))
     response.add("retry-after", std::to_string(std::max<long>(1, told_->next(now).count())));
-  // Of a bucket that never holds anything Envoy tells nothing either.
   const bool tell = tell_ == routing::TellLimit::kAsFilter ? settings_->rate_limit_headers : tell_ == routing::TellLimit::kAlways;
-  if (!told_ || told_->max() == 0 || !tell) return Verdict::kContinue;
+  if (!told_ || !tell) return Verdict::kContinue;
   response.add("x-ratelimit-limit", std::to_string(told_->max()));
   response.add("x-ratelimit-remaining", std::to_string(told_->remaining(now)));
   response.add("x-ratelimit-reset", std::to_string(told_->next(now).count()));

@@ -583,8 +583,6 @@ TEST_F(SnapshotBuilderTest, ScopesThatCannotBe) {
   EXPECT_EQ(built.rejected.size(), 2u) << built.nack_detail();
   EXPECT_EQ(push(ResourceType::kScope, {scope("s6", "q", "on_demand: false")}).nack_detail(),
             "s6: needs exactly one of route_configuration_name, route_configuration");
-  EXPECT_EQ(push(ResourceType::kScope, {scope("s6", "q", "on_demand: true, route_configuration_name: r")}).nack_detail(),
-            "s6: on_demand: envoy.config.route.v3.ScopedRouteConfiguration.on_demand is not supported by this version");
   built = build(values_, {ResourceType::kScope, {scope("s1", "z")}, {}, "/etc/scopes.yaml"}, context_);
   EXPECT_EQ(built.nack_detail(), "s1: is there already, from ADS");
 }

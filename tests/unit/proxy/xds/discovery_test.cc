@@ -26,6 +26,11 @@ struct Notes final : Target {
     if (listener.name == taken_port) return Error{Error::Kind::kRefused, "Address already in use"};
     return {};
   }
+  std::function<void()> names_known;  // of the cluster of names that came last
+  bool begin_names(const std::shared_ptr<const upstream::ClusterConfig>& cluster, std::function<void()> ready) override {
+    if (cluster->naming) names_known = std::move(ready);
+    return !cluster->naming;
+  }
   std::vector<std::pair<std::string, std::string>> apply(const config::Update& update) override {
     for (const auto& one : update.clusters) all.push_back("cluster " + one->name);
     for (const auto& [name, set] : update.endpoints) all.push_back("endpoints " + name);
@@ -37,7 +42,7 @@ struct Notes final : Target {
 };
 
 std::string cluster(const std::string& name) {
-  return "{'@type': type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " + name + ", type: STATIC}";
+  return "{'@type': type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " + name + "}";
 }
 
 std::string listener(const std::string& name, const std::string& to, const std::string& more = "") {
@@ -127,6 +132,25 @@ TEST_F(DiscoveryTest, ListenersWaitForTheWholeFirstConfiguration) {
   EXPECT_EQ(stat("listener_manager.lds.update_success"), 1);
 }
 
+TEST_F(DiscoveryTest, AClusterOfNamesWaitsForItsFirstAnswer) {
+  write("cds.yaml", {cluster("a"), cluster("n, type: STRICT_DNS")});
+  write("lds.yaml", {listener("l", "n")});
+  start();
+  until([&] { return noted("cluster a") && target.names_known; });
+  EXPECT_FALSE(noted("cluster n"));
+  EXPECT_FALSE(noted("complete"));
+  EXPECT_EQ(stat("cluster_manager.warming_clusters"), 1);
+  const auto former = std::exchange(target.names_known, nullptr);
+  write("cds.yaml", {cluster("a"), cluster("n, type: STRICT_DNS, connect_timeout: 2s")});
+  until([&] { return static_cast<bool>(target.names_known); });
+  former();  // whoever has been replaced meanwhile makes nothing ready
+  EXPECT_FALSE(noted("cluster n"));
+  target.names_known();
+  EXPECT_TRUE(noted("cluster n"));
+  until([&] { return noted("listener l"); });
+  EXPECT_EQ(stat("cluster_manager.warming_clusters"), 0);
+}
+
 TEST_F(DiscoveryTest, AFileThatCannotBeReadChangesNothingAndHoldsNobodyUp) {
   write_text("cds.yaml", "{ this is not");
   write("lds.yaml", {});
@@ -148,18 +172,18 @@ TEST_F(DiscoveryTest, OneBadResourceLeavesTheOthersAndItsPredecessor) {
   start();
   until([&] { return noted("complete"); });
   target.all.clear();
-  write("cds.yaml", {cluster("a, lb_policy: CLUSTER_PROVIDED"), cluster("b, connect_timeout: 2s"), cluster("c")});
+  write("cds.yaml", {cluster("a, track_timeout_budgets: true"), cluster("b, connect_timeout: 2s"), cluster("c")});
   until([&] { return noted("cluster c"); });
   EXPECT_TRUE(noted("cluster b"));
   EXPECT_FALSE(noted("cluster a"));
   EXPECT_FALSE(noted("no cluster a"));
-  EXPECT_NE(state("a").error.find("CLUSTER_PROVIDED"), std::string::npos) << state("a").error;
+  EXPECT_NE(state("a").error.find("track_timeout_budgets"), std::string::npos) << state("a").error;
   EXPECT_NE(state("a").bytes, nullptr);
   EXPECT_EQ(stat("cluster_manager.cds.update_rejected"), 1);
 }
 
 TEST_F(DiscoveryTest, WhatWasRefusedIsForgottenWithItsWithdrawal) {
-  write("cds.yaml", {cluster("a"), cluster("bad, lb_policy: CLUSTER_PROVIDED")});
+  write("cds.yaml", {cluster("a"), cluster("bad, track_timeout_budgets: true")});
   write("lds.yaml", {});
   start();
   until([&] { return noted("complete"); });
