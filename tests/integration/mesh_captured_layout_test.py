@@ -1,11 +1,10 @@
-"""The layout of a captured sidecar in a network namespace of its own: what real capture rules redirect goes where istiod's layout has it."""
+"""The layout of a captured sidecar in a network namespace of its own: what real rules redirect goes where istiod's layout has it."""
 import contextlib
 import json
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
@@ -13,18 +12,16 @@ import unittest
 from meshtest.bootstrap import ads_bootstrap, cluster, listener
 from meshtest.data_plane import DataPlane, data_plane_program, our_program
 from meshtest.mesh import Control
+from meshtest.pods import SO_MARK, main, require_pods, require_rules
 from meshtest.process import run
 from meshtest.raw_http import fetch
 from meshtest.upstream import Upstream
 from meshtest.wait import wait_for
 
-SO_MARK = 36
 OUTBOUND, INBOUND = 7, 6  # marks of the connections that the rules redirect
 POD, OTHER, THIRD, STRANGER = "10.0.0.5", "10.0.0.6", "10.0.0.7", "192.0.2.9"
 WEB, DATABASE, UNKNOWN = "10.96.0.1", "10.96.0.2", "10.96.0.3"
 RULES = [f"-t nat -A OUTPUT -p tcp -m mark --mark {mark} -j REDIRECT --to-ports {port}" for mark, port in ((OUTBOUND, 15001), (INBOUND, 15006))]
-NAMESPACE = ["unshare", "--fork", "--kill-child", "--net", "--"]
-INSIDE = "WEFT_TEST_CAPTURED"
 
 
 def service(name, ip, *ports, app=None):
@@ -58,8 +55,11 @@ class Greeter:
                 connection, peer = self._listener.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(OSError):
                 connection.sendall(f"{self._name} {peer[0]}".encode())
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):
+                    pass
 
     def close(self):
         with contextlib.suppress(OSError):
@@ -76,9 +76,10 @@ def connect(address, mark=OUTBOUND):
     return made
 
 
-def heard(address, mark=OUTBOUND):
+def heard(address, mark=OUTBOUND, say=b""):
     """All that the other end says."""
     with connect(address, mark) as connection:
+        connection.sendall(say)
         pieces = []
         while True:
             try:
@@ -121,8 +122,8 @@ def refused(folder):
 class Captured(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if os.environ.get(INSIDE) != "yes":
-            raise unittest.SkipTest(os.environ.get(INSIDE, "run the file itself: it makes its network namespace"))
+        require_pods()
+        require_rules("iptables")
         for command in ("link set lo up", *(f"addr add {ip}/32 dev lo" for ip in (POD, OTHER, THIRD, STRANGER))):
             subprocess.run(["ip", *command.split()], check=True)
         subprocess.run(["ip", "route", "add", "10.96.0.0/16", "dev", "lo"], check=True)
@@ -145,7 +146,7 @@ class Captured(unittest.TestCase):
         node = {"id": f"sidecar~{POD}~shop-1.default~default.svc.cluster.local", "cluster": "shop", "metadata": {"NAMESPACE": "default"}}
         cls.proxy = DataPlane(ads_bootstrap(cls.control.xds, delta=True, node=node))
         cls.addClassCleanup(cls.proxy.stop)
-        wait_for(lambda: cls.status()["state"] == "SYNCED", "a sidecar that took everything")
+        wait_for(lambda: f"{THIRD}_7000" in cls.proxy.listeners() and cls.status()["state"] == "SYNCED", "a sidecar that took the whole mesh")
 
     @classmethod
     def status(cls):
@@ -191,7 +192,7 @@ class Captured(unittest.TestCase):
         status, answer = get((POD, 8080), "shop", INBOUND)
         self.assertEqual((200, "shop-1"), (status, answer["upstream"]))
         self.assertEqual("shop-tcp 127.0.0.6", heard((POD, 6000), INBOUND))
-        self.assertEqual("stray 127.0.0.6", heard((POD, 6500), INBOUND), "a port of no service")
+        self.assertEqual("stray 127.0.0.6", heard((POD, 6500), INBOUND, b"hello\n"), "a port of no service: its clients speak first")
         self.assertGreater(self.proxy.stat("cluster.InboundPassthroughCluster.upstream_cx_total"), 0)
 
     def test_the_proxys_own_ports_lead_nowhere(self):
@@ -201,12 +202,15 @@ class Captured(unittest.TestCase):
 
     def test_which_route_takes_a_request(self):
         def asked(url):
-            code, text = run([our_program("weftctl"), "--server", "http://%s:%d" % self.control.http, "route", "test", "GET", url, "--from", "shop-1"])
-            self.assertEqual(0, code, text)
-            return text
-        self.assertIn("outbound|80||web.default.svc.cluster.local", asked("http://web/"))
-        self.assertIn("outbound|9000||odd.default.svc.cluster.local", asked("http://odd:9000/"))
-        self.assertIn("PassthroughCluster", asked("http://elsewhere.example.com/"))
+            body = json.dumps({"from": "shop-1", "method": "GET", "url": url}).encode()
+            answer = fetch(self.control.http, "/v1/route-test", "POST", [("content-type", "application/json")], body=body, host="localhost").json()
+            return answer["configuration"], answer["virtual_host"], [to["cluster"] for to in answer["action"]["destinations"]]
+        web, odd = "web.default.svc.cluster.local", "odd.default.svc.cluster.local"
+        self.assertEqual(("80", f"{web}:80", [f"outbound|80||{web}"]), asked("http://web/"))
+        self.assertEqual(("80", f"{web}:80", [f"outbound|80||{web}"]), asked(f"http://{WEB}/"))
+        for host in ("odd:9000", f"{odd}:9000", f"{UNKNOWN}:9000"):
+            self.assertEqual((f"{odd}:9000", f"{odd}:9000", [f"outbound|9000||{odd}"]), asked(f"http://{host}/"))
+        self.assertEqual(("80", "allow_any", ["PassthroughCluster"]), asked("http://elsewhere.example.com/"))
 
     def test_pods_come_and_go(self):
         new = "10.0.0.8"
@@ -219,18 +223,6 @@ class Captured(unittest.TestCase):
         self.proxy.wait_stat("cluster.outbound|7000||peers.default.svc.cluster.local.upstream_cx_total", before + 1)
         self.control.remove("more.yaml")
         wait_for(lambda: f"{new}_7000" not in self.proxy.listeners(), "no listener for a pod that is gone")
-
-
-def main():
-    """unittest.main() in a network namespace of its own, where 15001 and 15006 are free and rules harm nobody."""
-    if INSIDE not in os.environ:
-        code, text = 1, "only root may make network namespaces"
-        if os.geteuid() == 0 and shutil.which("unshare") and shutil.which("iptables"):
-            code, text = run([*NAMESPACE, "iptables", *RULES[0].split()])
-        os.environ[INSIDE] = "yes" if code == 0 else f"no capture rules here: {text.strip()}"
-        if code == 0:
-            os.execvp("unshare", [*NAMESPACE, sys.executable, *sys.argv])
-    unittest.main()
 
 
 if __name__ == "__main__":

@@ -40,12 +40,14 @@ const Exception kTheirs[] = {
     {"manager outbound_0.0.0.0_8080; http1 options", "`http_protocol_options`"},
     {"listener .* accepts=1", "`http_protocol_options`"},
     {"listener 0.0.0.0_8080 chain  \\[ \\] handshake=15s", "`http_protocol_options`"},
+    {"routes 80 host .* route \\d .*outbound\\|80\\|.*\\b(payment|product|user)-service\\..*", "a destination with one port"},
 };
 // Facts that only we have.
 const Exception kOurs[] = {
     {"listener virtualInbound (chain .*transport=raw_buffer.*|looks .*http_inspector.*)", "TLS of inbound traffic"},
     {"cluster .* remaining=true", "`track_remaining`"},
     {"listener 0.0.0.0_8080 chain  \\[ \\]", "`http_protocol_options`"},
+    {"routes 80 host .* route \\d .*outbound\\|8080\\|.*", "a destination with one port"},
 };
 
 const model::View& mesh() {
