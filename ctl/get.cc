@@ -77,7 +77,7 @@ std::string summary(const json::value& object) {
     return ports(list_at(spec, "listeners")) + " " + state(at(object, "status"));
   if (kind == "Gateway") return ports(list_at(spec, "servers"));
   if (kind == "GatewayClass") return text_at(spec, "controllerName") + " " + state(at(object, "status"));
-  if (kind == "HTTPRoute" || kind == "GRPCRoute") return attachments(object);
+  if (kind == "HTTPRoute" || kind == "GRPCRoute" || kind == "TCPRoute" || kind == "TLSRoute") return attachments(object);
   if (kind == "ServiceEntry") return joined(list_at(spec, "hosts")) + " " + ports(list_at(spec, "ports"));
   if (kind == "WorkloadEntry") return text_at(spec, "address");
   if (kind == "Service") return ports(list_at(spec, "ports"));

@@ -20,8 +20,9 @@ struct Refusal {
 // Rules of one route with their destinations found. Each HttpRoute has one match, so that those of several routes can be put in order.
 struct Resolved {
   std::vector<std::shared_ptr<const HttpRoute>> routes;
-  std::vector<StatusProblem> problems;  // of backends
-  std::vector<StatusProblem> dropped;   // rules
+  std::vector<StatusProblem> problems;                    // of backends
+  std::vector<StatusProblem> dropped;                     // rules
+  std::vector<std::shared_ptr<const L4Route>> passed_on;  // of TCPRoute and TLSRoute
 };
 
 // One route's rules in a group.
@@ -31,11 +32,20 @@ struct Entry {
   std::optional<uint32_t> port;  // of the service; absent: all
 };
 
+// The same of a TCPRoute or TLSRoute.
+struct PassedOn {
+  const Resource* route = nullptr;
+  std::shared_ptr<const L4Route> rule;
+  std::vector<std::string> names;  // of TLS
+  std::optional<uint32_t> port;
+};
+
 // What competes for the same requests.
 struct Group {
   std::string gateway, host, ns;
   bool producer = false, consumer = false;
   std::vector<Entry> entries;  // oldest route first, rules as written
+  std::vector<PassedOn> passed_on;
 };
 
 // By what the Gateway API orders matches: a bigger one comes first.
@@ -140,6 +150,7 @@ class Attacher {
     Resolved& out = kept.emplace();
     const std::string path = std::string("/apis/") + std::string(kGatewayApi) + "/v1/namespaces/" + route.key.ns +
                              (spec.grpc ? "/grpcroutes/" : "/httproutes/") + route.key.name;
+    const bool passes_on = spec.tcp || spec.tls;
     for (size_t i = 0; i < spec.rules.size(); ++i) {
       const RouteRule& rule = spec.rules[i];
       const std::string field = element("spec.rules", i);
@@ -158,6 +169,15 @@ class Attacher {
         if (refusal) out.problems.push_back({refusal->reason, refusal->message, at});
         return destination;
       };
+      if (passes_on) {
+        L4Route one;
+        for (size_t b = 0; b < rule.backends.size(); ++b) {
+          Destination destination = found(rule.backends[b].to, element(field + ".backendRefs", b));
+          if (rule.backends[b].weight > 0) one.routes.push_back({std::move(destination), rule.backends[b].weight, {}});
+        }
+        out.passed_on.push_back(std::make_shared<const L4Route>(std::move(one)));
+        continue;
+      }
       for (size_t m = 0; m < rule.mirrors.size(); ++m) {
         Destination destination = found(rule.mirrors[m].to, field + ".filters");
         if (!destination.host.empty()) action.mirrors.push_back({std::move(destination), rule.mirrors[m].percentage});
@@ -285,7 +305,8 @@ class Attacher {
       }
       ++bound;
       ++listener.attached_routes;
-      for (const std::string& host : hosts) add(group(listener.internal, host, route.key.ns, false, false), route, rules, std::nullopt);
+      for (const std::string& host : hosts)
+        add(group(listener.internal, host, route.key.ns, false, false), route, rules, std::nullopt, {host});
     }
     if (bound > 0)
       refusal.reset();
@@ -316,7 +337,8 @@ class Attacher {
       port = named->number;
     }
     const bool producer = service.ns == route.key.ns;
-    add(group(std::string(kMesh), service.hostname, route.key.ns, producer, !producer), route, rules, port);
+    add(group(std::string(kMesh), service.hostname, route.key.ns, producer, !producer), route, rules, port,
+        names_of(route, service.hostname));
     return 1;
   }
 
@@ -328,7 +350,7 @@ class Attacher {
     }
     const bool producer = ref.ns == route.key.ns;
     for (const std::string& host : found->second->hosts)
-      add(group(std::string(kMesh), host, route.key.ns, producer, !producer), route, rules, ref.port);
+      add(group(std::string(kMesh), host, route.key.ns, producer, !producer), route, rules, ref.port, names_of(route, host));
     return 1;
   }
 
@@ -341,13 +363,21 @@ class Attacher {
     return groups_[at->second];
   }
 
-  static void add(Group& group, const Resource& route, const Resolved& rules, std::optional<uint32_t> port) {
+  // The names by which clients of the mesh ask for a TLSRoute's service: its own, else the service's.
+  static std::vector<std::string> names_of(const Resource& route, const std::string& host) {
+    const KubeRoute& spec = *route.as<KubeRoute>();
+    return spec.hostnames.empty() ? std::vector<std::string>{host} : spec.hostnames;
+  }
+
+  static void add(Group& group, const Resource& route, const Resolved& rules, std::optional<uint32_t> port,
+                  const std::vector<std::string>& names) {
     for (const auto& rule : rules.routes) group.entries.push_back({&route, rule, port});
+    for (const auto& rule : rules.passed_on) group.passed_on.push_back({&route, rule, names, port});
   }
 
   void publish(Group& group) {
-    if (group.entries.empty()) return;
-    const Resource& oldest = *group.entries.front().route;
+    if (group.entries.empty() && group.passed_on.empty()) return;
+    const Resource& oldest = group.entries.empty() ? *group.passed_on.front().route : *group.entries.front().route;
     Attached::Rule& out = out_.rules.emplace_back();
     out.resource.key = {oldest.key.kind, group.ns, oldest.key.name + "~" + group.gateway + "~" + group.host};
     out.resource.created = oldest.created;
@@ -362,6 +392,14 @@ class Attacher {
     for (const auto& [rank, entry] : order) {
       HttpRoute& route = out.spec.http.emplace_back(*entry->rule);
       route.matches.front().port = entry->port;
+    }
+    for (const PassedOn& one : group.passed_on) {
+      const bool tls = one.route->as<KubeRoute>()->tls;
+      L4Route& route = (tls ? out.spec.tls : out.spec.tcp).emplace_back(*one.rule);
+      if (!tls && !one.port) continue;
+      L4Match& match = route.matches.emplace_back();
+      if (tls) match.sni_hosts = one.names;
+      match.port = one.port;
     }
   }
 

@@ -40,9 +40,9 @@ struct RouteRule {
   std::string unsupported;  // why the rule is dropped; empty: it is not
 };
 
-// HTTPRoute and GRPCRoute.
+// HTTPRoute and GRPCRoute; TCPRoute and TLSRoute, whose rules have nothing but backends.
 struct KubeRoute {
-  bool grpc = false;
+  bool grpc = false, tcp = false, tls = false;
   std::vector<ParentRef> parents;
   std::vector<std::string> hostnames;  // lower case; empty: whatever the listener has
   std::vector<RouteRule> rules;
@@ -70,7 +70,8 @@ struct Listener {
   enum class From : unsigned char { kSame, kAll, kSelector };
   std::string name, hostname;  // hostname empty: all
   uint32_t port = 0;
-  std::string protocol;  // as written; only HTTP is served
+  std::string protocol;      // as written; HTTP, TCP and TLS that is passed on are served
+  bool passthrough = false;  // TLS goes on as it is
   From from = From::kSame;
   LabelSelector namespaces;        // kSelector
   std::vector<AllowedKind> kinds;  // empty: what the protocol carries

@@ -16,8 +16,18 @@ Condition bad(std::string type, std::string reason, std::string message) {
 
 bool is_ours(std::string_view controller) { return controller == kController || controller == kIstioController; }
 
-bool is_route(const AllowedKind& kind) {
-  return (kind.group.empty() || kind.group == kGatewayApi) && (kind.kind == "HTTPRoute" || kind.kind == "GRPCRoute");
+// The kinds of routes that a listener of a protocol can have; none: the protocol is not served.
+std::vector<std::string> route_kinds(const Listener& listener) {
+  if (listener.protocol == "HTTP") return {"HTTPRoute", "GRPCRoute"};
+  if (listener.protocol == "TCP") return {"TCPRoute"};
+  if (listener.protocol == "TLS" && listener.passthrough) return {"TLSRoute"};
+  return {};
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (size_t i = 0; i < names.size(); ++i) out += (i == 0 ? "" : " and ") + names[i];
+  return out.empty() ? "no route" : out;
 }
 
 // Service hosts under which proxies wait for the Gateway, as its addresses name them.
@@ -79,23 +89,26 @@ ListenerTable::ListenerTable(std::span<const ResourcePtr> resources, std::span<c
       one.internal = resource->key.ns + "/" + resource->key.name + "~" + listener.name;
       const Listener* prior = first.emplace(listener.port, &listener).first->second;
       const bool conflict = prior->protocol != listener.protocol;
-      one.served = listener.protocol == "HTTP" && !conflict;
-      if (listener.protocol != "HTTP")
+      const std::vector<std::string> kinds = route_kinds(listener);
+      one.served = !kinds.empty() && !conflict;
+      if (kinds.empty())
         one.why_not = "protocol " + listener.protocol + " is not served by this version of Weft";
       else if (conflict)
         one.why_not = "port " + std::to_string(listener.port) + " speaks " + prior->protocol + " for listener " + prior->name;
 
+      const auto attaches = [&](const AllowedKind& kind) {
+        return (kind.group.empty() || kind.group == kGatewayApi) && std::find(kinds.begin(), kinds.end(), kind.kind) != kinds.end();
+      };
       for (const AllowedKind& kind : listener.kinds)
-        if (is_route(kind)) one.kinds.push_back({std::string(kGatewayApi), kind.kind});
-      if (listener.kinds.empty() && listener.protocol == "HTTP")
-        one.kinds = {{std::string(kGatewayApi), "HTTPRoute"}, {std::string(kGatewayApi), "GRPCRoute"}};
-      const bool kinds_known = std::all_of(listener.kinds.begin(), listener.kinds.end(), is_route);
+        if (attaches(kind)) one.kinds.push_back({std::string(kGatewayApi), kind.kind});
+      if (listener.kinds.empty())
+        for (const std::string& kind : kinds) one.kinds.push_back({std::string(kGatewayApi), kind});
+      const bool kinds_known = std::all_of(listener.kinds.begin(), listener.kinds.end(), attaches);
 
       if (one.served)
         one.conditions.push_back(good("Accepted", "Accepted"));
       else
-        one.conditions.push_back(
-            bad("Accepted", conflict && listener.protocol == "HTTP" ? "PortUnavailable" : "UnsupportedProtocol", one.why_not));
+        one.conditions.push_back(bad("Accepted", conflict && !kinds.empty() ? "PortUnavailable" : "UnsupportedProtocol", one.why_not));
       Condition conflicted = bad("Conflicted", "NoConflicts", "No errors found");
       if (conflict)
         conflicted = {"Conflicted", true, "ProtocolConflict",
@@ -104,7 +117,7 @@ ListenerTable::ListenerTable(std::span<const ResourcePtr> resources, std::span<c
       one.conditions.push_back(one.served ? good("Programmed", "Programmed") : bad("Programmed", "Invalid", one.why_not));
       one.conditions.push_back(kinds_known ? good("ResolvedRefs", "ResolvedRefs")
                                            : bad("ResolvedRefs", "InvalidRouteKinds",
-                                                 "allowedRoutes.kinds names a kind that cannot attach; HTTPRoute and GRPCRoute can"));
+                                                 "allowedRoutes.kinds names a kind that cannot attach; " + joined(kinds) + " can"));
     }
   }
 }
@@ -171,7 +184,8 @@ void ListenerTable::finish(Attached& out) {
         GatewayServer& one = server.spec.servers.emplace_back();
         one.port = listener.spec->port;
         one.port_name = one.name = listener.spec->name;
-        one.protocol = Protocol::kHttp;
+        one.protocol = protocol_named(listener.spec->protocol);
+        if (listener.spec->passthrough) one.tls = GatewayTls::kPassthrough;
         one.hosts.push_back({"*", listener.spec->hostname.empty() ? "*" : listener.spec->hostname});
       }
     }
@@ -200,7 +214,7 @@ void ListenerTable::status(const ServedGateway& gateway, Attached& out) const {
     served += listener.served ? 1 : 0;
     status.listeners.push_back({listener.spec->name, listener.attached_routes, listener.kinds, listener.conditions});
     const std::string field = "spec.listeners[" + std::to_string(i) + "]";
-    if (!listener.served && listener.spec->protocol == "HTTP")
+    if (!listener.served && !route_kinds(*listener.spec).empty())
       problem("ProtocolConflict", "the listener " + listener.spec->name + " is not served: " + listener.why_not, field + ".port");
     for (const Condition& condition : listener.conditions)
       if (condition.reason == "InvalidRouteKinds") problem(condition.reason, condition.message, field + ".allowedRoutes.kinds");

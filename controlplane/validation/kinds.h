@@ -53,6 +53,11 @@ namespace grpc_route {
 extern const Table kTable;
 model::Spec build(const Reader& root);
 }  // namespace grpc_route
+namespace l4_route {
+extern const Table kTcpTable, kTlsTable;
+model::Spec build_tcp(const Reader& root);
+model::Spec build_tls(const Reader& root);
+}  // namespace l4_route
 namespace service_entry {
 extern const Table kTable, kEntryTable, kGroupTable;
 model::Spec build(const Reader& root);

@@ -25,8 +25,9 @@ constexpr Field kNamespacesFields[] = {{"from", Type::kChoice, Use::kWorks, "Sam
 constexpr Table kNamespaces{kNamespacesFields};
 constexpr Field kKindFields[] = {{"group", Type::kString}, {"kind", Type::kString}};
 constexpr Table kKind{kKindFields};
-constexpr Field kAllowedFields[] = {{"namespaces", Type::kObject, Use::kWorks, "", &kNamespaces},
-                                    {"kinds", Type::kObjects, Use::kWorks, "HTTPRoute and GRPCRoute", &kKind}};
+constexpr Field kAllowedFields[] = {
+    {"namespaces", Type::kObject, Use::kWorks, "", &kNamespaces},
+    {"kinds", Type::kObjects, Use::kWorks, "HTTPRoute and GRPCRoute; TCPRoute; TLSRoute: as the protocol has it", &kKind}};
 constexpr Table kAllowed{kAllowedFields};
 constexpr Field kTlsFields[] = {{"mode", Type::kChoice, Use::kWorks, kWithTls, nullptr, "Terminate Passthrough"},
                                 {"certificateRefs", Type::kAny, Use::kHarmless, kWithTls},
@@ -36,7 +37,8 @@ constexpr Field kListenerFields[] = {
     {"name", Type::kString},
     {"hostname", Type::kString, Use::kWorks, "every host when absent"},
     {"port", Type::kInteger},
-    {"protocol", Type::kString, Use::kWorks, "HTTP is served; of others the status says that they are not (UnsupportedProtocol)"},
+    {"protocol", Type::kString, Use::kWorks,
+     "HTTP, TCP, and TLS of mode Passthrough are served; of others the status says that they are not (UnsupportedProtocol)"},
     {"tls", Type::kObject, Use::kWorks, "", &kTls},
     {"allowedRoutes", Type::kObject, Use::kWorks, "", &kAllowed}};
 constexpr Table kListener{kListenerFields};
@@ -102,9 +104,10 @@ model::LabelSelector selector(const Reader& from) {
   return out;
 }
 
-void check_protocol(const Reader& item, const model::Listener& listener) {
+void check_protocol(const Reader& item, model::Listener& listener) {
   const Reader tls = item["tls"];
   const std::string &protocol = listener.protocol, mode = tls["mode"].text();
+  listener.passthrough = protocol == "TLS" && mode == "Passthrough";
   const bool plain = protocol == "HTTP" || protocol == "TCP" || protocol == "UDP";
   if (plain && tls) tls.error(codes::kConflict, "found tls in a listener of protocol " + protocol, "write protocol: HTTPS, or remove tls");
   if (protocol == "HTTPS" && mode == "Passthrough")
@@ -114,7 +117,7 @@ void check_protocol(const Reader& item, const model::Listener& listener) {
     item["hostname"].error(codes::kConflict, "found hostname in a listener of protocol " + protocol);
   if (tls && mode != "Passthrough" && !tls["certificateRefs"] && !tls["options"])
     tls.error(codes::kMissing, "found neither certificateRefs nor options, expected one of them where mode is Terminate");
-  if (protocol == "HTTP") return;
+  if (protocol == "HTTP" || protocol == "TCP" || listener.passthrough) return;
   item["protocol"].warn(codes::kNotServed,
                         "the " + protocol.substr(0, 60) + " listener " + listener.name + " is taken but not served" +
                             (protocol == "HTTPS" || protocol == "TLS" ? " until TLS comes" : ""),
@@ -132,7 +135,7 @@ model::Listener listener_of(const Reader& item) {
   if (!out.hostname.empty()) check_hostname(item["hostname"], out.hostname, true);
   out.protocol = item["protocol"].text();
   if (out.protocol.empty())
-    item.missing("protocol", "HTTP");
+    item.missing("protocol", "HTTP, TCP or TLS");
   else
     check_protocol(item, out);
   const Reader allowed = item["allowedRoutes"], from = allowed["namespaces"]["from"];
@@ -144,7 +147,7 @@ model::Listener listener_of(const Reader& item) {
   }
   at_most(allowed["kinds"], 8);
   for (const Reader& kind : allowed["kinds"].items()) {
-    if (!kind["kind"]) kind.missing("kind", "HTTPRoute or GRPCRoute");
+    if (!kind["kind"]) kind.missing("kind", "HTTPRoute, GRPCRoute, TCPRoute or TLSRoute");
     out.kinds.push_back({kind["group"] ? kind["group"].text() : std::string(model::kGatewayApi), kind["kind"].text()});
   }
   return out;

@@ -162,7 +162,7 @@ class Validator {
     std::string_view meant = did_you_mean(subject_.kind, names);
     refuse(of + " is not supported by this version of Weft",
            meant.empty() ? "Weft reads VirtualService, DestinationRule, Gateway, ServiceEntry, "
-                           "WorkloadEntry, WorkloadGroup, Sidecar, HTTPRoute, GRPCRoute, GatewayClass, ReferenceGrant, "
+                           "WorkloadEntry, WorkloadGroup, Sidecar, HTTPRoute, GRPCRoute, TCPRoute, TLSRoute, GatewayClass, ReferenceGrant, "
                            "Service, Endpoints, EndpointSlice, Pod and Namespace"
                          : "did you mean " + std::string(meant) + "?");
   }

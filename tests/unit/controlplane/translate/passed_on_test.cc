@@ -171,5 +171,71 @@ TEST(GatewayServers, AutoPassthroughNamesEveryCluster) {
     EXPECT_FALSE(cluster.name().starts_with("outbound_"));
 }
 
+std::string kube(const std::string& kind, const std::string& name, const std::string& spec) {
+  return "---\napiVersion: gateway.networking.k8s.io/v1\nkind: " + kind + "\nmetadata: {name: " + name + "}\nspec: {" + spec + "}\n";
+}
+const char* const kOwned = R"({"INTERCEPTION_MODE":"NONE","LABELS":{"gateway.networking.k8s.io/gateway-name":"g"}})";
+const std::string kKube =
+    tcp_service("db", "tcp", 5432) + tcp_service("a", "tls", 443) +
+    kube("Gateway", "g",
+         "gatewayClassName: weft, listeners: [{name: tcp, port: 5432, protocol: TCP}, {name: tls, port: 443, protocol: TLS, hostname: "
+         "\"*.x.com\", tls: {mode: Passthrough}}, {name: https, port: 444, protocol: HTTPS, tls: {certificateRefs: [{name: c}]}}]");
+
+// "type status reason" of each condition of a route's first parent.
+Lines conditions(const model::View& view, const std::string& kind, const std::string& name) {
+  const model::ObjectStatus* status = view.status({kind, "default", name});
+  Lines lines;
+  if (status == nullptr || status->parents.empty()) return lines;
+  for (const model::Condition& one : status->parents[0].conditions)
+    lines.push_back(one.type + (one.status ? " True " : " False ") + one.reason);
+  return lines;
+}
+
+TEST(GatewayApi, RoutesPassConnectionsOn) {
+  const std::string routes =
+      kube("TCPRoute", "t",
+           "parentRefs: [{name: g, sectionName: tcp}], rules: [{backendRefs: [{name: db, port: 5432, weight: 3}, {name: a, port: 443}]}]") +
+      kube("TLSRoute", "s", "parentRefs: [{name: g}], hostnames: [one.x.com, y.com], rules: [{backendRefs: [{name: a, port: 443}]}]");
+  const std::string db = "outbound|5432||db.default.svc.cluster.local", a = "outbound|443||a.default.svc.cluster.local";
+  const Lines tcp = chains_on(kKube + routes, "127.0.0.7_5432", kRouter, kOwned);
+  ASSERT_EQ(tcp.size(), 1u);
+  EXPECT_TRUE(tcp[0].starts_with("-> " + db + "*3 " + a + "*1 as ")) << tcp[0];
+  EXPECT_EQ(chains_on(kKube + routes, "127.0.0.7_443", kRouter, kOwned), Lines{"tls one.x.com -> " + a}) << "the listener's names";
+  auto view = view_of(kKube + routes);
+  const Lines good = {"Accepted True Accepted", "ResolvedRefs True ResolvedRefs"};
+  EXPECT_EQ(conditions(*view, "TCPRoute", "t"), good);
+  EXPECT_EQ(conditions(*view, "TLSRoute", "s"), good);
+  const model::ObjectStatus* gateway = view->status({std::string(model::kKubeGateway), "default", "g"});
+  ASSERT_TRUE(gateway != nullptr && gateway->listeners.size() == 3);
+  EXPECT_EQ(gateway->listeners[0].supported_kinds, (std::vector<model::AllowedKind>{{std::string(model::kGatewayApi), "TCPRoute"}}));
+  EXPECT_EQ(gateway->listeners[1].attached_routes, 1u);
+  EXPECT_EQ(gateway->listeners[2].conditions[0].reason, "UnsupportedProtocol");
+}
+
+TEST(GatewayApi, RoutesThatCannotAttachSayWhy) {
+  auto view = view_of(
+      kKube + kube("TCPRoute", "kind", "parentRefs: [{name: g, sectionName: tls}], rules: [{backendRefs: [{name: db, port: 5432}]}]") +
+      kube("TCPRoute", "gone", "parentRefs: [{name: g, sectionName: tcp}], rules: [{backendRefs: [{name: none, port: 1}]}]") +
+      kube("TCPRoute", "foreign",
+           "parentRefs: [{name: g, sectionName: tcp}], rules: [{backendRefs: [{name: db, namespace: far, port: 1}]}]") +
+      kube("TLSRoute", "host",
+           "parentRefs: [{name: g, sectionName: tls}], hostnames: [y.com], rules: [{backendRefs: [{name: "
+           "a, port: 443}]}]"));
+  EXPECT_EQ(conditions(*view, "TCPRoute", "kind")[0], "Accepted False NotAllowedByListeners");
+  EXPECT_EQ(conditions(*view, "TCPRoute", "gone")[1], "ResolvedRefs False BackendNotFound");
+  EXPECT_EQ(conditions(*view, "TCPRoute", "foreign")[1], "ResolvedRefs False RefNotPermitted");
+  EXPECT_EQ(conditions(*view, "TLSRoute", "host")[0], "Accepted False NoMatchingListenerHostname");
+}
+
+TEST(GatewayApi, RoutesOfAServiceAreForItsClients) {
+  const std::string routes =
+      kube("TCPRoute", "t", "parentRefs: [{group: '', kind: Service, name: db}], rules: [{backendRefs: [{name: a, port: 443}]}]") +
+      kube("TLSRoute", "s",
+           "parentRefs: [{group: '', kind: Service, name: a, port: 443}], rules: [{backendRefs: [{name: db, port: 5432}]}]");
+  EXPECT_EQ(chains_on(kKube + routes, "127.0.0.5_5432"), Lines{"-> outbound|443||a.default.svc.cluster.local"});
+  EXPECT_EQ(chains_on(kKube + routes, "127.0.0.5_443"),
+            Lines{"tls a.default.svc.cluster.local -> outbound|5432||db.default.svc.cluster.local"});
+}
+
 }  // namespace
 }  // namespace weft::translate

@@ -178,6 +178,27 @@ TEST(PassedOn, GatewaysAreChecked) {
   EXPECT_NE(said_of(server("port: {number: 80, protocol: TCP, name: t}, bind: here")).find("expected an IP address"), std::string::npos);
 }
 
+TEST(PassedOn, RoutesOfTheGatewayApiAreChecked) {
+  auto route = [](const std::string& kind, const std::string& spec) {
+    return said_of("apiVersion: gateway.networking.k8s.io/v1\nkind: " + kind + "\nmetadata: {name: a}\nspec: {parentRefs: [{name: g}], " +
+                   spec + "}\n");
+  };
+  const std::string to = "{backendRefs: [{name: b, port: 80, weight: 2}]}";
+  EXPECT_EQ(route("TCPRoute", "rules: [" + to + "]"), "");
+  EXPECT_EQ(route("TLSRoute", "hostnames: [\"*.a.com\"], rules: [" + to + "]"), "");
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "found no rules"},
+      {"rules: [{}]", "found no backendRefs"},
+      {"rules: [" + to + ", " + to + "]", "found 2 rules, expected one"},
+      {"rules: [{backendRefs: [{name: b}]}]", "found no port"},
+      {"rules: [{matches: []}]", "unknown field \"matches\""},
+      {"hostnames: [a.com], rules: [" + to + "]", "unknown field \"hostnames\""},
+  };
+  for (const auto& [spec, expected] : cases)
+    EXPECT_NE(route("TCPRoute", spec).find(expected), std::string::npos) << spec << "\n" << route("TCPRoute", spec);
+  EXPECT_NE(route("TLSRoute", "hostnames: [10.0.0.1], rules: [" + to + "]").find("found the address 10.0.0.1"), std::string::npos);
+}
+
 TEST(Sidecars, ThatContendAreTold) {
   auto findings = [](const std::string& text) {
     Verdicts verdicts = validate_text(text, "w.yaml");
