@@ -52,3 +52,11 @@ def poisson(program, port, rate, seconds, connections, seed):
         raise RuntimeError(f"the load went wrong:\n{done.stdout}{done.stderr}")
     count, *rest = done.stdout.split()
     return (int(count), *(float(number) for number in rest))
+
+
+def tcp(program, port, mode, seconds, *shape):
+    """How many answers (ping), or MiB (stream)."""
+    done = _run([program, port, mode, seconds, *shape])
+    if done.returncode != 0 or int(done.stdout) <= 0:
+        raise RuntimeError(f"the load went wrong:\n{done.stdout}{done.stderr}")
+    return int(done.stdout)

@@ -6,6 +6,7 @@
   d3       for answers of 64 KiB, 16 connections; d3-up: POST of 1 MiB
   d4-in    HTTP/2 to HTTP/1.1; d4-out: HTTP/1.1 to HTTP/2
   d5       HTTP/2 to HTTP/2, gRPC unary, 8 connections of 16 streams; d5-rate: at 8000 per second; d5-m1, d5-m100: other shapes
+  d8       raw TCP, 128 B echoed, 32 connections; d8-64k: 64 KiB, 16 connections; d8-stream: one stream, per MiB
   d9       memory of 10,000 idle HTTP/1.1 connections, and what is given back
   d11      latency that is added at 1000 requests per second by chance
   memory   idle, and with 1000 static clusters of 10 endpoints
@@ -61,7 +62,10 @@ class Bench:
 
     def start_backend(self, protocol, answer):
         """Starts the server of that protocol; gives its port."""
-        program = self.compile("backend") if protocol == "h1" else self.compile("backend_h2", "-lnghttp2")
+        if protocol == "tcp":
+            program, _ = self.compile("backend_tcp"), self.compile("tcp_load")
+        else:
+            program = self.compile("backend") if protocol == "h1" else self.compile("backend_h2", "-lnghttp2")
         port = machine.free_port()
         self._up(machine.Process("backend", [program, port, answer], machine.LOAD_CORE, os.path.join(self.folder, "backend.log"))).wait_for_port(port)
         return port
@@ -142,7 +146,7 @@ def run_scenario(scenario):
 PARTS = {**{name: run_scenario(scenario) for name, scenario in scenarios.SCENARIOS.items()},
          "d9": idle.run, "d11": latency.run, "memory": run_memory, "fanout": run_fanout}
 # What runs when no part is named; the others are variants, for a closer look.
-USUAL = ("d1", "d2", "d3", "d4-in", "d4-out", "d5", "d5-rate", "d9", "d11", "memory", "fanout")
+USUAL = ("d1", "d2", "d3", "d4-in", "d4-out", "d5", "d5-rate", "d8", "d8-64k", "d8-stream", "d9", "d11", "memory", "fanout")
 
 
 def main():

@@ -28,6 +28,7 @@ class Scenario:
     answer: object = SMALL
     front: str = "h1"
     back: str = "h1"
+    unit: str = "request"
 
 
 def _grpc_body(folder):
@@ -40,6 +41,12 @@ def _grpc_body(folder):
 def _unary(streams, connections, rate=None):
     return lambda port, folder, options, seconds: loads.h2load(
         port, connections, streams, seconds, ("content-type: application/grpc", "te: trailers"), _grpc_body(folder), rate)
+
+
+def _tcp(title, answer, mode, *shape, unit="round trip"):
+    """Raw bytes: the load's program stands in the bench's folder, compiled with the backend."""
+    return Scenario(title, lambda port, folder, options, seconds: loads.tcp(os.path.join(folder, "tcp_load"), port, mode, seconds, *shape),
+                    answer=answer, front="tcp", back="tcp", unit=unit)
 
 
 SCENARIOS = {
@@ -65,6 +72,9 @@ SCENARIOS = {
                       _unary(1, 32), front="h2", back="h2"),
     "d5-m100": Scenario("HTTP/2 in and out, gRPC unary of 128 B, 2 connections of 100 streams, closed loop (h2load)",
                         _unary(100, 2), front="h2", back="h2"),
+    "d8": _tcp("TCP, 128 B echoed, 32 connections, closed loop", "echo", "ping", 32, SMALL),
+    "d8-64k": _tcp("TCP, 64 KiB echoed, 16 connections, closed loop", "echo", "ping", 16, LARGE),
+    "d8-stream": _tcp("TCP, one stream one way", "sink", "stream", unit="MiB"),
 }
 
 
@@ -102,9 +112,9 @@ def _report(scenario, bench, chosen, absent, rows, busy, out):
     symbol = "F" if unit == "floor" else unit
     out(scenario.title)
     out(f"{options.rounds} rounds of {options.seconds} s each, a second in turn, after one to warm up; proxy alone on core 1, load and backend on core 0")
-    out(f"CPU of the whole process per completed request; x {symbol} is the median of the per-round ratios to {unit} (min..max)")
+    out(f"CPU of the whole process per completed {scenario.unit}; x {symbol} is the median of the per-round ratios to {unit} (min..max)")
     out("")
-    out(f"{'':22} {'x ' + symbol:>9} {'min..max':>13} {'us/request':>11} {'requests/s':>11} {'core busy':>10}")
+    out(f"{'':22} {'x ' + symbol:>9} {'min..max':>13} {'us/' + scenario.unit.split()[0]:>11} {scenario.unit.split()[0] + 's/s':>11} {'core busy':>10}")
     for subject in chosen:
         costs = rows[subject.name]
         ratios = [cost / one for (cost, _, _), one in zip(costs, base)]

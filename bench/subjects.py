@@ -11,7 +11,7 @@ import subprocess
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """What a subject is to do: listen on `port` for `front`, speak `back` to the backend's port; h1 or h2, both in the clear."""
+    """What a subject is to do: listen on `port` for `front`, speak `back` to the backend's port; h1, h2 or tcp, in the clear."""
     port: int
     backend: int
     front: str = "h1"
@@ -37,8 +37,24 @@ def _first_line(arguments):
         return "?"
 
 
-def _nginx(folder, setup):
+def _nginx_streams(program):
+    """How this nginx proxies raw TCP: its stream module, built in or to be loaded; None: not at all."""
+    built = subprocess.run([program, "-V"], capture_output=True, text=True, timeout=10).stderr
+    if "--with-stream " in built + " ":
+        return ""
+    module = "/usr/lib/nginx/modules/ngx_stream_module.so"
+    return f"load_module {module};" if os.path.exists(module) else None
+
+
+def _nginx(folder, setup, streams):
     user = "user root;" if os.geteuid() == 0 else ""
+    if setup.front == "tcp":
+        return {"nginx.conf": f"""{streams}
+{user}
+worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log stderr crit; worker_rlimit_nofile 20000;
+events {{ worker_connections {max(8192, setup.connections + 1000)}; }}
+stream {{ server {{ listen 127.0.0.1:{setup.port}; proxy_pass 127.0.0.1:{setup.backend}; proxy_timeout 3600s; tcp_nodelay on; }} }}
+"""}
     temporary = "\n".join(f"  {kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return {"nginx.conf": f"""{user}
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log stderr crit; worker_rlimit_nofile 20000;
@@ -61,8 +77,8 @@ def _haproxy(folder, setup):
   nbthread 1
   maxconn {max(400, setup.connections + 200)}
 defaults
-  mode http
-  http-reuse always
+  {"mode tcp" if setup.front == "tcp" else "mode http"}
+  {"" if setup.front == "tcp" else "http-reuse always"}
   timeout connect 10s
   timeout client 3600s
   timeout server 3600s
@@ -89,15 +105,13 @@ _TYPED_HTTP2 = """    typed_extension_protocol_options:
 """
 
 
-def envoy_bootstrap(setup):
-    return f"""node: {{id: bench, cluster: bench}}
-static_resources:
-  listeners:
-  - name: bench
-    address: {{socket_address: {{address: 127.0.0.1, port_value: {setup.port}}}}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
+_TCP_FILTER = """      - name: envoy.filters.network.tcp_proxy
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: bench
+          cluster: backend
+"""
+_HTTP_FILTER = """      - name: envoy.filters.network.http_connection_manager
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: bench
@@ -107,13 +121,24 @@ static_resources:
             - name: bench
               domains: ["*"]
               routes:
-              - match: {{prefix: /}}
-                route: {{cluster: backend}}
+              - match: {prefix: /}
+                route: {cluster: backend}
           http_filters:
           - name: envoy.filters.http.router
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
-  clusters:
+"""
+
+
+def envoy_bootstrap(setup):
+    return f"""node: {{id: bench, cluster: bench}}
+static_resources:
+  listeners:
+  - name: bench
+    address: {{socket_address: {{address: 127.0.0.1, port_value: {setup.port}}}}}
+    filter_chains:
+    - filters:
+{_TCP_FILTER if setup.front == "tcp" else _HTTP_FILTER}  clusters:
   - name: backend
     type: STATIC
     connect_timeout: 5s
@@ -174,10 +199,12 @@ def all_subjects(root, programs, floor):
     nginx, haproxy, nghttpx = (shutil.which(name, path=path) for name in ("nginx", "haproxy", "nghttpx"))
     envoy = envoy_program(root)
     weft = os.path.join(programs, "weft-proxy")
-    add("nginx", nginx, "-v", lambda folder, setup: [nginx, "-p", folder, "-c", f"{folder}/nginx.conf"], _nginx,
-        can=lambda front, back: back == "h1")  # it speaks HTTP/2 to no upstream
+    streams = _nginx_streams(nginx) if nginx else None
+    add("nginx", nginx, "-v", lambda folder, setup: [nginx, "-p", folder, "-c", f"{folder}/nginx.conf"],
+        lambda folder, setup: _nginx(folder, setup, streams),
+        can=lambda front, back: back == "h1" or (back == "tcp" and streams is not None))  # it speaks HTTP/2 to no upstream
     add("haproxy", haproxy, "-v", lambda folder, setup: [haproxy, "-db", "-f", f"{folder}/haproxy.cfg"], _haproxy)
-    add("nghttpx", nghttpx, "-v", lambda folder, setup: _nghttpx(nghttpx, setup))
+    add("nghttpx", nghttpx, "-v", lambda folder, setup: _nghttpx(nghttpx, setup), can=lambda front, back: front != "tcp")
     add("envoy", envoy, "--version", lambda folder, setup: [envoy, "-c", f"{folder}/envoy.yaml", *ENVOY_FLAGS], _envoy_files)
     add("weft-proxy", weft if os.access(weft, os.X_OK) else None, "--version",
         lambda folder, setup: [weft, "-c", f"{folder}/envoy.yaml", *ENVOY_FLAGS], _envoy_files)

@@ -35,7 +35,7 @@ for room in declared:
             if list(declared).index(d) > list(declared).index(room):
                 faults.append(f"{room}: depends upward on {d}")
             todo += declared[d]
-for file in sorted(p for top in ("common", "proxy", "controlplane", "ctl") for p in (root / top).rglob("*") if p.suffix in (".h", ".cc")):
+for file in sorted(p for top in ("common", "proxy", "controlplane", "ctl", "init") for p in (root / top).rglob("*") if p.suffix in (".h", ".cc")):
     name = file.relative_to(root).as_posix()
     own = room_of(name)
     if own is None:
@@ -47,7 +47,7 @@ for file in sorted(p for top in ("common", "proxy", "controlplane", "ctl") for p
         if not m:
             continue
         included = m.group(1)
-        if re.match(r"(envoy|xds|udpa|google/(rpc|api))/.*\.pb\.h$", included):
+        if re.match(r"(envoy|istio|xds|udpa|google/(rpc|api))/.*\.pb\.h$", included):
             filters_config = name.startswith("proxy/filters/") and file.name in ("config.cc", "service.cc")
             if not (name.startswith(PROTO_ROOMS) or filters_config):
                 faults.append(f"{name}:{line}: generated protocol header outside its rooms: {included}")

@@ -224,6 +224,8 @@ struct Http2Options {
   uint32_t initial_connection_window = 24 << 20;
   uint32_t max_headers_kib = 60;
   uint32_t max_headers_count = 100;
+  uint32_t max_field_kib = 0;      // of one field: 431 beyond; 0: as max_headers_kib
+  bool disallow_obs_text = false;  // bytes above 0x7f in values
   uint32_t hpack_table_size = 4096;
   uint32_t max_outbound_frames = 10000;  // output that the peer does not read: connection error beyond
   uint32_t max_outbound_control_frames = 1000;

@@ -67,6 +67,7 @@ enum class HeaderId : uint8_t {
   kXEnvoyRetryGrpcOn,
   kXEnvoyRetryOn,
   kXEnvoyUpstreamAltStatName,
+  kXEnvoyUpstreamCanary,
   kXEnvoyUpstreamRqPerTryTimeoutMs,
   kXEnvoyUpstreamRqTimeoutAltResponse,
   kXEnvoyUpstreamRqTimeoutMs,

@@ -60,12 +60,13 @@ Stream& TcpClientCodec::open(StreamReceiver& receiver) {
   return *this;
 }
 
-void TcpClientCodec::send_head(const Head&, bool) {
+void TcpClientCodec::send_head(const Head&, bool end) {
   if (!active_ || answered_) return;
   answered_ = true;
   receiver_->incoming_head().clear();
   receiver_->incoming_head().set_status(200);
   receiver_->on_head(false);
+  if (active_ && end) send_body({}, true);   // a POST that has nothing to say
   if (active_) events_.on_readable_again();  // what the host said first
 }
 

@@ -16,7 +16,13 @@ Connection::~Connection() {
   if (dirty_) loop_.forget(*this);
 }
 
-void Connection::start() { wait(); }
+void Connection::preload(std::string_view bytes, bool more) {
+  in_.append(bytes);
+  bytes_received_ += bytes.size();
+  drained_ = !more;
+}
+
+void Connection::start() { in_.empty() && drained_ ? wait() : resume_reading(); }
 
 void Connection::wait() {
   if (waiting_ || closed_) return;

@@ -22,6 +22,8 @@ class Connection : public Retirable, protected Ready {
   uint64_t bytes_received() const { return bytes_received_; }
   uint64_t bytes_sent() const { return bytes_sent_; }
 
+  // Before it starts: bytes that others have read of the stream already. `more`: the socket may hold more.
+  void preload(std::string_view bytes, bool more);
   // Writes what output() holds, as much as the socket takes.
   void flush();
   // The same, as mark_dirty() has asked of the loop.

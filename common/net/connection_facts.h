@@ -22,6 +22,13 @@ struct ConnectionFacts {
   std::string server_name;             // of a ClientHello, lower case
   std::vector<std::string> protocols;  // ALPN of a ClientHello, or what the first bytes speak ("http/1.0", "http/1.1", "h2c")
   std::string ja3, ja4;                // fingerprints of a ClientHello; empty unless asked for
+  std::string path;                    // of a Unix socket, "@name" of an abstract one: in place of every address
+
+  // Whether anything here is more than the socket itself tells.
+  bool tells_more() const {
+    return local_restored || local != direct_local || remote != direct_remote || !transport_protocol.empty() || !protocols.empty() ||
+           !path.empty();
+  }
 };
 
 }  // namespace weft::net

@@ -1,70 +1,113 @@
 #include "common/net/connector.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
 
 namespace weft::net {
 
 struct Connector::Attempt : std::enable_shared_from_this<Connector::Attempt> {
-  Attempt(Loop& loop, Done done) : loop(loop), socket(loop.executor()), done(std::move(done)) {}
+  Attempt(Loop& loop, const Endpoint& to, std::shared_ptr<const Addresses> all, const ConnectOptions& options, Done done)
+      : loop(loop), to(to), all(std::move(all)), options(options), done(std::move(done)) {}
 
-  void begin(const Endpoint& to, std::chrono::milliseconds patience, const std::optional<TcpKeepalive>& keepalive) {
-    boost::system::error_code error;
-    socket.open(to.protocol(), error);
-    if (error) {  // out of descriptors: report as any failure, but later
-      loop.post([self = shared_from_this(), code = error.value()] { self->finish(code); });
-      return;
-    }
-    if (keepalive) {
-      socket.set_option(asio::socket_base::keep_alive(true), error);
-      const int fd = socket.native_handle();
-      if (keepalive->probes) ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &keepalive->probes, sizeof(int));
-      if (keepalive->time_s) ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keepalive->time_s, sizeof(int));
-      if (keepalive->interval_s) ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keepalive->interval_s, sizeof(int));
-    }
+  void begin(std::chrono::milliseconds patience) {
     loop.wheel().arm(deadline, patience);
-    socket.async_connect(to, [self = shared_from_this()](boost::system::error_code failed) {
-      self->finish(failed.value());
-      self->loop.end_event();
-    });
+    try_next();
   }
 
-  void finish(int error) {
+  size_t count() const { return all ? all->size() : 1; }
+
+  void try_next() {
+    pace.disarm();
+    const Endpoint& address = all ? (*all)[next] : to;
+    ++next;
+    auto socket = std::make_unique<Socket>(loop.executor());
+    boost::system::error_code error;
+    socket->open(address.protocol(), error);
+    if (!error) {
+      local_failure = prepare_socket(socket->native_handle(), address, options);
+      if (!local_failure.empty()) error.assign(EADDRNOTAVAIL, boost::system::system_category());
+    }
+    ++running;
+    if (error) {  // out of descriptors, or no such source: reported as any failure, but later
+      loop.post([self = shared_from_this(), code = error.value()] { self->on_failed(code); });
+      return;
+    }
+    Socket* tried = socket.get();
+    tries.push_back(std::move(socket));
+    tried->async_connect(address, [self = shared_from_this(), tried](boost::system::error_code failed) {
+      self->loop.begin_event();
+      self->on_tried(*tried, failed.value());
+      self->loop.end_event();
+    });
+    if (next < count()) loop.wheel().arm(pace, kPace);
+  }
+
+  void on_tried(Socket& socket, int error) {
     if (!done) return;
-    deadline.disarm();
-    // A connect to a free port of our own range may meet itself.
     boost::system::error_code ignored;
+    // A connect to a free port of our own range may meet itself.
     if (error == 0 && socket.local_endpoint(ignored) == socket.remote_endpoint(ignored)) error = ECONNREFUSED;
-    Done call = std::move(done);
-    done = nullptr;
-    call(error, std::move(socket));
+    if (error != 0) return on_failed(error);
+    local_failure.clear();
+    finish(0, std::move(socket));
+  }
+
+  void on_failed(int error) {
+    if (!done) return;
+    --running;
+    if (next < count()) return try_next();
+    if (running == 0) finish(error, Socket(loop.executor()));
+  }
+
+  void finish(int error, Socket socket) {
+    deadline.disarm();
+    pace.disarm();
+    std::exchange(done, nullptr)(error, std::move(socket));
+    close_all();
   }
 
   void on_deadline() {
     auto self = shared_from_this();
-    finish(ETIMEDOUT);
-    give_up();
+    local_failure.clear();
+    finish(ETIMEDOUT, Socket(loop.executor()));
   }
+  void on_pace() { try_next(); }
 
   void give_up() {
     done = nullptr;
     deadline.disarm();
+    pace.disarm();
+    close_all();
+  }
+
+  void close_all() {
     boost::system::error_code ignored;
-    socket.close(ignored);
+    for (auto& socket : tries) socket->close(ignored);
   }
 
   Loop& loop;
-  Socket socket;
+  const Endpoint to;
+  const std::shared_ptr<const Addresses> all;
+  const ConnectOptions options;
   Done done;
+  std::string local_failure;
+  std::vector<std::unique_ptr<Socket>> tries;
+  size_t next = 0;     // the address whose turn it is
+  size_t running = 0;  // tries that have not failed
   Timeout<Attempt, &Attempt::on_deadline> deadline{*this};
+  Timeout<Attempt, &Attempt::on_pace> pace{*this};
 };
 
-Connector::Connector(Loop& loop, const Endpoint& to, std::chrono::milliseconds deadline, const std::optional<TcpKeepalive>& keepalive,
-                     Done done)
-    : attempt_(std::make_shared<Attempt>(loop, std::move(done))) {
-  attempt_->begin(to, deadline, keepalive);
+Connector::Connector(Loop& loop, const Endpoint& to, std::shared_ptr<const Addresses> all, std::chrono::milliseconds deadline,
+                     const ConnectOptions& options, Done done)
+    : attempt_(std::make_shared<Attempt>(loop, to, std::move(all), options, std::move(done))) {
+  attempt_->begin(deadline);
 }
 
 Connector::~Connector() { attempt_->give_up(); }
+
+const std::string& Connector::local_failure() const { return attempt_->local_failure; }
 
 }  // namespace weft::net

@@ -3,6 +3,7 @@
 // file that includes asio/detail, which is why Boost is pinned. A read that leaves room has emptied the socket, and the next edge
 // tells of more; but when the last bytes and a FIN or a reset arrive together there is no next one. So each socket is registered for
 // EPOLLRDHUP as well, and the edge's own events tell.
+#include "common/net/original_destination.h"
 #include "common/net/stream.h"
 
 #include <fcntl.h>
@@ -90,8 +91,8 @@ class TcpStream final : public Stream {
  public:
   explicit TcpStream(Socket socket) : records_(asio::use_service<DescriptorRecords>(socket.get_executor().context())) {
     boost::system::error_code ignored;
-    local_ = socket.local_endpoint(ignored);
-    peer_ = socket.remote_endpoint(ignored);
+    local_ = own_address(socket.local_endpoint(ignored));
+    peer_ = own_address(socket.remote_endpoint(ignored));
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket.non_blocking(true, ignored);
     fd_ = socket.release(ignored);
@@ -175,12 +176,18 @@ class TcpStream final : public Stream {
     bool last_edge = false;  // the peer has ended or reset the connection: no edge will tell once more
   };
 
+  // A Unix socket has no address of this kind: 0.0.0.0:0 then.
+  static Endpoint own_address(const Endpoint& endpoint) {
+    const int family = endpoint.data()->sa_family;
+    return family == AF_INET ? endpoint : family == AF_INET6 ? unmapped(endpoint) : Endpoint();
+  }
   static Transfer failure() {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {Transfer::State::kBlock};
     return {Transfer::State::kFailed, 0, false, errno};
   }
   void start(Operation& operation, int kind, Ready& ready) {
     operation.ready = &ready;
+    if (operation.pending) return;  // who waited before has handed the stream on
     operation.descriptor = data_;
     operation.ec_ = {};
     operation.pending = true;

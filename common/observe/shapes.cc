@@ -19,6 +19,8 @@ constexpr Metric kCorsStatTable[] = {WEFT_CORS_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttp1StatTable[] = {WEFT_HTTP1_STATS(WEFT_STAT_ROW)};
 constexpr Metric kCsrfStatTable[] = {WEFT_CSRF_STATS(WEFT_STAT_ROW)};
 constexpr Metric kLocalRateLimitStatTable[] = {WEFT_LOCAL_RATE_LIMIT_STATS(WEFT_STAT_ROW)};
+constexpr Metric kConnectionLimitStatTable[] = {WEFT_CONNECTION_LIMIT_STATS(WEFT_STAT_ROW)};
+constexpr Metric kConnectionRateStatTable[] = {WEFT_CONNECTION_RATE_STATS(WEFT_STAT_ROW)};
 constexpr Metric kHttp2StatTable[] = {WEFT_HTTP2_STATS(WEFT_STAT_ROW)};
 constexpr Metric kFaultClusterStatTable[] = {WEFT_FAULT_CLUSTER_STATS(WEFT_STAT_ROW)};
 constexpr Metric kDecompressorStatTable[] = {WEFT_DECOMPRESSOR_STATS(WEFT_STAT_ROW)};
@@ -59,6 +61,8 @@ const Shape kCorsShape = make_shape("http.cors", kCorsStatTable);
 const Shape kHttp1Shape = make_shape("http1", kHttp1StatTable);
 const Shape kCsrfShape = make_shape("http.csrf", kCsrfStatTable);
 const Shape kLocalRateLimitShape = make_shape("http_local_rate_limit", kLocalRateLimitStatTable);
+const Shape kConnectionLimitShape = make_shape("connection_limit", kConnectionLimitStatTable);
+const Shape kConnectionRateShape = make_shape("local_rate_limit", kConnectionRateStatTable);
 const Shape kHttp2Shape = make_shape("http2", kHttp2StatTable);
 const Shape kClusterHttp2Shape = make_shape("cluster.http2", kHttp2StatTable);
 const Shape kFaultClusterShape = make_shape("http.fault.cluster", kFaultClusterStatTable);
@@ -151,6 +155,14 @@ ScopePtr csrf_scope(Registry& registry, std::string_view prefix) { return http_p
 ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix) {
   std::string clean = stat_name(own_prefix);
   return registry.scope(kLocalRateLimitShape, clean + ".http_local_rate_limit.", {{kLocalRateLimitTag, clean}});
+}
+ScopePtr connection_limit_scope(Registry& registry, std::string_view own_prefix) {
+  std::string clean = stat_name(own_prefix);
+  return registry.scope(kConnectionLimitShape, "connection_limit." + clean + ".", {{"envoy_connection_limit_prefix", clean}});
+}
+ScopePtr connection_rate_scope(Registry& registry, std::string_view own_prefix) {
+  std::string clean = stat_name(own_prefix);
+  return registry.scope(kConnectionRateShape, "local_rate_limit." + clean + ".", {{"envoy_local_network_ratelimit_prefix", clean}});
 }
 ScopePtr http1_scope(Registry& registry) { return registry.scope(kHttp1Shape, "http1."); }
 ScopePtr http2_scope(Registry& registry) { return registry.scope(kHttp2Shape, "http2."); }

@@ -56,6 +56,7 @@ namespace weft::observe {
   X(kMembershipExcluded, "membership_excluded", kGauge, false)                                                                            \
   X(kMembershipHealthy, "membership_healthy", kGauge, false)                                                                              \
   X(kMembershipTotal, "membership_total", kGauge, false)                                                                                  \
+  X(kOriginalDstHostInvalid, "original_dst_host_invalid", kCounter, false)                                                                \
   X(kOutlierDetectionEjectionsActive, "outlier_detection.ejections_active", kGauge, false)                                                \
   X(kOutlierDetectionEjectionsConsecutive5xx, "outlier_detection.ejections_consecutive_5xx", kCounter, false)                             \
   X(kOutlierDetectionEjectionsDetectedConsecutive5xx, "outlier_detection.ejections_detected_consecutive_5xx", kCounter, false)            \
@@ -151,8 +152,37 @@ namespace weft::observe {
   X(kUpstreamCxLengthMs, "upstream_cx_length_ms", kHistogram, false)                                                                      \
   X(kUpstreamRqPerCx, "upstream_rq_per_cx", kHistogram, false)                                                                            \
   X(kUpstreamRqTime, "upstream_rq_time", kHistogram, true)                                                                                \
+  X(kCanaryUpstreamRqCodes, "canary.upstream_rq_<code>", kCodes, false)                                                                   \
+  X(kCanaryUpstreamRq1xx, "canary.upstream_rq_1xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRq2xx, "canary.upstream_rq_2xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRq3xx, "canary.upstream_rq_3xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRq4xx, "canary.upstream_rq_4xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRq5xx, "canary.upstream_rq_5xx", kCounter, true)                                                                       \
+  X(kCanaryUpstreamRqCompleted, "canary.upstream_rq_completed", kCounter, true)                                                           \
+  X(kCanaryUpstreamRqTime, "canary.upstream_rq_time", kHistogram, true)                                                                   \
+  X(kExternalUpstreamRqCodes, "external.upstream_rq_<code>", kCodes, false)                                                               \
+  X(kExternalUpstreamRq1xx, "external.upstream_rq_1xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRq2xx, "external.upstream_rq_2xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRq3xx, "external.upstream_rq_3xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRq4xx, "external.upstream_rq_4xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRq5xx, "external.upstream_rq_5xx", kCounter, true)                                                                   \
+  X(kExternalUpstreamRqCompleted, "external.upstream_rq_completed", kCounter, true)                                                       \
+  X(kExternalUpstreamRqTime, "external.upstream_rq_time", kHistogram, true)                                                               \
+  X(kInternalUpstreamRqCodes, "internal.upstream_rq_<code>", kCodes, false)                                                               \
+  X(kInternalUpstreamRq1xx, "internal.upstream_rq_1xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRq2xx, "internal.upstream_rq_2xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRq3xx, "internal.upstream_rq_3xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRq4xx, "internal.upstream_rq_4xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRq5xx, "internal.upstream_rq_5xx", kCounter, true)                                                                   \
+  X(kInternalUpstreamRqCompleted, "internal.upstream_rq_completed", kCounter, true)                                                       \
+  X(kInternalUpstreamRqTime, "internal.upstream_rq_time", kHistogram, true)                                                               \
   X(kUpdateNoRebuild, "update_no_rebuild", kCounter, false)
 WEFT_STAT_ENUM(ClusterStat, WEFT_CLUSTER_STATS)
+// The first of the eight that are kept apart by whom a request comes from, and of answers of canaries; and where the others lie from it.
+constexpr unsigned kCanaryStats = ClusterStat::kCanaryUpstreamRqCodes;
+constexpr unsigned kExternalStats = ClusterStat::kExternalUpstreamRqCodes;
+constexpr unsigned kInternalStats = ClusterStat::kInternalUpstreamRqCodes;
+constexpr unsigned kSide1xx = 1, kSideCompleted = 6, kSideTime = 7;
 extern const Shape kClusterShape;  // "cluster"
 
 // cluster.<name>.circuit_breakers.<priority>.: only where a threshold has track_remaining.
@@ -323,6 +353,18 @@ extern const Shape kCsrfShape;  // "http.csrf"
   X(kShadowMode, "shadow_mode", kCounter, false)
 WEFT_STAT_ENUM(LocalRateLimitStat, WEFT_LOCAL_RATE_LIMIT_STATS)
 extern const Shape kLocalRateLimitShape;  // "http_local_rate_limit"
+
+// connection_limit.<stat_prefix>.: the network filter.
+#define WEFT_CONNECTION_LIMIT_STATS(X)                       \
+  X(kActiveConnections, "active_connections", kGauge, false) \
+  X(kLimitedConnections, "limited_connections", kCounter, false)
+WEFT_STAT_ENUM(ConnectionLimitStat, WEFT_CONNECTION_LIMIT_STATS)
+extern const Shape kConnectionLimitShape;  // "connection_limit"
+
+// local_rate_limit.<stat_prefix>.: the network filter.
+#define WEFT_CONNECTION_RATE_STATS(X) X(kRateLimited, "rate_limited", kCounter, false)
+WEFT_STAT_ENUM(ConnectionRateStat, WEFT_CONNECTION_RATE_STATS)
+extern const Shape kConnectionRateShape;  // "local_rate_limit"
 
 // http.<stat_prefix>.fault.: the fault filter.
 #define WEFT_FAULT_STATS(X)                              \
@@ -652,6 +694,8 @@ ScopePtr header_to_metadata_scope(Registry& registry, std::string_view own_prefi
 ScopePtr cors_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr csrf_scope(Registry& registry, std::string_view stat_prefix);
 ScopePtr local_rate_limit_scope(Registry& registry, std::string_view own_prefix);
+ScopePtr connection_limit_scope(Registry& registry, std::string_view own_prefix);
+ScopePtr connection_rate_scope(Registry& registry, std::string_view own_prefix);
 ScopePtr http1_scope(Registry& registry);
 ScopePtr http2_scope(Registry& registry);
 ScopePtr cluster_http2_scope(Registry& registry, std::string_view name);

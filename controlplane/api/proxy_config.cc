@@ -17,6 +17,7 @@ std::optional<ResourceType> type_named(std::string_view word) {
   if (word == "endpoints") return ResourceType::kEndpoint;
   if (word == "listeners") return ResourceType::kListener;
   if (word == "routes") return ResourceType::kRoute;
+  if (word == "names") return ResourceType::kNameTable;
   return std::nullopt;
 }
 
@@ -48,7 +49,7 @@ Reply Api::proxy_config(const Request& request) {
   const std::string word = rest.substr(0, slash), page = slash == std::string::npos ? "" : rest.substr(slash + 1);
   const auto type = page.starts_with("config/") ? type_named(page.substr(7)) : std::nullopt;
   if (word.empty() || !type)
-    return error_reply(404, "not_found", "expected /v1/proxies/NODE/config/clusters, listeners, routes or endpoints");
+    return error_reply(404, "not_found", "expected /v1/proxies/NODE/config/clusters, listeners, routes, endpoints or names");
   auto found = find_proxy(services_.acks, word);
   if (auto* reply = std::get_if<Reply>(&found)) return std::move(*reply);
   const ProxyStatus& proxy = std::get<ProxyStatus>(found);

@@ -67,7 +67,8 @@ struct ContainerPort {
 };
 struct Pod {
   std::string ip, node, service_account = "default";
-  bool ready = true;  // conditions say Ready=False, or the phase is over: false
+  std::string hostname, subdomain;  // set: its name within a headless Service
+  bool ready = true;                // conditions say Ready=False, or the phase is over: false
   std::vector<ContainerPort> ports;
 };
 

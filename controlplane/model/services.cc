@@ -53,6 +53,8 @@ Endpoint from_pod(const Resource& resource, const Pod& pod, std::string address,
   endpoint.service_account = pod.service_account;
   endpoint.workload = resource.key.name;
   endpoint.ns = resource.key.ns;
+  endpoint.subdomain = pod.subdomain;
+  if (!pod.subdomain.empty()) endpoint.hostname = pod.hostname.empty() ? resource.key.name : pod.hostname;
   return endpoint;
 }
 

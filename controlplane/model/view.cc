@@ -1,6 +1,7 @@
 #include "controlplane/model/view.h"
 
 #include "controlplane/model/attachment.h"
+#include "controlplane/model/automatic_addresses.h"
 #include "controlplane/model/delegates.h"
 #include "controlplane/model/services.h"
 
@@ -69,6 +70,7 @@ struct View::Index {
   std::unordered_map<const ServiceInfo*, const HeldService*> held;
   std::unordered_map<std::string, HeldServicePtr> by_identity;
   std::unordered_map<std::string, std::vector<const ServiceInfo*>> by_hostname;
+  std::unordered_map<const ServiceInfo*, AutomaticAddresses> automatic_addresses;
   struct At {
     const HeldService* service;
     size_t port, endpoint;
@@ -176,6 +178,7 @@ struct View::Index {
         for (size_t i = 0; i < service->lists[port].size(); ++i)
           by_address[service->lists[port][i].address].push_back({service.get(), port, i});
     }
+    automatic_addresses = assign_addresses(service_list);
   }
 
   void index_rules(Rules rules) {
@@ -376,6 +379,11 @@ const EndpointList& View::endpoints(const ServiceInfo& service, uint32_t port) c
   for (size_t i = 0; i < held.info.ports.size(); ++i)
     if (held.info.ports[i].number == port) return held.lists[i];
   return kNone;
+}
+
+const AutomaticAddresses* View::automatic_addresses(const ServiceInfo& service) const {
+  auto found = index_->automatic_addresses.find(&service);
+  return found == index_->automatic_addresses.end() ? nullptr : &found->second;
 }
 
 std::vector<Typed<VirtualService>> View::virtual_services(std::string_view client_ns, std::string_view gateway) const {

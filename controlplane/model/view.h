@@ -35,6 +35,11 @@ struct ServiceInfo {
   const ServicePort* port(uint32_t number) const;
 };
 
+// What a host without addresses of its own goes by.
+struct AutomaticAddresses {
+  std::string v4, v6;
+};
+
 struct Endpoint {
   enum class Health : unsigned char { kHealthy, kUnhealthy };
   std::string address;
@@ -44,7 +49,8 @@ struct Endpoint {
   uint32_t weight = 1;
   Health health = Health::kHealthy;
   std::string service_account, workload, ns, network;
-  std::string tls_mode;  // label security.istio.io/tlsMode: "istio" or empty
+  std::string tls_mode;             // label security.istio.io/tlsMode: "istio" or empty
+  std::string hostname, subdomain;  // of a pod that has a name of its own: spec.hostname (else the pod's name) and spec.subdomain
   bool operator==(const Endpoint&) const = default;
 };
 using EndpointList = std::vector<Endpoint>;
@@ -109,6 +115,8 @@ class View {
   const ServiceInfo* find_service(std::string_view hostname, std::string_view client_ns) const;
   // The endpoints of a service port, in a stable order. Unhealthy ones are listed too.
   const EndpointList& endpoints(const ServiceInfo& service, uint32_t port) const;
+  // For a ServiceEntry's host that has no address; null for all others.
+  const AutomaticAddresses* automatic_addresses(const ServiceInfo& service) const;
 
   // Oldest first, delegates merged into their roots. `gateway`: "mesh", or "ns/name".
   std::vector<Typed<VirtualService>> virtual_services(std::string_view client_ns, std::string_view gateway = kMesh) const;

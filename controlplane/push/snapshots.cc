@@ -7,6 +7,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "istio/networking/nds/v1/nds.pb.h"
 
 #include <algorithm>
 #include <functional>
@@ -21,7 +22,14 @@ using xds::ResourceType;
 
 namespace {
 
-constexpr size_t kMaxSets = 10'000;     // of clusters with inbound ones; more are made anew
+constexpr size_t kMaxSets = 10'000;  // of clusters with inbound ones; more are made anew
+// A headless service's name stands for its endpoints.
+bool names_move(const model::View& view, const model::Changes& changes) {
+  const auto services = view.services();
+  return std::any_of(services.begin(), services.end(),
+                     [&](const model::ServiceInfo* service) { return service->headless && changes.endpoints.contains(service->hostname); });
+}
+
 constexpr uint64_t kUnusedEpochs = 16;  // routes of clients that nobody asked for through so many changes are forgotten
 
 }  // namespace
@@ -69,6 +77,9 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
   const bool pods = any || changes->headless;  // captured sidecars listen for the address of each pod of a headless service
   if (services || virtual_services || sidecars || pods) ++outbound_epoch_;
   if (visible || virtual_services || gateways || workloads || limits || pods) ++listeners_epoch_;
+  const bool names_moved = any || services || (!names_.empty() && !changes->endpoints.empty() && names_move(*view_, *changes));
+  if (names_moved) ++names_epoch_;
+  std::erase_if(names_, [&](const auto& held) { return held.second.epoch + kUnusedEpochs < names_epoch_; });
   if (visible || changes->endpoints.empty()) return std::nullopt;
 
   std::vector<xds::NameId> names;
@@ -87,7 +98,7 @@ std::optional<std::vector<xds::NameId>> Snapshots::set_view(std::shared_ptr<cons
     ++translations_;
     if (!changed.empty()) held.endpoints = held.endpoints->with(changed);
   }
-  if (virtual_services || gateways || workloads || limits || pods) return std::nullopt;
+  if (virtual_services || gateways || workloads || limits || pods || names_moved) return std::nullopt;
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
@@ -166,6 +177,19 @@ ResourceMapPtr Snapshots::listener_set(std::vector<ResourcePtr> own, const Held&
   return made;
 }
 
+const ResourceMapPtr& Snapshots::names_of(const model::Node& node) {
+  const std::optional<translate::NamesFor> whom = translate::names_for(node);
+  if (!whom) return no_names_;
+  Made& held = names_[*whom];
+  if (held.epoch != names_epoch_) {
+    const std::vector<translate::NameTable> one{translate::name_table(*view_, *whom)};
+    held.map = make(
+        ResourceType::kNameTable, one, [](const auto&) { return std::string(); }, held.map);
+    held.epoch = names_epoch_;
+  }
+  return held.map;
+}
+
 // Its namespace's listeners, and those of the ports that it serves itself.
 void Snapshots::refresh_proxyless(Held& proxy) {
   if (proxy.listeners_epoch == listeners_epoch_) return;
@@ -227,7 +251,8 @@ xds::SnapshotPtr Snapshots::snapshot_of(Held& proxy) {
   maps[index_of(ResourceType::kEndpoint)] = endpoints_of(proxy.scope).endpoints;
   maps[index_of(ResourceType::kListener)] = proxy.listeners;
   maps[index_of(ResourceType::kRoute)] = routes_of(proxy.client);
-  xds::SnapshotPtr& shared = snapshots_[{maps[0].get(), maps[1].get(), maps[2].get(), maps[3].get()}];
+  maps[index_of(ResourceType::kNameTable)] = names_of(*proxy.node);
+  xds::SnapshotPtr& shared = snapshots_[{maps[0].get(), maps[1].get(), maps[2].get(), maps[3].get(), maps[4].get()}];
   if (!shared) {
     auto made = std::make_shared<xds::Snapshot>();
     made->revision = view_->revision();

@@ -58,6 +58,7 @@ class Snapshots {
   const xds::ResourceMapPtr& routes_of(const translate::Client& client);
   const Outbound& outbound_of(const translate::Client& client);
   xds::ResourceMapPtr listener_set(std::vector<xds::ResourcePtr> own, const Held& proxy);
+  const xds::ResourceMapPtr& names_of(const model::Node& node);
   void refresh_own(Held& proxy);
   void refresh_proxyless(Held& proxy);
 
@@ -65,11 +66,13 @@ class Snapshots {
   std::shared_ptr<const model::View> view_;
   std::chrono::steady_clock::time_point since_{};
   // Counted up when what they depend on changes.
-  uint64_t clusters_epoch_ = 1, endpoints_epoch_ = 1, routes_epoch_ = 1, outbound_epoch_ = 1, listeners_epoch_ = 1;
+  uint64_t clusters_epoch_ = 1, endpoints_epoch_ = 1, routes_epoch_ = 1, outbound_epoch_ = 1, listeners_epoch_ = 1, names_epoch_ = 1;
   std::map<translate::Scope, ByScope> scopes_;
   std::map<translate::Scope, Made> clusters_;
   std::map<translate::Client, Outbound> outbound_;
   std::map<translate::Client, Made> routes_;
+  std::map<translate::NamesFor, Made> names_;
+  const xds::ResourceMapPtr no_names_ = std::make_shared<const xds::ResourceMap>();
   // Equal sets of one proxy's own listeners, and of a scope's clusters with some inbound ones, are one map.
   std::map<std::pair<const xds::ResourceMap*, std::vector<const xds::Resource*>>, ListenerSet> listener_sets_;
   std::map<std::pair<const xds::ResourceMap*, std::vector<const xds::Resource*>>, xds::ResourceMapPtr> cluster_sets_;

@@ -17,7 +17,7 @@ Scope scope_of(const model::View& view, const model::Node& node) {
                                                      [](const auto& server) { return server.tls == model::GatewayTls::kAutoPassthrough; });
     return scope;
   }
-  scope.captured = !node.proxyless && node.interception != model::Node::Interception::kNone;
+  scope.captured = node.type == model::Node::Type::kSidecar && !node.proxyless && node.interception != model::Node::Interception::kNone;
   scope.ipv6 = scope.captured && node.ip.find(':') != std::string::npos;
   return scope;
 }

@@ -23,6 +23,9 @@ class Listener;
 namespace envoy::config::route::v3 {
 class RouteConfiguration;
 }
+namespace istio::networking::nds::v1 {
+class NameTable;
+}
 
 namespace weft::translate {
 
@@ -31,6 +34,7 @@ using LoadAssignment = envoy::config::endpoint::v3::ClusterLoadAssignment;
 using Listener = envoy::config::listener::v3::Listener;
 using FilterChain = envoy::config::listener::v3::FilterChain;
 using RouteConfiguration = envoy::config::route::v3::RouteConfiguration;
+using NameTable = istio::networking::nds::v1::NameTable;
 
 // A way for connections that are passed on as bytes: what they must ask for or have dialled, and where they go.
 struct TcpTarget {
@@ -134,6 +138,16 @@ std::vector<Listener> listeners(const ListenerPlan& plan);
 std::vector<Listener> outbound_listeners(const model::View& view, const Client& client);
 // One of them that a node goes without: for calls to its own address, which are inbound's.
 bool is_for_self(std::string_view listener_name, const model::Node& node);
+
+// NDS: the names that the DNS proxy of a sidecar answers for. Nothing for a node that has none (metadata DNS_CAPTURE).
+struct NamesFor {
+  std::string ns;
+  bool automatic = false;       // metadata DNS_AUTO_ALLOCATE: hosts without an address have one given
+  bool v4 = false, v6 = false;  // what the node's own addresses are
+  auto operator<=>(const NamesFor&) const = default;
+};
+std::optional<NamesFor> names_for(const model::Node& node);
+NameTable name_table(const model::View& view, const NamesFor& whom);
 
 // gRPC's own clients and servers, which have no proxy beside them (Node::proxyless). Their endpoints are those of all.
 // LDS "HOST:PORT" for each name that a client may dial; of servers, for each address that they may listen on.

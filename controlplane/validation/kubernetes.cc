@@ -59,7 +59,11 @@ constexpr Table kContainerPort{kContainerPortFields, true};
 constexpr Field kContainerFields[] = {{"ports", Type::kObjects, Use::kWorks, "", &kContainerPort}};
 constexpr Table kContainer{kContainerFields, true};
 constexpr Field kPodSpecFields[] = {
-    {"serviceAccountName", Type::kString}, {"nodeName", Type::kString}, {"containers", Type::kObjects, Use::kWorks, "", &kContainer}};
+    {"serviceAccountName", Type::kString},
+    {"nodeName", Type::kString},
+    {"hostname", Type::kString, Use::kWorks, "its name in the DNS, within spec.subdomain; the pod's name when absent"},
+    {"subdomain", Type::kString},
+    {"containers", Type::kObjects, Use::kWorks, "", &kContainer}};
 constexpr Table kPodSpec{kPodSpecFields, true};
 constexpr Field kConditionFields[] = {{"type", Type::kString}, {"status", Type::kString}};
 constexpr Table kCondition{kConditionFields, true};
@@ -208,6 +212,8 @@ model::Spec build_pod(const Reader& root) {
     pod.ip = ip.text();
   }
   pod.node = spec["nodeName"].text();
+  pod.hostname = spec["hostname"].text();
+  pod.subdomain = spec["subdomain"].text();
   if (Reader account = spec["serviceAccountName"]; account && !account.text().empty()) pod.service_account = account.text();
   for (const Reader& container : spec["containers"].items())
     for (const Reader& port : container["ports"].items())

@@ -5,9 +5,12 @@
 #include "proxy/config/access_logs.h"
 #include "proxy/config/build_context.h"
 #include "proxy/config/clusters.h"
+#include "proxy/config/connect_options.h"
+#include "proxy/config/dns.h"
 #include "proxy/config/field_check.h"
 #include "proxy/config/linked_types.h"
 #include "proxy/config/listeners.h"
+#include "proxy/config/names.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/protocol_options.h"
 #include "proxy/config/runtime_layers.h"
@@ -196,6 +199,11 @@ class Loader {
     context.local_cluster = proto_.node().cluster();
     context.local_node = proto_.node().id();
     context.locality = locality_name(proto_.node().locality());
+    context.resolver = out_->resolver = resolver_options(proto_, root);
+    if (proto_.cluster_manager().has_upstream_bind_config()) {
+      const Where manager(root, "cluster_manager");
+      context.bind = out_->bind = bind_options(proto_.cluster_manager().upstream_bind_config(), Where(manager, "upstream_bind_config"));
+    }
     const Where statics(root, "static_resources");
     const auto& resources = proto_.static_resources();
     // Findings of fields come before those of values: what has some is not built.
@@ -218,6 +226,7 @@ class Loader {
       if (sound("listeners", i)) listener(resources.listeners(i), context, Where(statics, "listeners", i));
     if (proto_.has_dynamic_resources() && !touched(of_fields, "dynamic_resources")) dynamic(Where(root, "dynamic_resources"));
     if (proto_.has_admin() && !touched(of_fields, "admin")) admin(context, Where(root, "admin"));
+    out_->dns = dns_options(proto_.node(), proto_.dynamic_resources().has_ads_config(), Where(root, "node"));
     out_->bytes = proto_.SerializeAsString();
   }
 
@@ -248,10 +257,12 @@ class Loader {
     const bool twice = std::any_of(out_->statics.listeners.begin(), out_->statics.listeners.end(),
                                    [&](const auto& other) { return other->name == built->name; });
     if (twice) return Where(where, "name").fail("duplicate listener \"" + built->name + "\"");
-    const bool same_address =
-        built->address.port() != 0 && std::any_of(out_->statics.listeners.begin(), out_->statics.listeners.end(),
-                                                  [&](const auto& other) { return other->address == built->address; });
-    if (same_address) Where(where, "address").fail("another listener has " + net::to_string(built->address) + " already");
+    for (const net::ListeningPlace& place : built->places) {
+      if (place.path.empty() && place.endpoint.port() == 0) continue;
+      for (const auto& other : out_->statics.listeners)
+        if (std::any_of(other->places.begin(), other->places.end(), [&](const auto& one) { return one.same_address(place); }))
+          Where(where, "address").fail("another listener has " + net::to_string(place) + " already");
+    }
     out_->statics.listeners.push_back(std::move(built));
   }
 

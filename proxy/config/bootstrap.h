@@ -2,8 +2,11 @@
 // gives plain values. The message itself is kept as bytes for /config_dump.
 #pragma once
 #include "common/base/diagnostic.h"
+#include "common/net/connect_options.h"
 #include "common/net/stream.h"
+#include "common/resolve/options.h"
 #include "proxy/config/update.h"
+#include "proxy/dns_proxy/dns_proxy.h"
 #include "proxy/runtime/runtime.h"
 
 #include <chrono>
@@ -85,8 +88,11 @@ struct Bootstrap {
   ConfigSource lds, cds;
   std::optional<AdsConfig> ads;
   std::optional<Admin> admin;
+  std::optional<dns_proxy::Options> dns;                           // node.metadata.DNS_CAPTURE
   std::shared_ptr<Runtime> runtime = std::make_shared<Runtime>();  // changes while the process runs
   std::vector<RuntimeSource> runtime_sources;
+  resolve::Options resolver;             // how names are resolved where a cluster does not say
+  std::optional<net::BindOptions> bind;  // cluster_manager.upstream_bind_config
   Diagnostics warnings;
 };
 

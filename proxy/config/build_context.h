@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,9 @@ struct BuildContext {
   std::function<bool(std::string_view)> knows_cluster = {};
   // What ECDS has brought under that name; null, or unset: nothing.
   std::function<std::shared_ptr<const Extension>(std::string_view)> extension = {};
+  // What clusters do that say nothing of their own: typed_dns_resolver_config and cluster_manager.upstream_bind_config.
+  resolve::Options resolver = {};
+  std::optional<net::BindOptions> bind = {};
   // Names that the bootstrap took and xDS may not replace; unset: none.
   std::function<bool(std::string_view)> static_cluster = {};
   std::function<bool(std::string_view)> static_listener = {};

@@ -1,6 +1,8 @@
 #include "proxy/config/clusters.h"
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.pb.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
 #include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
@@ -10,9 +12,13 @@
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "proxy/config/attempt_filters.h"
 #include "proxy/config/bootstrap.h"
+#include "proxy/config/connect_options.h"
 #include "proxy/config/endpoints.h"
 #include "proxy/config/hash_policies.h"
+#include "proxy/config/names.h"
 #include "proxy/config/proto_loader.h"
+
+#include <algorithm>
 
 namespace weft::config {
 namespace {
@@ -51,7 +57,7 @@ class ClusterBuilder {
     protocol();
     take(from_.has_per_connection_buffer_limit_bytes(), from_.per_connection_buffer_limit_bytes(), out_->buffer_limit);
     set_buffer_limit(out_->buffer_limit, out_->http1, out_->http2);
-    if (from_.upstream_connection_options().has_tcp_keepalive()) keepalive(from_.upstream_connection_options().tcp_keepalive());
+    connecting();
     return out_;
   }
 
@@ -72,6 +78,13 @@ class ClusterBuilder {
       return;
     }
     if (from_.has_eds_cluster_config()) Where(where_, "eds_cluster_config").fail("set in a cluster whose type is not EDS");
+    if (from_.has_cluster_type()) return extension_type();
+    if (from_.type() == cluster_v3::Cluster::ORIGINAL_DST) return original_destination();
+    if (from_.type() == cluster_v3::Cluster::STRICT_DNS || from_.type() == cluster_v3::Cluster::LOGICAL_DNS) {
+      out_->discovery = ClusterConfig::Discovery::kNames;
+      out_->naming = build_naming(from_, context_.resolver, where_);
+      return;
+    }
     const Where at(where_, "load_assignment");
     auto set = build_endpoints(from_.load_assignment(), at);
     if (!set) return;
@@ -81,6 +94,41 @@ class ClusterBuilder {
       set = named;
     }
     out_->endpoints = std::move(set);
+  }
+
+  void extension_type() {
+    const Where at(where_, "cluster_type");
+    const Where config(at, "typed_config");
+    envoy::extensions::clusters::dns::v3::DnsCluster dns;
+    if (!from_.cluster_type().typed_config().UnpackTo(&dns)) return config.unsupported("is no cluster type that this version knows");
+    out_->discovery = ClusterConfig::Discovery::kNames;
+    out_->naming = build_naming(from_, dns, context_.resolver, where_, Where(config, "(DnsCluster)"));
+  }
+
+  void original_destination() {
+    out_->discovery = ClusterConfig::Discovery::kOriginalDestination;
+    const Where at(where_, "original_dst_lb_config");
+    if (from_.load_assignment().endpoints_size() > 0)
+      Where(where_, "load_assignment").fail("must not be set for an ORIGINAL_DST cluster: its hosts are where its clients want to go");
+    auto to = std::make_shared<upstream::OriginalDestination>();
+    const cluster_v3::Cluster::OriginalDstLbConfig& from = from_.original_dst_lb_config();
+    if (from.use_http_header())
+      to->header = from.http_header_name().empty() ? "x-envoy-original-dst-host" : from.http_header_name();
+    else if (!from.http_header_name().empty())
+      Where(at, "http_header_name").fail("needs use_http_header");
+    std::transform(to->header.begin(), to->header.end(), to->header.begin(),
+                   [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    if (from.has_upstream_port_override()) to->port = static_cast<uint16_t>(from.upstream_port_override().value());
+    to->metadata_space = from.metadata_key().key();
+    for (const auto& segment : from.metadata_key().path()) to->metadata_path.push_back(segment.key());
+    if (from_.has_cleanup_interval()) to->cleanup = milliseconds(from_.cleanup_interval());
+    out_->original = std::move(to);
+  }
+
+  // CLUSTER_PROVIDED, and nothing else, for a cluster that knows its hosts by itself.
+  void provided(const Where& at) {
+    if (out_->discovery != ClusterConfig::Discovery::kOriginalDestination) return at.fail("is for clusters of type ORIGINAL_DST alone");
+    out_->policy = ClusterConfig::Policy::kOriginalDestination;
   }
 
   void balancing() {
@@ -94,12 +142,15 @@ class ClusterBuilder {
         Where(common, "consistent_hashing_lb_config").fail("must not be set beside load_balancing_policy");
       return policy_list();
     }
+    if (out_->discovery == ClusterConfig::Discovery::kOriginalDestination && from_.lb_policy() != cluster_v3::Cluster::CLUSTER_PROVIDED)
+      return Where(where_, "lb_policy").fail("must be CLUSTER_PROVIDED for an ORIGINAL_DST cluster");
     switch (from_.lb_policy()) {
       case cluster_v3::Cluster::ROUND_ROBIN: out_->policy = ClusterConfig::Policy::kRoundRobin; break;
       case cluster_v3::Cluster::LEAST_REQUEST: out_->policy = ClusterConfig::Policy::kLeastRequest; break;
       case cluster_v3::Cluster::RANDOM: out_->policy = ClusterConfig::Policy::kRandom; break;
       case cluster_v3::Cluster::RING_HASH: return ring_hash();
       case cluster_v3::Cluster::MAGLEV: return maglev();
+      case cluster_v3::Cluster::CLUSTER_PROVIDED: return provided(Where(where_, "lb_policy"));
       default: Where(where_, "load_balancing_policy").fail("is required for lb_policy LOAD_BALANCING_POLICY_CONFIG"); return;
     }
     if (from_.common_lb_config().has_locality_weighted_lb_config())
@@ -137,6 +188,7 @@ class ClusterBuilder {
     const auto& from = from_.common_lb_config().consistent_hashing_lb_config();
     HashingOptions to;
     take(from.has_hash_balance_factor(), from.hash_balance_factor(), to.balance_factor);
+    to.by_hostname = from.use_hostname_for_hashing();
     to.by_locality = from_.common_lb_config().has_locality_weighted_lb_config();
     return to;
   }
@@ -189,6 +241,9 @@ class ClusterBuilder {
     const Where config(at, "policies", 0);
     const google::protobuf::Any& any = extension.typed_config();
     const Where inside(config, "typed_extension_config");
+    if (any.Is<lb::cluster_provided::v3::ClusterProvided>()) return provided(inside);
+    if (out_->discovery == ClusterConfig::Discovery::kOriginalDestination)
+      return inside.fail("must be envoy.load_balancing_policies.cluster_provided for an ORIGINAL_DST cluster");
     lb::least_request::v3::LeastRequest least;
     lb::ring_hash::v3::RingHash ring;
     lb::maglev::v3::Maglev table;
@@ -310,12 +365,18 @@ class ClusterBuilder {
     }
   }
 
-  void keepalive(const core::TcpKeepalive& from) {
-    upstream::TcpKeepalive to;
-    if (from.has_keepalive_probes()) to.probes = from.keepalive_probes().value();
-    if (from.has_keepalive_time()) to.time_s = from.keepalive_time().value();
-    if (from.has_keepalive_interval()) to.interval_s = from.keepalive_interval().value();
-    out_->keepalive = to;
+  void connecting() {
+    const cluster_v3::UpstreamConnectionOptions& from = from_.upstream_connection_options();
+    if (from.has_tcp_keepalive()) out_->connect.keepalive = tcp_keepalive(from.tcp_keepalive());
+    out_->connect.bind = context_.bind;
+    if (from_.has_upstream_bind_config())
+      out_->connect.bind = bind_options(from_.upstream_bind_config(), Where(where_, "upstream_bind_config"));
+    using Options = cluster_v3::UpstreamConnectionOptions;
+    using First = upstream::AddressOrder::First;
+    const Options::HappyEyeballsConfig& order = from.happy_eyeballs_config();
+    if (order.first_address_family_version() == Options::V4) out_->address_order.family = First::kV4;
+    if (order.first_address_family_version() == Options::V6) out_->address_order.family = First::kV6;
+    if (order.has_first_address_family_count()) out_->address_order.count = order.first_address_family_count().value();
   }
 
   const cluster_v3::Cluster& from_;

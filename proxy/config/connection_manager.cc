@@ -19,8 +19,6 @@
 
 #include <google/protobuf/wrappers.pb.h>
 
-#include <boost/asio/ip/address.hpp>
-
 #include <algorithm>
 
 namespace weft::config {
@@ -54,13 +52,14 @@ class ManagerBuilder {
     set_buffer_limit(buffer_limit, to_->http1, to_->http2);
     routes();
     upgrades();
-    filter_chain();
+    to_->chain = chain(from_.http_filters(), where_, "http_filters");
     to_->access_logs = build_access_logs(from_.access_log(), context_, where_, "access_log");
     identity();
     forwarded();
     ip_detection();
     early_mutations();
     local_replies();
+    proxy_status();
     times();
     return to_;
   }
@@ -77,6 +76,8 @@ class ManagerBuilder {
     read_http2(from_.http2_protocol_options(), to_->http2, Where(where_, "http2_protocol_options"));
     if (from_.has_max_request_headers_kb())
       to_->http1.max_headers_kib = to_->http2.max_headers_kib = from_.max_request_headers_kb().value();
+    if (to_->http2.max_field_kib > to_->http2.max_headers_kib)
+      Where(Where(where_, "http2_protocol_options"), "max_header_field_size_kb").fail("must not exceed max_request_headers_kb");
     const core::HttpProtocolOptions& common = from_.common_http_protocol_options();
     if (common.has_max_headers_count()) to_->http1.max_headers_count = to_->http2.max_headers_count = common.max_headers_count().value();
     if (common.has_max_requests_per_connection()) to_->max_requests_per_connection = common.max_requests_per_connection().value();
@@ -121,21 +122,24 @@ class ManagerBuilder {
       if (routing::find_upgrade(to.get(), upgrade.upgrade_type()))
         Where(Where(where_, "upgrade_configs", i), "upgrade_type").fail("\"" + upgrade.upgrade_type() + "\" is there twice");
       to->push_back({upgrade.upgrade_type(), !upgrade.has_enabled() || upgrade.enabled().value()});
+      if (!upgrade.filters().empty())
+        to_->upgrade_chains.emplace_back(upgrade.upgrade_type(), chain(upgrade.filters(), Where(where_, "upgrade_configs", i), "filters"));
     }
     to_->upgrades = std::move(to);
   }
 
-  void filter_chain() {
+  // `where` is the message that has the list, as `field`.
+  filters::ChainPlan chain(const google::protobuf::RepeatedPtrField<hcm::HttpFilter>& from, const Where& where, std::string_view field) {
     std::vector<std::unique_ptr<const filters::FilterFactory>> factories;
     std::vector<bool> disabled;
     filters::RouterOptions router;
-    const int last = from_.http_filters_size() - 1;
-    if (last < 0) return Where(where_, "http_filters").fail("must have at least one item: the router, as the last");
+    const int last = from.size() - 1;
+    if (last < 0) return Where(where, field).fail("must have at least one item: the router, as the last"), filters::ChainPlan();
     if (static_cast<size_t>(last) >= kMaxFilters)
-      return Where(where_, "http_filters").fail("must have at most " + std::to_string(kMaxFilters) + " items");
+      return Where(where, field).fail("must have at most " + std::to_string(kMaxFilters) + " items"), filters::ChainPlan();
     for (int i = 0; i <= last; ++i) {
-      const hcm::HttpFilter& filter = from_.http_filters(i);
-      const Where at(where_, "http_filters", i);
+      const hcm::HttpFilter& filter = from[i];
+      const Where at(where, field, i);
       const Where config(at, "typed_config");
       if (filter.has_config_discovery()) {
         if (i == last) at.fail("the last filter of the chain must be the router, found \"" + filter.name() + "\"");
@@ -170,7 +174,7 @@ class ManagerBuilder {
       factories.push_back(std::move(factory));
       disabled.push_back(filter.disabled());
     }
-    to_->chain = filters::ChainPlan(std::move(factories), router, disabled);
+    return filters::ChainPlan(std::move(factories), router, disabled);
   }
 
   std::shared_ptr<filters::CompressionOffers> compressions_ = std::make_shared<filters::CompressionOffers>();
@@ -301,6 +305,20 @@ class ManagerBuilder {
     to_->local_reply = std::move(to);
   }
 
+  void proxy_status() {
+    if (!from_.has_proxy_status_config()) return;
+    using From = hcm::HttpConnectionManager::ProxyStatusConfig;
+    const From& from = from_.proxy_status_config();
+    auto to = std::make_shared<ProxyStatus>();
+    to->name = from.proxy_name_case() == From::kLiteralProxyName ? from.literal_proxy_name()
+               : from.proxy_name_case() == From::kUseNodeId      ? context_.local_node
+                                                                 : to_->server_name;
+    to->details = !from.remove_details();
+    to->flags = !from.remove_response_flags();
+    to->recommended_code = from.set_recommended_response_code();
+    to_->proxy_status = std::move(to);
+  }
+
   void identity() {
     using From = hcm::HttpConnectionManager;
     if (!from_.server_name().empty()) to_->server_name = from_.server_name();
@@ -336,6 +354,9 @@ class ManagerBuilder {
       if (from_.strip_any_host_port()) Where(where_, "strip_matching_host_port").fail("must not be set beside strip_any_host_port");
       to.host_port = routing::ForwardedOptions::HostPort::kStripMatching;
     }
+    const hcm::ForwardProtoConfig& ports = from_.forward_proto_config();
+    to.https_ports.assign(ports.https_destination_ports().begin(), ports.https_destination_ports().end());
+    to.http_ports.assign(ports.http_destination_ports().begin(), ports.http_destination_ports().end());
     for (int i = 0; i < from_.internal_address_config().cidr_ranges_size(); ++i) address_range(i);
     to.path.normalize = from_.normalize_path().value();
     to.path.merge_slashes = from_.merge_slashes();
@@ -353,12 +374,7 @@ class ManagerBuilder {
   }
 
   static void range(const core::CidrRange& range, std::vector<routing::AddressRange>& to, const Where& at) {
-    boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(range.address_prefix(), error);
-    if (error) return Where(at, "address_prefix").fail("malformed IP address: \"" + range.address_prefix() + "\"");
-    const uint32_t bits = range.prefix_len().value();
-    if (bits > (address.is_v4() ? 32u : 128u)) return Where(at, "prefix_len").fail("is longer than the address");
-    to.push_back({address, static_cast<uint8_t>(bits)});
+    if (auto made = filters::address_range(range.address_prefix(), range.prefix_len().value(), at)) to.push_back(*made);
   }
 
   void times() {
@@ -370,11 +386,16 @@ class ManagerBuilder {
     take(common.has_max_connection_duration(), common.max_connection_duration(), to_->max_connection_duration);
     take(common.has_max_stream_duration(), common.max_stream_duration(), to_->max_stream_duration);
     take(from_.has_stream_idle_timeout(), from_.stream_idle_timeout(), to_->stream_idle_timeout);
+    if (from_.has_stream_flush_timeout()) to_->stream_flush_timeout = milliseconds(from_.stream_flush_timeout());
+    to_->max_connection_duration_jitter = common.max_connection_duration_jitter().value();
+    to_->http1_safe_max_connection_duration = from_.http1_safe_max_connection_duration();
+    to_->drain_timeout_jitter = from_.drain_timeout_jitter().value();
     take(from_.has_request_timeout(), from_.request_timeout(), to_->request_timeout);
     take(from_.has_request_headers_timeout(), from_.request_headers_timeout(), to_->request_headers_timeout);
     const bool newer = from_.access_log_options().has_access_log_flush_interval();
     take(newer || from_.has_access_log_flush_interval(),
          newer ? from_.access_log_options().access_log_flush_interval() : from_.access_log_flush_interval(), to_->log_interval);
+    to_->log_tunnels = from_.access_log_options().flush_log_on_tunnel_successfully_established();
     to_->log_new_requests = from_.flush_access_log_on_new_request() || from_.access_log_options().flush_access_log_on_new_request();
     take(from_.has_drain_timeout(), from_.drain_timeout(), to_->drain_timeout);
     take(from_.has_delayed_close_timeout(), from_.delayed_close_timeout(), to_->delayed_close_timeout);
@@ -389,10 +410,12 @@ class ManagerBuilder {
 }  // namespace
 
 std::shared_ptr<const HttpConnectionManager> build_connection_manager(const hcm::HttpConnectionManager& from, uint32_t buffer_limit,
-                                                                      const BuildContext& context, const Where& where) {
-  const size_t before = where.problems().size();
+                                                                      const BuildContext& context, const Where& where,
+                                                                      filters::NetworkFilters before) {
+  const size_t problems = where.problems().size();
   auto to = ManagerBuilder(from, context, where).build(buffer_limit);
-  return where.problems().size() == before ? to : nullptr;
+  to->before = std::move(before);
+  return where.problems().size() == problems ? to : nullptr;
 }
 
 }  // namespace weft::config

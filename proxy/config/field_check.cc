@@ -3,6 +3,7 @@
 #include "proxy/config/field_tables.h"
 #include "proxy/config/linked_types.h"
 #include "proxy/config/proto_loader.h"
+#include "proxy/filters/network/table.h"
 #include "proxy/filters/table.h"
 
 #include <google/protobuf/any.pb.h>
@@ -86,6 +87,9 @@ class Checker {
       if (!row) {
         refuse(join(path, field->name()), kUnsupportedCode,
                type.full_name() + "." + field->name() + named(message, *field) + " is not supported by this version");
+      } else if (!row->refused.empty()) {
+        refuse(join(path, field->name()), kUnsupportedCode,
+               type.full_name() + "." + field->name() + named(message, *field) + " is not supported: " + std::string(row->refused));
       } else if (row->ignored.empty()) {
         used(message, *field, *row, join(path, field->name()), takes, depth);
       }
@@ -97,7 +101,7 @@ class Checker {
       // A refused member was set: that is said already.
       std::string members;
       for (int i = 0; i < oneof->field_count(); ++i)
-        if (find(*table, oneof->field(i)->name())) members += (members.empty() ? "" : ", ") + oneof->field(i)->name();
+        if (is_taken(find(*table, oneof->field(i)->name()))) members += (members.empty() ? "" : ", ") + oneof->field(i)->name();
       refuse(path, kRuleCode, std::string(short_name(type.full_name())) + " needs one of " + members);
     }
   }
@@ -106,6 +110,7 @@ class Checker {
   static const Field* find(const FieldTable& table, std::string_view name) { return find_row(table, name); }
 
  public:
+  static bool is_taken(const Field* row) { return row && row->refused.empty(); }
   static const Field* find_row(const FieldTable& table, std::string_view name) {
     for (unsigned i = 0; i < table.size; ++i)
       if (table.fields[i].name == name) return &table.fields[i];
@@ -298,7 +303,8 @@ class Checker {
         if (!takes.empty() && has_word(candidate.categories, takes)) known += (known.empty() ? "" : ", ") + std::string(candidate.message);
       return refuse(path, kUnsupportedCode,
                     "extension " + title(owner, name) + " is not supported " +
-                        (takes.empty() ? "by this version" : "here by this version; supported: " + known));
+                        (takes.empty() ? "by this version" : "here by this version; supported: " + known) +
+                        (takes == "network_filter" && !table ? "; a TcpProxy in its place carries what it would have read" : ""));
     }
     const pb::Descriptor* type = pb::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
     if (!type) return refuse(path, kUnsupportedCode, "extension " + name + " is not supported by this version");
@@ -368,9 +374,13 @@ const std::vector<FieldTable>& all_tables() {
   static const std::vector<FieldTable> tables = [] {
     link_extension_types();
     std::vector<FieldTable> all;
-    for (auto area : {bootstrap_tables(), listener_tables(), route_tables(), cluster_tables(), common_tables()})
+    for (auto area : {bootstrap_tables(), listener_tables(), socket_tables(), route_tables(), cluster_tables(), common_tables()})
       all.insert(all.end(), area.begin(), area.end());
     for (const filters::HttpFilterType& type : filters::http_filter_types()) {
+      const filters::FieldTables own = type.tables();
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    for (const filters::NetworkFilterType& type : filters::network_filter_types()) {
       const filters::FieldTables own = type.tables();
       all.insert(all.end(), own.begin(), own.end());
     }
@@ -400,7 +410,7 @@ std::string render_reference() {
       "# Envoy configuration that weft-proxy takes\n\n"
       "Rendered from the tables that the proxy itself checks with; do not edit. A field or extension that is not listed here is\n"
       "refused by its full path and name, in a file with line and caret, over xDS as a NACK. *Ignored* fields may be set and change\n"
-      "nothing, for the reason given.\n\n## Extensions\n\n| kind | types |\n| --- | --- |\n";
+      "nothing, *refused* ones may not, each for the reason given.\n\n## Extensions\n\n| kind | types |\n| --- | --- |\n";
   std::map<std::string, std::string> kinds;
   for (const FieldTable& table : all_tables())
     for (std::string_view category : words(table.categories)) {
@@ -426,14 +436,18 @@ std::string render_reference() {
       const Field& row = table.fields[i];
       const FieldDescriptor* field = type ? type->FindFieldByName(std::string(row.name)) : nullptr;
       out += "| `" + std::string(row.name) + "` | " + type_text(field) + " | " +
-             (row.ignored.empty() ? escaped(limits_of(row, field)) : "*ignored*: " + escaped(row.ignored)) + " |\n";
+             (!row.refused.empty()   ? "*refused*: " + escaped(row.refused)
+              : !row.ignored.empty() ? "*ignored*: " + escaped(row.ignored)
+                                     : escaped(limits_of(row, field))) +
+             " |\n";
     }
     std::string required;
     for (std::string_view name : words(table.required)) {
       const pb::OneofDescriptor* oneof = type ? type->FindOneofByName(std::string(name)) : nullptr;
       std::string members;
       for (int i = 0; oneof && i < oneof->field_count(); ++i)
-        if (Checker::find_row(table, oneof->field(i)->name())) members += (members.empty() ? "`" : ", `") + oneof->field(i)->name() + "`";
+        if (Checker::is_taken(Checker::find_row(table, oneof->field(i)->name())))
+          members += (members.empty() ? "`" : ", `") + oneof->field(i)->name() + "`";
       required += "\nOne of " + members + " must be set.\n";
     }
     out += required;

@@ -7,6 +7,7 @@ namespace weft::config {
 filters::FieldTables common_tables();
 filters::FieldTables bootstrap_tables();
 filters::FieldTables listener_tables();
+filters::FieldTables socket_tables();
 filters::FieldTables cluster_tables();
 filters::FieldTables route_tables();
 

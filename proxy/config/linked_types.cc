@@ -1,5 +1,6 @@
 #include "proxy/config/linked_types.h"
 
+#include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
 #include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.pb.h"
 #include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb.h"
@@ -7,14 +8,19 @@
 #include "envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config.pb.h"
 #include "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.pb.h"
 #include "envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config.pb.h"
+#include "envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.pb.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
 #include "envoy/extensions/load_balancing_policies/maglev/v3/maglev.pb.h"
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
 #include "envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
+#include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
+#include "envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.pb.h"
 #include "envoy/extensions/path/match/uri_template/v3/uri_template_match.pb.h"
 #include "envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
+#include "envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts.pb.h"
+#include "envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
@@ -31,6 +37,10 @@ void link_extension_types() {
   namespace extensions = envoy::extensions;
   namespace lb = extensions::load_balancing_policies;
   google::protobuf::LinkMessageReflection<extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig>();
+  google::protobuf::LinkMessageReflection<extensions::clusters::dns::v3::DnsCluster>();
+  google::protobuf::LinkMessageReflection<extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig>();
+  google::protobuf::LinkMessageReflection<extensions::network::dns_resolver::getaddrinfo::v3::GetAddrInfoDnsResolverConfig>();
+  google::protobuf::LinkMessageReflection<lb::cluster_provided::v3::ClusterProvided>();
   google::protobuf::LinkMessageReflection<lb::least_request::v3::LeastRequest>();
   google::protobuf::LinkMessageReflection<lb::maglev::v3::Maglev>();
   google::protobuf::LinkMessageReflection<lb::random::v3::Random>();
@@ -45,6 +55,8 @@ void link_extension_types() {
   google::protobuf::LinkMessageReflection<extensions::internal_redirect::previous_routes::v3::PreviousRoutesConfig>();
   google::protobuf::LinkMessageReflection<extensions::internal_redirect::safe_cross_scheme::v3::SafeCrossSchemeConfig>();
   google::protobuf::LinkMessageReflection<extensions::request_id::uuid::v3::UuidRequestIdConfig>();
+  google::protobuf::LinkMessageReflection<extensions::retry::host::omit_canary_hosts::v3::OmitCanaryHostsPredicate>();
+  google::protobuf::LinkMessageReflection<extensions::retry::host::omit_host_metadata::v3::OmitHostMetadataConfig>();
   google::protobuf::LinkMessageReflection<extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>();
   google::protobuf::LinkMessageReflection<extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig>();
   google::protobuf::LinkMessageReflection<extensions::transport_sockets::raw_buffer::v3::RawBuffer>();

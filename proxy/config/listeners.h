@@ -1,4 +1,4 @@
-// config.listener.v3.Listener -> config::Listener: one filter chain with a connection manager or a TCP proxy.
+// config.listener.v3.Listener -> config::Listener: its filter chains, each with a connection manager or a TCP proxy.
 #pragma once
 #include "proxy/config/build_context.h"
 #include "proxy/config/protocol_options.h"
@@ -7,13 +7,12 @@
 #include <memory>
 
 namespace envoy::config::listener::v3 {
+class Filter;
+class FilterChain;
 class Listener;
-}
+}  // namespace envoy::config::listener::v3
 namespace envoy::extensions::filters::network::http_connection_manager::v3 {
 class HttpConnectionManager;
-}
-namespace envoy::extensions::filters::network::tcp_proxy::v3 {
-class TcpProxy;
 }
 
 namespace weft::config {
@@ -23,8 +22,13 @@ std::shared_ptr<const Listener> build_listener(const envoy::config::listener::v3
                                                const BuildContext& context, const Where& where);
 std::shared_ptr<const HttpConnectionManager> build_connection_manager(
     const envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager& from, uint32_t buffer_limit,
-    const BuildContext& context, const Where& where);
-std::shared_ptr<const TcpProxy> build_tcp_proxy(const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& from,
-                                                const BuildContext& context, const Where& where);
+    const BuildContext& context, const Where& where, filters::NetworkFilters before = {});
+// The last filter of a chain where it is no connection manager: a TcpProxy, or what else serves bytes as they are. `where`: its
+// typed_config.
+std::shared_ptr<const TcpProxy> build_raw_terminal(const envoy::config::listener::v3::Filter& from, const BuildContext& context,
+                                                   const Where& where, filters::NetworkFilters before = {});
+// `where`: the chain.
+filters::NetworkFilters network_filters_before_last(const envoy::config::listener::v3::FilterChain& from, const BuildContext& context,
+                                                    const Where& where);
 
 }  // namespace weft::config

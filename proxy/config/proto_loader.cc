@@ -376,7 +376,9 @@ class Loader {
     const pb::Descriptor* type = pb::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
     const pb::Message* prototype = type ? pb::MessageFactory::generated_factory()->GetPrototype(type) : nullptr;
     if (!prototype) {
-      fail(url->mark, path, "the extension type \"" + url->text + "\" is not supported by this version");
+      const bool network_filter = name.starts_with("envoy.extensions.filters.network.");
+      fail(url->mark, path, "the extension type \"" + url->text + "\" is not supported by this version",
+           network_filter ? "put a TcpProxy in its place: it carries what this filter would have read" : "");
       problems_.back().code = kUnsupportedCode;
       return;
     }

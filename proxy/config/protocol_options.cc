@@ -27,6 +27,10 @@ std::chrono::milliseconds milliseconds(const google::protobuf::Duration& from) {
 }
 
 std::optional<net::Endpoint> endpoint(const core::Address& from, const Where& where) {
+  if (from.has_pipe()) {
+    Where(where, "pipe").unsupported("a Unix socket is not supported here by this version");
+    return {};
+  }
   const Where socket(where, "socket_address");
   const core::SocketAddress& address = from.socket_address();
   if (address.port_specifier_case() == core::SocketAddress::PORT_SPECIFIER_NOT_SET) {
@@ -140,6 +144,8 @@ void read_http2(const core::Http2ProtocolOptions& from, http::Http2Options& to, 
   if (from.has_stream_reset_burst() && from.has_stream_reset_rate())  // as Envoy: one alone changes nothing
     to.reset_rate = {from.stream_reset_burst().value(), from.stream_reset_rate().value()};
   to.allow_connect = from.allow_connect();
+  take(from.has_max_header_field_size_kb(), from.max_header_field_size_kb(), to.max_field_kib);
+  to.disallow_obs_text = from.disallow_obs_text().value();
   if (from.has_connection_keepalive()) to.keepalive = keepalive(from.connection_keepalive());
 }
 

@@ -3,8 +3,12 @@
 #include "common/observe/shapes.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
+#include "envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts.pb.h"
+#include "envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.pb.h"
+#include "proxy/config/endpoints.h"
 #include "proxy/config/hash_policies.h"
 #include "proxy/config/proto_loader.h"
 #include "proxy/config/route_policies.h"
@@ -27,6 +31,8 @@ namespace route_v3 = envoy::config::route::v3;
 namespace core = envoy::config::core::v3;
 using google::protobuf::RepeatedPtrField;
 using routing::Milliseconds;
+
+const std::string kByType, kCorsFilter = "envoy.filters.http.cors";
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
@@ -83,7 +89,7 @@ class RouteBuilder {
     to.include_attempt_count_in_response = from.include_attempt_count_in_response();
     to.include_is_timeout_retry_header = from.include_is_timeout_retry_header();
     to.mutations = mutations(from, where);
-    to.filters = filters(from.typed_per_filter_config(), where);
+    to.filters = filters(from.typed_per_filter_config(), where, from.has_cors() ? &from.cors() : nullptr);
     to.request_body_buffer_limit = buffer_limit(from);
     to.rate_limits = rate_limits(from.rate_limits(), where);
     to.mirrors = mirror_policies(from.request_mirror_policies(), build_, where);
@@ -132,7 +138,7 @@ class RouteBuilder {
         break;
     }
     to.mutations = mutations(from, where);
-    to.filters = filters(from.typed_per_filter_config(), where);
+    to.filters = filters(from.typed_per_filter_config(), where, from.route().has_cors() ? &from.route().cors() : nullptr);
     to.stat_prefix = from.stat_prefix();
     if (!to.stat_prefix.empty() && build_.registry) to.stats = observe::route_scope(*build_.registry, virtual_host, to.stat_prefix);
     to.decorator = from.decorator().operation();
@@ -216,13 +222,22 @@ class RouteBuilder {
     to->mirrors = mirror_policies(from.request_mirror_policies(), build_, where);
     if (from.has_internal_redirect_policy())
       to->internal_redirect = internal_redirect(from.internal_redirect_policy(), Where(where, "internal_redirect_policy"));
+    else if (from.internal_redirect_action() == route_v3::RouteAction::HANDLE_INTERNAL_REDIRECT)
+      to->internal_redirect = older_redirect(from);
     to->rate_limits = rate_limits(from.rate_limits(), where);
+    to->include_virtual_host_rate_limits = from.include_vh_rate_limits().value();
     if (from.priority() == core::HIGH) to->priority = routing::Priority::kHigh;
     switch (from.cluster_not_found_response_code()) {
       case route_v3::RouteAction::NOT_FOUND: to->cluster_not_found_status = 404; break;
       case route_v3::RouteAction::INTERNAL_SERVER_ERROR: to->cluster_not_found_status = 500; break;
       default: to->cluster_not_found_status = 503; break;
     }
+    return to;
+  }
+
+  static std::shared_ptr<const routing::InternalRedirect> older_redirect(const route_v3::RouteAction& from) {
+    auto to = std::make_shared<routing::InternalRedirect>();
+    if (from.has_max_internal_redirects()) to->most = from.max_internal_redirects().value();
     return to;
   }
 
@@ -236,7 +251,8 @@ class RouteBuilder {
         Where(at, "upgrade_type").fail("\"" + upgrade.upgrade_type() + "\" is there twice");
       if (upgrade.has_connect_config() && !routing::equals_ignoring_case(upgrade.upgrade_type(), "CONNECT"))
         Where(at, "connect_config").fail("is for upgrade_type \"CONNECT\" only, found \"" + upgrade.upgrade_type() + "\"");
-      to->push_back({upgrade.upgrade_type(), !upgrade.has_enabled() || upgrade.enabled().value(), upgrade.has_connect_config()});
+      to->push_back({upgrade.upgrade_type(), !upgrade.has_enabled() || upgrade.enabled().value(), upgrade.has_connect_config(),
+                     upgrade.connect_config().allow_post()});
     }
     return to;
   }
@@ -333,16 +349,7 @@ class RouteBuilder {
     to->retriable_headers = filters::header_matchers(from.retriable_headers(), where, "retriable_headers");
     to->retriable_request_headers = filters::header_matchers(from.retriable_request_headers(), where, "retriable_request_headers");
     for (int i = 0; i < from.retry_host_predicate_size(); ++i) {
-      const auto& predicate = from.retry_host_predicate(i);
-      const bool known = predicate.has_typed_config()
-                             ? predicate.typed_config().Is<envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate>()
-                             : predicate.name() == "envoy.retry_host_predicates.previous_hosts";
-      if (known)
-        to->avoid_previous_hosts = true;
-      else
-        Where(where, "retry_host_predicate", i)
-            .unsupported("\"" + predicate.name() +
-                         "\" is not supported by this version; supported: envoy.retry_host_predicates.previous_hosts");
+      host_predicate(from.retry_host_predicate(i), Where(where, "retry_host_predicate", i), *to);
     }
     if (from.has_retry_priority()) retry_priority(from.retry_priority(), Where(where, "retry_priority"), *to);
     if (from.host_selection_retry_max_attempts() < 0 || from.host_selection_retry_max_attempts() > 1000)
@@ -350,6 +357,24 @@ class RouteBuilder {
     if (from.host_selection_retry_max_attempts() > 0)
       to->host_selection_retry_max_attempts = static_cast<uint32_t>(from.host_selection_retry_max_attempts());
     return to;
+  }
+
+  void host_predicate(const route_v3::RetryPolicy::RetryHostPredicate& from, const Where& where, routing::RetryPolicy& to) {
+    namespace predicates = envoy::extensions::retry::host;
+    predicates::omit_host_metadata::v3::OmitHostMetadataConfig metadata;
+    const google::protobuf::Any& config = from.typed_config();
+    const std::string& name = from.has_typed_config() ? kByType : from.name();
+    if (name == "envoy.retry_host_predicates.previous_hosts" || config.Is<predicates::previous_hosts::v3::PreviousHostsPredicate>())
+      to.avoid_previous_hosts = true;
+    else if (name == "envoy.retry_host_predicates.omit_canary_hosts" ||
+             config.Is<predicates::omit_canary_hosts::v3::OmitCanaryHostsPredicate>())
+      to.avoid_canaries = true;
+    else if (config.UnpackTo(&metadata))
+      to.avoid_labels = lb_labels(metadata.metadata_match());
+    else
+      where.unsupported("\"" + from.name() +
+                        "\" is not supported by this version; supported: envoy.retry_host_predicates.previous_hosts, .omit_canary_hosts "
+                        "and .omit_host_metadata");
   }
 
   void retry_priority(const route_v3::RetryPolicy::RetryPriority& from, const Where& where, routing::RetryPolicy& to) {
@@ -385,8 +410,9 @@ class RouteBuilder {
   }
 
   template <class Map>
-  std::shared_ptr<const routing::FilterOverrides> filters(const Map& from, const Where& where) {
-    if (from.empty()) return nullptr;
+  std::shared_ptr<const routing::FilterOverrides> filters(const Map& from, const Where& where,
+                                                          const route_v3::CorsPolicy* older_cors = nullptr) {
+    if (from.empty() && !older_cors) return nullptr;
     auto to = std::make_shared<routing::FilterOverrides>();
     std::map<std::string, const google::protobuf::Any*> ordered;
     for (const auto& [name, any] : from) ordered.emplace(name, &any);
@@ -394,7 +420,25 @@ class RouteBuilder {
       const std::string field = "typed_per_filter_config[\"" + name + "\"]";
       filter_override(name, *any, *to, Where(where, field));
     }
+    if (older_cors && !ordered.contains(kCorsFilter)) own_override(kCorsFilter, newer(*older_cors), *to, Where(where, "cors"));
     return to;
+  }
+
+  static google::protobuf::Any newer(const route_v3::CorsPolicy& from) {
+    envoy::extensions::filters::http::cors::v3::CorsPolicy to;
+    *to.mutable_allow_origin_string_match() = from.allow_origin_string_match();
+    to.set_allow_methods(from.allow_methods());
+    to.set_allow_headers(from.allow_headers());
+    to.set_expose_headers(from.expose_headers());
+    to.set_max_age(from.max_age());
+    if (from.has_allow_credentials()) *to.mutable_allow_credentials() = from.allow_credentials();
+    if (from.has_filter_enabled()) *to.mutable_filter_enabled() = from.filter_enabled();
+    if (from.has_shadow_enabled()) *to.mutable_shadow_enabled() = from.shadow_enabled();
+    if (from.has_allow_private_network_access()) *to.mutable_allow_private_network_access() = from.allow_private_network_access();
+    if (from.has_forward_not_matching_preflights()) *to.mutable_forward_not_matching_preflights() = from.forward_not_matching_preflights();
+    google::protobuf::Any any;
+    any.PackFrom(to);
+    return any;
   }
 
   void filter_override(const std::string& name, const google::protobuf::Any& any, routing::FilterOverrides& to, const Where& where) {

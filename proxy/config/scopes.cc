@@ -132,9 +132,12 @@ ScopeConflict find_conflict(const std::vector<std::shared_ptr<const Scope>>& sco
   return {};
 }
 
-const ScopedRoutes* scoped_routes(const Listener& listener) {
-  const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&listener.chain.terminal);
-  return manager && *manager ? (*manager)->scoped.get() : nullptr;
+std::vector<const ScopedRoutes*> scoped_routes(const Listener& listener) {
+  std::vector<const ScopedRoutes*> all;
+  for_each_manager(listener, [&all](const HttpConnectionManager& manager) {
+    if (manager.scoped) all.push_back(manager.scoped.get());
+  });
+  return all;
 }
 
 }  // namespace weft::config

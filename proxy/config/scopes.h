@@ -34,6 +34,6 @@ struct ScopeConflict {
 ScopeConflict find_conflict(const std::vector<std::shared_ptr<const Scope>>& scopes);
 
 // The connection manager's scoped routes; null if the listener has none.
-const ScopedRoutes* scoped_routes(const Listener& listener);
+std::vector<const ScopedRoutes*> scoped_routes(const Listener& listener);
 
 }  // namespace weft::config

@@ -7,7 +7,9 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/scoped_route.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
+#include "istio/networking/nds/v1/nds.pb.h"
 #include "proxy/config/clusters.h"
+#include "proxy/config/dns.h"
 #include "proxy/config/endpoints.h"
 #include "proxy/config/field_check.h"
 #include "proxy/config/listeners.h"
@@ -45,6 +47,10 @@ const std::string& name_of(const envoy::config::route::v3::ScopedRouteConfigurat
 const std::string& name_of(const envoy::config::core::v3::TypedExtensionConfig& from) { return from.name(); }
 const std::string& name_of(const envoy::service::runtime::v3::Runtime& from) { return from.name(); }
 const std::string& name_of(const envoy::config::endpoint::v3::ClusterLoadAssignment& from) { return from.cluster_name(); }
+const std::string& name_of(const istio::networking::nds::v1::NameTable&) {  // there is but one
+  static const std::string kNone;
+  return kNone;
+}
 
 class SnapshotBuilder {
  public:
@@ -63,6 +69,7 @@ class SnapshotBuilder {
         case ResourceType::kRuntime: one<envoy::service::runtime::v3::Runtime>(raw); break;
         case ResourceType::kExtension: one<envoy::config::core::v3::TypedExtensionConfig>(raw); break;
         case ResourceType::kScope: one<envoy::config::route::v3::ScopedRouteConfiguration>(raw); break;
+        case ResourceType::kNameTable: one<istio::networking::nds::v1::NameTable>(raw); break;
       }
     }
     for (const std::string& name : changes_.removed) remove(name);
@@ -85,8 +92,9 @@ class SnapshotBuilder {
       root.fail("holds bytes that are no " + Message::descriptor()->full_name());
       return reject(raw.name, std::move(problems));
     }
-    const std::string name = name_of(message);
-    if (name.empty()) {
+    const bool nameless = changes_.type == ResourceType::kNameTable;
+    const std::string name = nameless ? raw.name : name_of(message);
+    if (name.empty() && !nameless) {
       root.fail("has no name");
       return reject(raw.name, std::move(problems));
     }
@@ -145,7 +153,7 @@ class SnapshotBuilder {
     if (!known) return at.unsupported("extension " + type + " is not supported here by this version");
     for (const auto* listeners : {&current_.static_listeners, &current_.listeners}) {
       for (const auto& [listener, value] : *listeners) {
-        for (const ExtensionRef& ref : extensions_of(*value)) {
+        for (const ExtensionRef& ref : value->extensions) {
           if (ref.name != name || ref.types.empty() || std::find(ref.types.begin(), ref.types.end(), type) != ref.types.end()) continue;
           std::string expected;
           for (const std::string& one : ref.types) expected += (expected.empty() ? "" : ", ") + one;
@@ -192,6 +200,10 @@ class SnapshotBuilder {
     built_.update.runtime_layers.emplace_back(name, std::make_shared<const runtime::Layer>(runtime_layer(message.layer())));
   }
 
+  void take(const std::string&, const istio::networking::nds::v1::NameTable& message, uint64_t, const Where& where) {
+    built_.update.name_table = build_name_table(message, where);
+  }
+
   // As it is with these changes.
   std::shared_ptr<const Extension> extension(std::string_view name) const {
     for (const auto& [changed, value] : built_.update.extensions)
@@ -203,7 +215,7 @@ class SnapshotBuilder {
   }
 
   bool touched(const Listener& listener) const {
-    const auto& refs = extensions_of(listener);
+    const auto& refs = listener.extensions;
     return std::any_of(refs.begin(), refs.end(), [&](const ExtensionRef& ref) {
       const Update& update = built_.update;
       return std::any_of(update.extensions.begin(), update.extensions.end(), [&](const auto& one) { return one.first == ref.name; }) ||
@@ -247,6 +259,7 @@ class SnapshotBuilder {
       case ResourceType::kRuntime: break;  // cheap to take again
       case ResourceType::kExtension: return same(current_.extensions);
       case ResourceType::kScope: return same(current_.scopes);
+      case ResourceType::kNameTable: break;  // nobody keeps it here
     }
     return false;
   }
@@ -275,6 +288,7 @@ class SnapshotBuilder {
       case ResourceType::kScope:
         if (current_.scopes.contains(name)) built_.update.removed_scopes.push_back(name);
         break;
+      case ResourceType::kNameTable: break;  // the last one serves
     }
   }
 
@@ -329,15 +343,13 @@ void apply(const Built& built, Values& values) {
   for (const std::string& name : update.removed_routes) values.routes.erase(name), values.route_hashes.erase(name);
 }
 
-std::string_view rds_name(const Listener& listener) {
-  const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&listener.chain.terminal);
-  return manager && *manager ? std::string_view((*manager)->rds_name) : std::string_view();
-}
-
-const std::vector<ExtensionRef>& extensions_of(const Listener& listener) {
-  static const std::vector<ExtensionRef> none;
-  const auto* manager = std::get_if<std::shared_ptr<const HttpConnectionManager>>(&listener.chain.terminal);
-  return manager && *manager ? (*manager)->extensions : none;
+std::vector<std::string_view> rds_names(const Listener& listener) {
+  std::vector<std::string_view> names;
+  for_each_manager(listener, [&names](const HttpConnectionManager& manager) {
+    if (!manager.rds_name.empty() && std::find(names.begin(), names.end(), manager.rds_name) == names.end())
+      names.push_back(manager.rds_name);
+  });
+  return names;
 }
 
 std::string_view eds_name(const upstream::ClusterConfig& cluster) {

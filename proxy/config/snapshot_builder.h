@@ -15,15 +15,16 @@
 
 namespace weft::config {
 
-enum class ResourceType : uint8_t { kCluster, kEndpoints, kListener, kRoute, kRuntime, kExtension, kScope };
-inline constexpr size_t kResourceTypes = 7;
+enum class ResourceType : uint8_t { kCluster, kEndpoints, kListener, kRoute, kRuntime, kExtension, kScope, kNameTable };
+inline constexpr size_t kResourceTypes = 8;
 inline constexpr std::string_view kTypeUrls[] = {"type.googleapis.com/envoy.config.cluster.v3.Cluster",
                                                  "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
                                                  "type.googleapis.com/envoy.config.listener.v3.Listener",
                                                  "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
                                                  "type.googleapis.com/envoy.service.runtime.v3.Runtime",
                                                  "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-                                                 "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration"};
+                                                 "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
+                                                 "type.googleapis.com/istio.networking.nds.v1.NameTable"};
 constexpr std::string_view type_url(ResourceType type) { return kTypeUrls[static_cast<size_t>(type)]; }
 
 // One resource as it came: the body of its Any.
@@ -79,10 +80,8 @@ Built build(const Values& current, const Changes& changes, const BuildContext& c
 // `values` with what was built taken in.
 void apply(const Built& built, Values& values);
 
-// The RDS name that the listener's connection manager waits for; empty if its routes are inline or it has none.
-std::string_view rds_name(const Listener& listener);
-// The filters of its connection manager whose configuration comes by ECDS.
-const std::vector<ExtensionRef>& extensions_of(const Listener& listener);
+// The RDS names that the listener's connection managers wait for.
+std::vector<std::string_view> rds_names(const Listener& listener);
 // The EDS name that the cluster waits for; empty if it is not an EDS cluster.
 std::string_view eds_name(const upstream::ClusterConfig& cluster);
 

@@ -17,11 +17,11 @@ constexpr Field kBootstrapFields[] = {
     {"stats_config"},
     {"enable_dispatcher_stats", "the event loops keep no such stats"},
     {"layered_runtime"},
-    {"use_tcp_for_dns_lookups", "no cluster type here resolves names"},
+    {"use_tcp_for_dns_lookups"},
     {"watchdogs", "there is no watchdog"},
     {"stats_flush_on_admin", "there are no stats sinks to flush to"},
-    {"dns_resolution_config", "no cluster type here resolves names"},
-    {"typed_dns_resolver_config", "no cluster type here resolves names"},
+    {"dns_resolution_config"},
+    {.name = "typed_dns_resolver_config", .takes = "dns_resolver"},
     {"deferred_stat_options", "stats are always made when first used"},
     {"memory_allocator_manager", "the allocator needs no steering"},
 };
@@ -43,6 +43,7 @@ constexpr Field kAdminFields[] = {
 };
 constexpr Field kClusterManagerFields[] = {
     {"local_cluster_name", "only zone-aware routing reads it, which is refused"},
+    {"upstream_bind_config"},
     {"enable_deferred_cluster_creation", "pools are always made at first use"},
 };
 constexpr Field kLayeredRuntimeFields[] = {
@@ -64,6 +65,12 @@ constexpr Field kRuntimeFields[] = {
     {"name"},
     {"layer"},
 };
+constexpr Field kNameTableFields[] = {
+    {"table"},
+};
+constexpr Field kNameInfoFields[] = {
+    {"ips"}, {"registry"}, {"shortname"}, {"namespace"}, {"alt_hosts"},
+};
 constexpr Field kStatsConfigFields[] = {
     {.name = "use_all_default_tags", .only = "true"},
     {"stats_matcher", "all stats are kept; they cost little until used"},
@@ -82,6 +89,8 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer", kRtdsLayerFields),
     fields_of("envoy.service.runtime.v3.Runtime", kRuntimeFields),
     fields_of("envoy.config.metrics.v3.StatsConfig", kStatsConfigFields),
+    fields_of("istio.networking.nds.v1.NameTable", kNameTableFields, {}, {}, "for the DNS proxy"),
+    fields_of("istio.networking.nds.v1.NameTable.NameInfo", kNameInfoFields),
 };
 
 }  // namespace

@@ -8,19 +8,22 @@ using namespace filters;
 
 constexpr Field kClusterFields[] = {
     {.name = "name", .checks = kNotEmpty},
-    {.name = "type", .only = "STATIC EDS"},
+    {"type"},
+    {"cluster_type"},
     {"eds_cluster_config"},
     {.name = "connect_timeout", .checks = kPositive},
     {"per_connection_buffer_limit_bytes"},
-    {.name = "lb_policy", .only = "ROUND_ROBIN LEAST_REQUEST RANDOM RING_HASH MAGLEV LOAD_BALANCING_POLICY_CONFIG"},
+    {.name = "lb_policy", .only = "ROUND_ROBIN LEAST_REQUEST RANDOM RING_HASH MAGLEV CLUSTER_PROVIDED LOAD_BALANCING_POLICY_CONFIG"},
     {"max_requests_per_connection"},
     {"circuit_breakers"},
     {"http_protocol_options"},
     {"http2_protocol_options"},
-    {"dns_refresh_rate", "no cluster type here resolves names"},
-    {"dns_lookup_family", "no cluster type here resolves names"},
+    {.name = "dns_refresh_rate", .min = 0.001},
+    {"dns_lookup_family"},
+    {"dns_resolvers"},
     {"outlier_detection"},
-    {"cleanup_interval", "concerns original destination clusters, which are refused"},
+    {.name = "cleanup_interval", .checks = kPositive, .note = "of ORIGINAL_DST clusters"},
+    {"upstream_bind_config"},
     {"transport_socket"},
     {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
     {"common_lb_config"},
@@ -31,11 +34,78 @@ constexpr Field kClusterFields[] = {
     {"load_assignment"},
     {.name = "typed_extension_protocol_options", .takes = "upstream_options"},
     {"least_request_lb_config"},
-    {"respect_dns_ttl", "no cluster type here resolves names"},
+    {"respect_dns_ttl"},
+    {"dns_failure_refresh_rate"},
+    {"use_tcp_for_dns_lookups"},
+    {"dns_resolution_config"},
+    {"wait_for_warm_on_init"},
+    {.name = "typed_dns_resolver_config", .takes = "dns_resolver"},
+    {"dns_jitter"},
+    {"original_dst_lb_config"},
     {"load_balancing_policy"},
     {"round_robin_lb_config"},
     {"ring_hash_lb_config"},
     {"maglev_lb_config"},
+};
+constexpr Field kClusterCustomClusterTypeFields[] = {
+    {.name = "name", .checks = kNotEmpty},
+    {.name = "typed_config", .takes = "cluster_type"},
+};
+constexpr Field kClusterRefreshRateFields[] = {
+    {.name = "base_interval", .checks = kRequired, .min = 0.001},
+    {.name = "max_interval", .min = 0.001},
+};
+constexpr Field kClusterOriginalDstLbConfigFields[] = {
+    {"use_http_header"},
+    {.name = "http_header_name", .checks = kHeaderName},
+    {.name = "upstream_port_override", .max = 65535},
+    {"metadata_key"},
+};
+constexpr Field kDnsClusterFields[] = {
+    {.name = "dns_refresh_rate", .min = 0.001},
+    {"dns_failure_refresh_rate"},
+    {"respect_dns_ttl"},
+    {"dns_jitter"},
+    {.name = "typed_dns_resolver_config", .takes = "dns_resolver"},
+    {"dns_lookup_family"},
+    {.name = "all_addresses_in_single_endpoint", .note = "true: as LOGICAL_DNS; false: as STRICT_DNS"},
+};
+constexpr Field kDnsResolutionConfigFields[] = {
+    {.name = "resolvers", .min = 1},
+    {"dns_resolver_options"},
+};
+constexpr Field kDnsResolverOptionsFields[] = {
+    {"use_tcp_for_dns_lookups"},
+    {"no_default_search_domain"},
+};
+constexpr Field kCaresDnsResolverConfigFields[] = {
+    {"resolvers"},
+    {"dns_resolver_options"},
+    {"use_resolvers_as_fallback"},
+    {"filter_unroutable_families"},
+    {.name = "query_timeout_seconds", .min = 1},
+    {.name = "query_tries", .min = 1},
+    {"rotate_nameservers"},
+    {.name = "edns0_max_payload_size", .min = 512, .max = 4096},
+};
+constexpr Field kGetAddrInfoDnsResolverConfigFields[] = {
+    {"num_retries"},
+    {.name = "num_resolver_threads", .min = 1, .max = 64},
+};
+constexpr Field kBindConfigFields[] = {
+    {"source_address"},
+    {"freebind"},
+    {.name = "socket_options", .note = "all are set before the socket is bound"},
+    {"additional_source_addresses"},
+    {"extra_source_addresses"},
+};
+constexpr Field kExtraSourceAddressFields[] = {
+    {.name = "address", .checks = kRequired},
+    {"socket_options"},
+};
+constexpr Field kHappyEyeballsConfigFields[] = {
+    {.name = "first_address_family_version", .only = "DEFAULT V4 V6"},
+    {.name = "first_address_family_count", .min = 1},
 };
 constexpr Field kClusterEdsClusterConfigFields[] = {
     {"eds_config"},
@@ -65,7 +135,7 @@ constexpr Field kClusterMaglevLbConfigFields[] = {
     {.name = "table_size", .min = 2, .max = 5000011, .note = "a prime number"},
 };
 constexpr Field kClusterConsistentHashingLbConfigFields[] = {
-    {.name = "use_hostname_for_hashing", .only = "false", .note = "for STRICT_DNS clusters, which are not there; the extensions take it"},
+    {"use_hostname_for_hashing"},
     {.name = "hash_balance_factor", .min = 100},
 };
 constexpr Field kCircuitBreakersFields[] = {
@@ -113,6 +183,7 @@ constexpr Field kOutlierDetectionFields[] = {
 };
 constexpr Field kUpstreamConnectionOptionsFields[] = {
     {"tcp_keepalive"},
+    {"happy_eyeballs_config"},
 };
 constexpr Field kTcpKeepaliveFields[] = {
     {"keepalive_probes"},
@@ -191,12 +262,32 @@ constexpr Field kLbEndpointFields[] = {
     {.name = "load_balancing_weight", .min = 1},
 };
 constexpr Field kEndpointFields[] = {
-    {"address"},
+    {.name = "address", .note = "a name in STRICT_DNS and LOGICAL_DNS clusters"},
     {"hostname"},
+    {"additional_addresses"},
     {"observability_name", "stats are not kept per endpoint under such a name"},
 };
 
+constexpr Field kEndpointAdditionalAddressFields[] = {
+    {.name = "address", .checks = kRequired},
+};
+
 constexpr FieldTable kTables[] = {
+    fields_of("envoy.config.cluster.v3.Cluster.CustomClusterType", kClusterCustomClusterTypeFields),
+    fields_of("envoy.config.cluster.v3.Cluster.RefreshRate", kClusterRefreshRateFields),
+    fields_of("envoy.config.cluster.v3.Cluster.OriginalDstLbConfig", kClusterOriginalDstLbConfigFields),
+    fields_of("envoy.config.core.v3.BindConfig", kBindConfigFields),
+    fields_of("envoy.config.core.v3.ExtraSourceAddress", kExtraSourceAddressFields),
+    fields_of("envoy.config.core.v3.DnsResolutionConfig", kDnsResolutionConfigFields),
+    fields_of("envoy.config.core.v3.DnsResolverOptions", kDnsResolverOptionsFields),
+    fields_of("envoy.extensions.clusters.dns.v3.DnsCluster", kDnsClusterFields, "", "cluster_type"),
+    fields_of("envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate", kClusterRefreshRateFields),
+    fields_of("envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig", kCaresDnsResolverConfigFields, "", "dns_resolver"),
+    fields_of("envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig", kGetAddrInfoDnsResolverConfigFields, "",
+              "dns_resolver"),
+    no_fields_of("envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided", "lb_policy"),
+    fields_of("envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig", kHappyEyeballsConfigFields),
+    fields_of("envoy.config.endpoint.v3.Endpoint.AdditionalAddress", kEndpointAdditionalAddressFields),
     fields_of("envoy.config.cluster.v3.Cluster", kClusterFields),
     fields_of("envoy.config.cluster.v3.Cluster.EdsClusterConfig", kClusterEdsClusterConfigFields),
     fields_of("envoy.config.cluster.v3.Cluster.LeastRequestLbConfig", kClusterLeastRequestLbConfigFields),

@@ -8,12 +8,13 @@ using namespace filters;
 
 constexpr Field kAddressFields[] = {
     {"socket_address"},
+    {.name = "pipe", .note = "of a listener"},
 };
 constexpr Field kSocketAddressFields[] = {
     {.name = "protocol", .only = "TCP"},
-    {.name = "address", .checks = kNotEmpty, .note = "an IP address; names are not resolved"},
+    {.name = "address", .checks = kNotEmpty, .note = "an IP address; names only where they are resolved"},
     {.name = "port_value", .max = 65535},
-    {"ipv4_compat", "concerns IPv6 sockets that also take IPv4; the system decides that"},
+    {.name = "ipv4_compat", .note = "of a listener at an IPv6 address: takes IPv4 as well"},
 };
 constexpr Field kHeaderValueOptionFields[] = {
     {.name = "header", .checks = kRequired},
@@ -70,6 +71,7 @@ constexpr Field kHttpProtocolOptionsFields[] = {
     {"idle_timeout"},
     {.name = "max_headers_count", .min = 1},
     {"max_connection_duration"},
+    {.name = "max_connection_duration_jitter", .note = "of listeners"},
     {"max_stream_duration"},
     {"headers_with_underscores_action"},
     {"max_requests_per_connection"},
@@ -118,6 +120,11 @@ constexpr Field kHttp2ProtocolOptionsFields[] = {
     {.name = "enable_huffman_encoding", .only = "true"},
     {.name = "stream_reset_burst", .note = "with stream_reset_rate, else without effect"},
     {.name = "stream_reset_rate", .note = "with stream_reset_burst, else without effect"},
+    {.name = "max_header_field_size_kb", .min = 64, .max = 256, .note = "at most max_request_headers_kb; without it that holds for each"},
+    {.name = "disallow_obs_text", .note = "bytes above 0x7f in values are refused"},
+    {.name = "allow_metadata", .refused = "METADATA frames are an extension of Envoy's; who sends them speaks to Envoys"},
+    {.name = "max_metadata_size", .refused = "METADATA frames are an extension of Envoy's"},
+    {.name = "stream_error_on_invalid_http_messaging", .refused = "override_stream_error_on_invalid_http_message has taken its place"},
 };
 constexpr Field kKeepaliveSettingsFields[] = {
     {.name = "interval", .min = 0.001},

@@ -9,22 +9,32 @@ using namespace filters;
 constexpr Field kListenerFields[] = {
     {"name"},
     {.name = "address", .note = "port 0: the system chooses one"},
-    {.name = "filter_chains", .note = "one, without filter_chain_match"},
-    {.name = "use_original_dst", .only = "false"},
+    {"filter_chains"},
+    {.name = "use_original_dst", .note = "as if original_dst were the last of listener_filters"},
     {"per_connection_buffer_limit_bytes"},
     {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
-    {"listener_filters_timeout", "there are no listener filters to wait for"},
+    {.name = "drain_type", .note = "whether POST /healthcheck/fail ends its HTTP connections"},
+    {"listener_filters"},
+    {.name = "listener_filters_timeout", .note = "0s: none"},
+    {"transparent"},
+    {"freebind"},
+    {.name = "tcp_fast_open_queue_length", .max = 2147483647},
+    {"socket_options"},
     {.name = "traffic_direction", .note = "what /drain_listeners?inboundonly goes by"},
-    {"continue_on_listener_filters_timeout", "there are no listener filters to wait for"},
+    {"continue_on_listener_filters_timeout"},
+    {"connection_balance_config"},
     {"reuse_port"},
-    {"tcp_backlog_size"},
-    {.name = "default_filter_chain", .note = "in place of filter_chains"},
-    {.name = "bind_to_port", .only = "true"},
+    {.name = "access_log", .note = "a line per connection"},
+    {.name = "tcp_backlog_size", .max = 2147483647},
+    {"default_filter_chain"},
+    {.name = "bind_to_port", .note = "false: it serves what listeners with use_original_dst hand over"},
     {"stat_prefix"},
-    {.name = "enable_reuse_port", .only = "true"},
+    {.name = "enable_reuse_port", .note = "false: one socket, from which all workers accept"},
     {"ignore_global_conn_limit", "there is no global limit"},
-    {"max_connections_to_accept_per_socket_event", "connections are accepted until none is left"},
+    {"additional_addresses"},
+    {.name = "max_connections_to_accept_per_socket_event", .min = 1},
     {"bypass_overload_manager", "there is no overload manager"},
+    {"tcp_keepalive"},
 };
 constexpr Field kFilterChainFields[] = {
     {"filter_chain_match"}, {"filters"}, {"metadata", "carried along and shown in /config_dump; nothing here reads it"},
@@ -56,6 +66,7 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {.name = "via", .checks = kHeaderValue},
     {"upgrade_configs"},
     {"stream_idle_timeout"},
+    {.name = "stream_flush_timeout", .note = "for a client that takes no byte of its answers; else stream_idle_timeout holds"},
     {"internal_address_config"},
     {"delayed_close_timeout"},
     {"request_timeout"},
@@ -84,6 +95,25 @@ constexpr Field kHttpConnectionManagerFields[] = {
     {"flush_access_log_on_new_request"},
     {"access_log_options"},
     {"append_local_overload", "there is no overload manager"},
+    {"proxy_status_config"},
+    {"http1_safe_max_connection_duration"},
+    {.name = "forward_proto_config", .note = "by the port that a PROXY header names, or that traffic was redirected from"},
+    {"represent_ipv4_remote_address_as_ipv4_mapped_ipv6", "Envoy takes it and does nothing with it"},
+    {"drain_timeout_jitter"},
+    {.name = "tracing", .refused = "there is no tracing"},
+    {.name = "path_normalization_options", .refused = "Envoy takes it and does nothing with it; normalize_path is there"},
+    {.name = "http3_protocol_options", .refused = "nothing here speaks HTTP/3"},
+    {.name = "typed_header_validation_config", .refused = "no header validator extension is there, nor in Envoy as it is delivered"},
+    {.name = "forward_client_cert_matcher", .refused = "without TLS no client presents a certificate"},
+};
+constexpr Field kProxyStatusConfigFields[] = {
+    {"remove_details"},        {"remove_connection_termination_details", "what is told never holds them"},
+    {"remove_response_flags"}, {"set_recommended_response_code"},
+    {"use_node_id"},           {.name = "literal_proxy_name", .checks = kHeaderValue},
+};
+constexpr Field kForwardProtoConfigFields[] = {
+    {"https_destination_ports"},
+    {"http_destination_ports"},
 };
 constexpr Field kLocalReplyConfigFields[] = {
     {"mappers"},
@@ -94,11 +124,18 @@ constexpr Field kResponseMapperFields[] = {
     {.name = "headers_to_add", .max = 1000},
 };
 constexpr Field kSetCurrentClientCertDetailsFields[] = {
-    {"subject"}, {"cert"}, {"dns"}, {"uri"}, {"chain"},
+    {"subject"},
+    {"cert"},
+    {"dns"},
+    {"uri"},
+    {"chain"},
+    {.name = "format", .refused = "without TLS no client presents a certificate"},
+    {.name = "issuer", .refused = "without TLS no client presents a certificate"},
 };
 constexpr Field kHcmAccessLogOptionsFields[] = {
     {.name = "access_log_flush_interval", .min = 0.001},
     {"flush_access_log_on_new_request"},
+    {"flush_log_on_tunnel_successfully_established"},
 };
 constexpr Field kSchemeHeaderTransformationFields[] = {
     {.name = "scheme_to_overwrite", .only = "http https"},
@@ -123,6 +160,7 @@ constexpr Field kEarlyHeaderMutationFields[] = {
 constexpr Field kHttpConnectionManagerUpgradeConfigFields[] = {
     {.name = "upgrade_type", .checks = kNotEmpty | kHeaderValue, .note = "websocket, or any other; CONNECT for that method"},
     {"enabled"},
+    {.name = "filters", .note = "in place of http_filters, for requests that switch to that type"},
 };
 constexpr Field kRdsFields[] = {
     {"config_source"},
@@ -156,6 +194,7 @@ constexpr Field kScopedRouteConfigurationsListFields[] = {
 };
 constexpr Field kScopedRdsFields[] = {
     {.name = "scoped_rds_config_source", .checks = kRequired},
+    {.name = "srds_resources_locator", .refused = "resources have plain names here"},
 };
 constexpr Field kExtensionConfigSourceFields[] = {
     {.name = "config_source", .checks = kRequired},
@@ -192,6 +231,25 @@ constexpr Field kTcpProxyFields[] = {
     {"idle_timeout"},
     {"weighted_clusters"},
     {.name = "hash_policy", .max = 1},
+    {"tunneling_config"},
+    {.name = "max_downstream_connection_duration", .min = 0.001},
+    {"access_log_options"},
+    {.name = "backoff_options", .note = "without, the next attempt begins at once"},
+    {"max_downstream_connection_duration_jitter_percentage"},
+    {.name = "upstream_connect_mode", .only = "IMMEDIATE"},
+};
+constexpr Field kTunnelingConfigFields[] = {
+    {.name = "hostname", .checks = kNotEmpty, .note = "with %OPERATORS%"},
+    {"use_post"},
+    {.name = "headers_to_add", .max = 1000},
+    {.name = "post_path", .note = "with use_post; / if not set"},
+};
+constexpr Field kTcpAccessLogOptionsFields[] = {
+    {.name = "access_log_flush_interval", .min = 0.001},
+    {"flush_access_log_on_connected"},
+};
+constexpr Field kDirectResponseFields[] = {
+    {"response"},
 };
 constexpr Field kHashPolicyFields[] = {
     {"source_ip"},
@@ -282,12 +340,14 @@ constexpr Field kStderrAccessLogFields[] = {
 constexpr FieldTable kTables[] = {
     fields_of("envoy.config.listener.v3.Listener", kListenerFields),
     fields_of("envoy.config.listener.v3.FilterChain", kFilterChainFields),
-    no_fields_of("envoy.config.listener.v3.FilterChainMatch", "", "only the empty one, which matches everything"),
     fields_of("envoy.config.listener.v3.Filter", kFilterFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", kHttpConnectionManagerFields,
               "route_specifier", "network_filter"),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig",
               kHttpConnectionManagerUpgradeConfigFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig",
+              kProxyStatusConfigFields),
+    fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ForwardProtoConfig", kForwardProtoConfigFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig", kLocalReplyConfigFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper", kResponseMapperFields),
     fields_of("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails",
@@ -325,6 +385,10 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", kUuidRequestIdConfigFields, "", "request_id"),
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", kTcpProxyFields, "cluster_specifier", "network_filter"),
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster", kTcpProxyWeightedClusterFields),
+    fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig", kTunnelingConfigFields),
+    fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions", kTcpAccessLogOptionsFields),
+    no_fields_of("envoy.extensions.filters.network.echo.v3.Echo", "network_filter"),
+    fields_of("envoy.extensions.filters.network.direct_response.v3.Config", kDirectResponseFields, "", "network_filter"),
     fields_of("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight",
               kTcpProxyWeightedClusterClusterWeightFields),
     fields_of("envoy.type.v3.HashPolicy", kHashPolicyFields, "policy_specifier"),

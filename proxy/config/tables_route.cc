@@ -6,6 +6,9 @@ namespace {
 
 using namespace filters;
 
+constexpr std::string_view kNoSuchInEnvoy = "Envoy takes it and does nothing with it";
+constexpr std::string_view kNoSubsets = "there is no subset load balancing";
+
 constexpr Field kRouteConfigurationFields[] = {
     {"name"},
     {"virtual_hosts"},
@@ -15,6 +18,8 @@ constexpr Field kRouteConfigurationFields[] = {
     {.name = "request_headers_to_add", .max = 1000},
     {"validate_clusters"},
     {.name = "request_headers_to_remove", .checks = kHeaderName},
+    {.name = "vhds", .refused = "virtual hosts come with their route configuration"},
+    {.name = "cluster_specifier_plugins", .refused = "no cluster specifier plugin is there; routes name clusters by cluster_header, too"},
     {"most_specific_header_mutations_wins"},
     {"max_direct_response_body_size_bytes"},
     {"request_mirror_policies"},
@@ -29,6 +34,7 @@ constexpr Field kScopedRouteConfigurationFields[] = {
     {.name = "route_configuration_name", .note = "or route_configuration; the former only of what SRDS brings"},
     {.name = "key", .checks = kRequired},
     {"route_configuration"},
+    {"on_demand", "the routes of every scope are fetched at once: no request has to wait for them"},
 };
 constexpr Field kScopedRouteConfigurationKeyFields[] = {
     {.name = "fragments", .checks = kNotEmpty},
@@ -43,6 +49,7 @@ constexpr Field kVirtualHostFields[] = {
     {"require_tls"},
     {"virtual_clusters"},
     {"rate_limits"},
+    {.name = "cors", .note = "the older form of typed_per_filter_config of envoy.filters.http.cors, which counts for more"},
     {.name = "request_headers_to_add", .max = 1000},
     {.name = "response_headers_to_add", .max = 1000},
     {.name = "response_headers_to_remove", .checks = kItemsNotEmpty | kHeaderName},
@@ -50,6 +57,7 @@ constexpr Field kVirtualHostFields[] = {
     {"include_request_attempt_count"},
     {.name = "typed_per_filter_config", .takes = "per_route"},
     {"retry_policy"},
+    {.name = "retry_policy_typed_config", .refused = kNoSuchInEnvoy},
     {"hedge_policy"},
     {"per_request_buffer_limit_bytes"},
     {"include_attempt_count_in_response"},
@@ -66,6 +74,9 @@ constexpr Field kRouteFields[] = {
     {.name = "metadata", .note = "rate limits read it; else carried along and shown in /config_dump"},
     {"decorator"},
     {"direct_response"},
+    {.name = "filter_action", .refused = kNoSuchInEnvoy},
+    {.name = "non_forwarding_action", .refused = "it is for gRPC servers that take their routes from xDS; Envoy answers 503"},
+    {.name = "tracing", .refused = "there is no tracing"},
     {.name = "request_headers_to_add", .max = 1000},
     {.name = "response_headers_to_add", .max = 1000},
     {.name = "response_headers_to_remove", .checks = kItemsNotEmpty | kHeaderName},
@@ -110,9 +121,11 @@ constexpr Field kCookieMatcherFields[] = {
 constexpr Field kFilterStateMatcherFields[] = {
     {.name = "key", .checks = kNotEmpty},
     {"string_match"},
+    {.name = "address_match", .refused = "what filters note under a key is text, never an address"},
 };
 constexpr Field kHedgePolicyFields[] = {
     {.name = "initial_requests", .min = 1, .max = 1},
+    {.name = "additional_request_chance", .refused = kNoSuchInEnvoy},
     {"hedge_on_per_try_timeout"},
 };
 constexpr Field kRouteListFields[] = {
@@ -219,6 +232,16 @@ constexpr Field kRouteActionFields[] = {
     {.name = "host_rewrite", .checks = kHeaderValue, .note = "a format"},
     {.name = "path_rewrite", .checks = kHeaderValue, .note = "a format; what it gives takes the place of the path, the query stays"},
     {.name = "hash_policy", .note = "counts in clusters whose policy is RING_HASH or MAGLEV, and for weighted clusters that use it"},
+    {.name = "metadata_match", .refused = kNoSubsets},
+    {.name = "cors", .note = "the older form of typed_per_filter_config of envoy.filters.http.cors, which counts for more"},
+    {.name = "include_vh_rate_limits", .note = "the older form of vh_rate_limits: INCLUDE of the rate limit filters"},
+    {.name = "internal_redirect_action", .note = "without internal_redirect_policy: 302 is followed"},
+    {.name = "max_internal_redirects", .note = "beside internal_redirect_action"},
+    {.name = "retry_policy_typed_config", .refused = kNoSuchInEnvoy},
+    {.name = "cluster_specifier_plugin", .refused = "no cluster specifier plugin is there"},
+    {.name = "inline_cluster_specifier_plugin", .refused = "no cluster specifier plugin is there"},
+    {.name = "early_data_policy", .refused = "without TLS there is no early data"},
+    {.name = "flush_timeout", .refused = "the connection manager's stream_flush_timeout holds for all routes"},
 };
 constexpr Field kRouteActionHashPolicyFields[] = {
     {"header"}, {"cookie"}, {"connection_properties"}, {"query_parameter"}, {"filter_state"}, {"terminal"},
@@ -251,6 +274,23 @@ constexpr Field kRouteActionUpgradeConfigFields[] = {
     {"enabled"},
     {.name = "connect_config", .note = "CONNECT is terminated: a TCP connection to a host of the cluster"},
 };
+constexpr Field kConnectConfigFields[] = {
+    {.name = "proxy_protocol_config",
+     .refused = "connections to hosts begin without a PROXY header here; a cluster's transport socket may add one"},
+    {.name = "allow_post", .note = "the body of a POST goes to the host as plain TCP, too, and what it says comes back as the answer's"},
+};
+constexpr Field kCorsPolicyFields[] = {
+    {"allow_origin_string_match"},
+    {.name = "allow_methods", .checks = kHeaderValue},
+    {.name = "allow_headers", .checks = kHeaderValue},
+    {.name = "expose_headers", .checks = kHeaderValue},
+    {.name = "max_age", .checks = kHeaderValue},
+    {"allow_credentials"},
+    {"filter_enabled"},
+    {"shadow_enabled"},
+    {"allow_private_network_access"},
+    {"forward_not_matching_preflights"},
+};
 constexpr Field kRouteActionMaxStreamDurationFields[] = {
     {"max_stream_duration"},
     {"grpc_timeout_header_max"},
@@ -273,6 +313,7 @@ constexpr Field kWeightedClusterClusterWeightFields[] = {
     {.name = "typed_per_filter_config", .takes = "per_route"},
     {.name = "host_rewrite_literal", .checks = kHeaderValue},
     {.name = "cluster_header", .checks = kHeaderName},
+    {.name = "metadata_match", .refused = kNoSubsets},
 };
 constexpr Field kRedirectActionFields[] = {
     {.name = "host_redirect", .checks = kHeaderValue},
@@ -304,6 +345,8 @@ constexpr Field kRetryPolicyFields[] = {
     {"retriable_request_headers"},
     {"rate_limited_retry_back_off"},
     {"per_try_idle_timeout"},
+    {.name = "retry_options_predicates", .refused = "Envoy brings none of that kind"},
+    {.name = "refresh_cluster_on_retry", .refused = "every attempt of a request goes to one cluster"},
 };
 constexpr Field kRetryPolicyRetryPriorityFields[] = {
     {.name = "name", .checks = kNotEmpty},
@@ -315,6 +358,9 @@ constexpr Field kPreviousPrioritiesFields[] = {
 constexpr Field kRetryPolicyRetryHostPredicateFields[] = {
     {.name = "name", .checks = kNotEmpty},
     {.name = "typed_config", .takes = "retry_host_predicate"},
+};
+constexpr Field kOmitHostMetadataFields[] = {
+    {.name = "metadata_match", .note = "of the namespace envoy.lb"},
 };
 constexpr Field kRetryPolicyRetryBackOffFields[] = {
     {.name = "base_interval", .checks = kRequired | kPositive},
@@ -334,14 +380,21 @@ constexpr Field kRateLimitFields[] = {
     {.name = "actions", .checks = kNotEmpty},
     {.name = "limit", .note = "followed by envoy.filters.http.ratelimit"},
     {"hits_addend"},
+    {.name = "x_ratelimit_option", .note = "of its descriptor, in place of what the filter says"},
     {.name = "apply_on_stream_done", .note = "of envoy.filters.http.ratelimit; the local filter leaves such a rule out"},
 };
 constexpr Field kRateLimitHitsAddendFields[] = {
     {.name = "number", .max = 1'000'000'000},
     {.name = "format", .note = "one operator; where it gives no number there is no descriptor"},
+    {.name = "is_negative_hits", .note = "gives them back"},
 };
 constexpr Field kRateLimitOverrideFields[] = {
     {"dynamic_metadata"},
+    {"rate_limit"},
+};
+constexpr Field kRateLimitOverrideRateLimitFields[] = {
+    {"requests_per_unit"},
+    {"unit"},
 };
 constexpr Field kRateLimitOverrideDynamicMetadataFields[] = {
     {.name = "metadata_key", .checks = kRequired},
@@ -365,8 +418,34 @@ constexpr Field kRateLimitMaskedAddressFields[] = {
     {.name = "v6_prefix_mask_len", .max = 128},
 };
 constexpr Field kRateLimitActionFields[] = {
-    {"source_cluster"},     {"destination_cluster"},         {"request_headers"},  {"remote_address"},        {"generic_key"},
-    {"header_value_match"}, {"query_parameter_value_match"}, {"query_parameters"}, {"masked_remote_address"}, {"metadata"},
+    {"source_cluster"},
+    {"destination_cluster"},
+    {"request_headers"},
+    {"remote_address"},
+    {"generic_key"},
+    {"header_value_match"},
+    {"query_parameter_value_match"},
+    {"query_parameters"},
+    {"masked_remote_address"},
+    {"metadata"},
+    {"remote_address_match"},
+    {.name = "dynamic_metadata", .refused = "Envoy refuses it, too: metadata has taken its place"},
+    {.name = "extension", .refused = "no extension gives descriptors"},
+};
+constexpr std::string_view kHasValue = "the value has no operators, so it is always there";
+constexpr Field kRateLimitRemoteAddressMatchFields[] = {
+    {.name = "descriptor_value", .checks = kNotEmpty, .note = "a format"},
+    {"descriptor_key"},
+    {.name = "default_value", .note = "where the format gives nothing"},
+    {.name = "address_matcher", .checks = kRequired},
+};
+constexpr Field kAddressMatcherFields[] = {
+    {.name = "ranges", .checks = kNotEmpty},
+    {"invert_match"},
+};
+constexpr Field kXdsCidrRangeFields[] = {
+    {.name = "address_prefix", .checks = kNotEmpty},
+    {.name = "prefix_len", .max = 128},
 };
 constexpr Field kRateLimitRequestHeadersFields[] = {
     {.name = "header_name", .checks = kNotEmpty | kHeaderName},
@@ -376,18 +455,21 @@ constexpr Field kRateLimitRequestHeadersFields[] = {
 constexpr Field kRateLimitGenericKeyFields[] = {
     {.name = "descriptor_value", .checks = kNotEmpty, .note = "without operators"},
     {"descriptor_key"},
+    {"default_value", kHasValue},
 };
 constexpr Field kRateLimitHeaderValueMatchFields[] = {
     {.name = "descriptor_value", .checks = kNotEmpty, .note = "without operators"},
     {"expect_match"},
     {.name = "headers", .checks = kNotEmpty},
     {"descriptor_key"},
+    {"default_value", kHasValue},
 };
 constexpr Field kRateLimitQueryValueMatchFields[] = {
     {.name = "descriptor_value", .checks = kNotEmpty, .note = "without operators"},
     {"expect_match"},
     {.name = "query_parameters", .checks = kNotEmpty},
     {"descriptor_key"},
+    {"default_value", kHasValue},
 };
 constexpr Field kRateLimitQueryParametersFields[] = {
     {.name = "query_parameter_name", .checks = kNotEmpty},
@@ -437,7 +519,8 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.QueryParameterMatcher", kQueryParameterMatcherFields),
     fields_of("envoy.config.route.v3.RouteAction", kRouteActionFields, "cluster_specifier"),
     fields_of("envoy.config.route.v3.RouteAction.UpgradeConfig", kRouteActionUpgradeConfigFields),
-    no_fields_of("envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig"),
+    fields_of("envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig", kConnectConfigFields),
+    fields_of("envoy.config.route.v3.CorsPolicy", kCorsPolicyFields),
     fields_of("envoy.config.route.v3.RouteAction.MaxStreamDuration", kRouteActionMaxStreamDurationFields),
     fields_of("envoy.config.route.v3.RouteAction.HashPolicy", kRouteActionHashPolicyFields, "policy_specifier"),
     fields_of("envoy.config.route.v3.RouteAction.HashPolicy.Header", kRouteActionHashPolicyHeaderFields),
@@ -453,6 +536,9 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RetryPolicy", kRetryPolicyFields),
     fields_of("envoy.config.route.v3.RetryPolicy.RetryHostPredicate", kRetryPolicyRetryHostPredicateFields),
     no_fields_of("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate", "retry_host_predicate"),
+    no_fields_of("envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate", "retry_host_predicate"),
+    fields_of("envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig", kOmitHostMetadataFields, "",
+              "retry_host_predicate"),
     fields_of("envoy.config.route.v3.RetryPolicy.RetryPriority", kRetryPolicyRetryPriorityFields),
     fields_of("envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig", kPreviousPrioritiesFields, "",
               "retry_priority"),
@@ -468,6 +554,10 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.route.v3.RateLimit.HitsAddend", kRateLimitHitsAddendFields),
     fields_of("envoy.config.route.v3.RateLimit.Override", kRateLimitOverrideFields, "override_specifier"),
     fields_of("envoy.config.route.v3.RateLimit.Override.DynamicMetadata", kRateLimitOverrideDynamicMetadataFields),
+    fields_of("envoy.config.route.v3.RateLimit.Override.RateLimitOverride", kRateLimitOverrideRateLimitFields),
+    fields_of("envoy.config.route.v3.RateLimit.Action.RemoteAddressMatch", kRateLimitRemoteAddressMatchFields),
+    fields_of("envoy.type.matcher.v3.AddressMatcher", kAddressMatcherFields),
+    fields_of("xds.core.v3.CidrRange", kXdsCidrRangeFields),
     fields_of("envoy.config.route.v3.RateLimit.Action.MetaData", kRateLimitMetaDataFields),
     fields_of("envoy.type.metadata.v3.MetadataKey", kMetadataKeyFields),
     fields_of("envoy.type.metadata.v3.MetadataKey.PathSegment", kMetadataKeyPathSegmentFields, "segment"),

@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+namespace weft::dns_proxy {
+struct NameTable;
+}
 namespace weft::routing {
 class RouteTable;
 }
@@ -53,12 +56,14 @@ struct Update {
   // Under the RTDS name: what the control thread takes into the runtime.
   Named<runtime::Layer> runtime_layers;
   std::vector<std::string> removed_runtime_layers;
+  // What the DNS proxy answers from now on; null: as before.
+  std::shared_ptr<const dns_proxy::NameTable> name_table;
 
   bool empty() const {
     return listeners.empty() && removed_listeners.empty() && clusters.empty() && removed_clusters.empty() && endpoints.empty() &&
            removed_endpoints.empty() && routes.empty() && removed_routes.empty() && scopes.empty() && removed_scopes.empty() &&
            scope_tables.empty() && runtime_layers.empty() && removed_runtime_layers.empty() && extensions.empty() &&
-           removed_extensions.empty();
+           removed_extensions.empty() && name_table == nullptr;
   }
 };
 

@@ -76,6 +76,8 @@ struct HttpService {
   std::string listener_name;
   uint32_t buffer_limit = 1 << 20;
   std::shared_ptr<ScopeSlot> scopes = nullptr;  // of scoped routes, in place of `routes`
+  std::string chain_name = {};                  // the filter chain's
+  bool drains_on_health_failure = true;
 };
 
 // A tcp_proxy likewise.
@@ -87,6 +89,7 @@ struct TcpService {
   observe::Cells& listener;  // observe::ListenerStat
   std::string listener_name;
   uint32_t buffer_limit = 1 << 20;
+  std::string chain_name = {};  // the filter chain's
 };
 
 }  // namespace weft::downstream

@@ -35,8 +35,12 @@ void Exchange::begin(HttpConnection& connection, http::Stream& stream) {
   info_.connection_begin = connection.opened();
   info_.connection_id = connection.id();
   info_.protocol = to_string(stream.protocol());
-  info_.downstream_local_address = info_.downstream_direct_local_address = connection.local_text();
-  info_.downstream_remote_address = info_.downstream_direct_remote_address = connection.peer_text();
+  info_.downstream_local_address = connection.local_text();
+  info_.downstream_direct_local_address = connection.direct_local_text();
+  info_.downstream_remote_address = connection.peer_text();
+  info_.downstream_direct_remote_address = connection.direct_peer_text();
+  if (connection.facts()) info_.requested_server_name = connection.facts()->server_name;
+  info_.filter_chain_name = service_->chain_name;
   info_.request = &request_;
   info_.response = &response_;
   info_.log_type = format::AccessLogType::kDownstreamEnd;
@@ -216,6 +220,7 @@ void Exchange::log_attempt(format::AccessLogType type) {
   attempt.bytes_received = attempt_received_bytes_;
   attempt.response_code = local_ ? 0 : response_.status();
   attempt.response_code_details = {};
+  if (hedging_ && hedging_->of(*attempt_).late) attempt.flags.set(ResponseFlag::kUpstreamRequestTimeout);
   if (type == format::AccessLogType::kUpstreamEnd) {
     attempt.end = loop_.now();
     attempt_to_log_ = false;
@@ -281,11 +286,11 @@ void Exchange::rest() {
   request_waits_ = response_waits_ = response_ended_ = response_head_sent_ = response_sent_ = local_ = false;
   body_limit_.reset();
   tunnel_ = Tunnel::kNo;
-  tunnel_terminates_ = whole_response_ = false;
+  to_tcp_ = whole_response_ = false;
   attempt_to_log_ = false;
   head_request_ = grpc_ = whole_body_ = route_cleared_ = replying_ = timed_out_ = upstream_counted_ = local_body_pending_ = false;
   response_body_asked_ = end_held_ = response_paused_ = false;
-  anew_ = replacing_ = false;
+  anew_ = replacing_ = of_canary_ = false;
   replies_ = 0;
 }
 

@@ -140,6 +140,7 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void enter_scope();
   void match_route();
   void find_cluster();
+  const filters::ChainPlan& chain() const;
   void make_filters();
   void destroy_filters();
   void run_request_filters(size_t from);
@@ -159,6 +160,8 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   void arm_route_timeout();
   void on_route_timeout();
   void note_upstream_code(int status);
+  unsigned side_stats() const;
+  void count_side_code(unsigned first, int status);
   // exchange_retry.cc
   upstream::RetryDecision decide_on_failed(upstream::AttemptEnd how, bool request_sent);
   bool retry_on_head();
@@ -184,6 +187,8 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool is_outrun(upstream::Attempt& attempt, upstream::AttemptEnd how);
   void settle_on(upstream::Attempt& attempt);
   void give_up_others();
+  void log_loser(const upstream::Attempt& attempt, int status, observe::ResponseFlags flags = {});
+  static observe::ResponseFlag flag_of(upstream::AttemptEnd how);
   // exchange_detours.cc
   void start_mirrors();
   void end_mirrors();
@@ -282,9 +287,10 @@ class Exchange final : public http::StreamReceiver, public filters::FilterContex
   bool anew_ = false;       // a filter wants the request to begin anew
   bool replacing_ = false;  // our answer replaces one that the filters have seen: they see no other
   enum class Tunnel : uint8_t { kNo, kWanted, kAsked, kOpen } tunnel_ = Tunnel::kNo;  // kAsked: the upstream is to say 101 or 2xx
-  bool tunnel_terminates_ = false;                                                    // by TCP
+  bool to_tcp_ = false;  // a CONNECT that is terminated, or a POST that is treated like one
   bool attempt_to_log_ = false;
   bool timed_out_ = false, upstream_counted_ = false, local_body_pending_ = false;
+  bool of_canary_ = false;  // the answer
 
   Timeout<Exchange, &Exchange::on_stream_idle> idle_timeout_{*this};
   Timeout<Exchange, &Exchange::on_request_too_long> request_timeout_{*this};

@@ -224,7 +224,7 @@ void Exchange::begin_anew() {
   info_.bytes_received += body_bytes_;
   body_bytes_ = body_sent_ = 0;
   keep_body_ = request_filtered_end_ = request_sent_ = response_ended_ = has_response_trailers_ = false;
-  timed_out_ = upstream_counted_ = whole_body_ = whole_response_ = false;
+  timed_out_ = upstream_counted_ = whole_body_ = whole_response_ = of_canary_ = false;
   anew_ = replacing_ = local_ = local_body_pending_ = response_waits_ = response_body_asked_ = end_held_ = response_paused_ = false;
   held_response_.clear();
   info_.response_code = 0;

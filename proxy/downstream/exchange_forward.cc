@@ -86,6 +86,7 @@ bool Exchange::forward_to_cluster(const routing::Forward& forward) {
   // Filters and configuration may have taken from the head what it asked for.
   if (tunnel_ == Tunnel::kAsked && asked_tunnel().empty()) return refuse_tunnel();
   request_.ask_for_tunnel(tunnel_ == Tunnel::kAsked);
+  if (forward.upgrades && tunnel_ == Tunnel::kNo) to_tcp_ = routing::takes_post(*forward.upgrades, request_.method());
   hash_request(forward);
   if (timeouts_.over) {
     on_stream_too_long();
@@ -140,14 +141,14 @@ void Exchange::start_attempt(upstream::Attempt* beside) {
   ++info_.attempt_count;
   endpoints_ = cluster_->endpoints();
   upstream::PickContext context{loop_.random(), {}, 1, hash_.value};
-  if (retry_ && retry_->avoid_previous_hosts()) {
-    context.tried = tried_;
-    context.max_host_attempts = retry_->host_attempts();
-  }
+  if (retry_ && info_.attempt_count > 1) retry_->avoid_hosts(context, tried_);
   if (retry_) context.priorities = retry_->tried_priorities();
+  context.connection = connection_->facts().get();
+  context.request = &info_;
   const upstream::Pick pick = cluster_->pick(context);
   if (!pick.host && beside && others_run(*beside)) return;
   if (!pick.host) return fail(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag::kNoHealthyUpstream);
+  if (pick.made) endpoints_ = pick.made;
   if (retry_ && retry_->enabled()) tried_.push_back(pick.host->state.get());
   if (context.priorities) context.priorities->note(pick.priority);
   if (!plan_->router().suppress_envoy_headers && route_->virtual_host && route_->virtual_host->include_request_attempt_count) {
@@ -168,7 +169,7 @@ void Exchange::start_attempt(upstream::Attempt* beside) {
     loop_.wheel().arm(attempt_log_timeout_, plan_->router().upstream_log_interval);
   if (cluster_config_->attempt_filters || plan_->router().attempt_filters) run_attempt_filters();
   if (service_->config->match_upstream_scheme) request_.set_scheme("http");  // no TLS to any host yet
-  const http::Protocol protocol = tunnel_terminates_ ? http::Protocol::kTcp : cluster_->protocol_for(connection_->protocol());
+  const http::Protocol protocol = to_tcp_ ? http::Protocol::kTcp : cluster_->protocol_for(connection_->protocol());
   if (timeouts_.per_try.count() > 0 && request_ended_) loop_.wheel().arm(try_timeout_, timeouts_.per_try);
   if (hedging_)
     hedging_->runs.push_back(
@@ -283,7 +284,23 @@ void Exchange::note_upstream_code(int status) {
   if (grpc_ && plan_->router().suppress_grpc_failure_stats) return;
   stats.add(observe::class_index(ClusterStat::kUpstreamRq1xx, status));
   stats.count_code(ClusterStat::kUpstreamRqCodes, status);
+  count_side_code(side_stats(), status);
+  if (of_canary_) count_side_code(observe::kCanaryStats, status);
   count_kinds_code(status);
+}
+
+// Envoy goes by the header, which filters may have changed.
+unsigned Exchange::side_stats() const {
+  return request_.has(HeaderId::kXEnvoyInternal) && request_.value(HeaderId::kXEnvoyInternal) == "true" ? observe::kInternalStats
+                                                                                                        : observe::kExternalStats;
+}
+
+// `first`: of the eight stats that are kept for a side.
+void Exchange::count_side_code(unsigned first, int status) {
+  observe::Cells& stats = cluster_->stats();
+  stats.count_code(first, status);
+  stats.add(observe::class_index(first + observe::kSide1xx, status));
+  stats.add(first + observe::kSideCompleted);
 }
 
 }  // namespace weft::downstream

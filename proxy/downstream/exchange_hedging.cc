@@ -4,6 +4,7 @@
 #include "proxy/downstream/hedging.h"
 #include "proxy/downstream/http_connection.h"
 #include "proxy/downstream/mirror.h"
+#include "proxy/telemetry/access_log.h"
 
 #include <algorithm>
 
@@ -24,7 +25,7 @@ void Exchange::hedge() {
     hedging_ = std::make_unique<Hedging>();
     hedging_->runs.push_back({attempt_, endpoints_, info_.upstream_host, info_.upstream_host_name, info_.upstream_connect_begin});
   }
-  hedging_->runs.back().succeeded_by = true;
+  hedging_->runs.back().succeeded_by = hedging_->runs.back().late = true;
   begin_another_later(decision, true);
 }
 
@@ -93,6 +94,7 @@ bool Exchange::contends(upstream::Attempt& attempt, http::Head& answer) {
   if (!timed_out_ && others_run(attempt) && retry_->would_retry(answer)) {
     Hedging::Run& run = hedging_->of(attempt);
     if (run.succeeded_by) {
+      log_loser(attempt, answer.status());
       answer.clear();
       attempt.cancel();
       return false;
@@ -101,6 +103,7 @@ bool Exchange::contends(upstream::Attempt& attempt, http::Head& answer) {
     if (decision.retry()) {
       run.succeeded_by = true;
       note_upstream_code(answer.status());
+      log_loser(attempt, answer.status());
       answer.clear();
       attempt.cancel();
       begin_another_later(decision, false);
@@ -115,6 +118,7 @@ bool Exchange::contends(upstream::Attempt& attempt, http::Head& answer) {
 bool Exchange::is_outrun(upstream::Attempt& attempt, upstream::AttemptEnd how) {
   if (timed_out_ || !others_run(attempt)) return false;
   Hedging::Run& run = hedging_->of(attempt);
+  log_loser(attempt, 0, flag_of(how));
   if (run.succeeded_by) return true;
   const upstream::RetryDecision decision = decide_on_failed(how, attempt.request_sent());
   run.succeeded_by = true;
@@ -140,8 +144,32 @@ void Exchange::settle_on(upstream::Attempt& attempt) {
 
 void Exchange::give_up_others() {
   if (!hedging_) return;
-  for (const Hedging::Run& run : hedging_->runs)
-    if (run.attempt != attempt_) run.attempt->cancel();
+  for (const Hedging::Run& run : hedging_->runs) {
+    if (run.attempt == attempt_) continue;
+    if (run.attempt->active()) log_loser(*run.attempt, 0);
+    run.attempt->cancel();
+  }
+}
+
+// upstream_log's line of an attempt whose answer, if it gave one, is not the answer.
+void Exchange::log_loser(const upstream::Attempt& attempt, int status, observe::ResponseFlags flags) {
+  if (!plan_ || plan_->router().upstream_logs.empty()) return;
+  const Hedging::Run& run = hedging_->of(attempt);
+  format::RequestInfo info = info_;
+  info.log_type = format::AccessLogType::kUpstreamEnd;
+  info.upstream_host = run.host;
+  info.upstream_host_name = run.host_name;
+  info.upstream_connect_begin = run.connect_begin;
+  info.upstream_connection_id = attempt.connection_id();
+  info.upstream_local_address = attempt.local_address();
+  info.attempt_count = 0;
+  info.bytes_sent = info.bytes_received = 0;
+  info.response_code = status;
+  info.response_code_details = {};
+  info.flags = flags;
+  if (run.late && flags.empty() && status == 0) info.flags.set(observe::ResponseFlag::kUpstreamRequestTimeout);
+  info.end = loop_.now();
+  for (const auto& log : plan_->router().upstream_logs) log->log(loop_.thread(), info);
 }
 
 }  // namespace weft::downstream

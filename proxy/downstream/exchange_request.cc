@@ -44,8 +44,8 @@ bool Exchange::admit() {
     request_.has(HeaderId::kUpgrade) ? http::remove_hop_by_hop_but_upgrade(request_) : http::remove_hop_by_hop(request_);
   }
   if (!config.early_mutations.empty()) routing::apply_steps(config.early_mutations, request_, info_);
-  const net::Endpoint& peer = connection_->peer_address();
-  routing::Client client{peer.address(), peer.port(), connection_->local_address().port(), false};
+  const net::Endpoint& peer = connection_->client();
+  routing::Client client{peer.address(), peer.port(), connection_->destination().port(), false};
   // One table for the whole request: filters and the log keep views into it.
   table_ = table_now();
   const routing::Forwarded forwarded = routing::mutate_request(request_, config.forwarded, client, internal_only_headers());
@@ -115,7 +115,7 @@ bool Exchange::admit_tunnel() {
     return false;
   }
   tunnel_ = Tunnel::kAsked;
-  tunnel_terminates_ = by_route && upgrade->terminates && type == "CONNECT";
+  to_tcp_ = by_route && upgrade->terminates && type == "CONNECT";
   service_->http.add(HttpStat::kDownstreamCxUpgradesTotal);
   service_->http.add(HttpStat::kDownstreamCxUpgradesActive);
   return true;
@@ -123,6 +123,7 @@ bool Exchange::admit_tunnel() {
 
 bool Exchange::refuse_tunnel() {
   service_->http.add(HttpStat::kDownstreamRqWsOnNonWsRoute);
+  if (!plan_) make_filters();  // as in Envoy the refusal meets them on its way
   connection_->drain();
   answer(403, "", "upgrade_failed");
   return false;
@@ -223,8 +224,19 @@ std::shared_ptr<const void>& Exchange::connection_state(const std::shared_ptr<co
 
 // --- its filters ---
 
+// A connection manager may have a chain of its own for requests that switch to a type.
+const filters::ChainPlan& Exchange::chain() const {
+  const config::HttpConnectionManager& config = *service_->config;
+  if (tunnel_ == Tunnel::kAsked && !config.upgrade_chains.empty()) {
+    const std::string_view type = asked_tunnel();
+    for (const auto& [name, chain] : config.upgrade_chains)
+      if (routing::equals_ignoring_case(name, type)) return chain;
+  }
+  return config.chain;
+}
+
 void Exchange::make_filters() {
-  plan_ = &service_->config->chain;
+  plan_ = &chain();
   if (arena_size_ < plan_->arena_size()) {
     arena_size_ = plan_->arena_size();
     arena_ = std::make_unique<std::byte[]>(arena_size_);

@@ -4,6 +4,7 @@
 
 #include "proxy/downstream/http_connection.h"
 #include "proxy/downstream/local_reply.h"
+#include "proxy/downstream/proxy_status.h"
 #include "proxy/downstream/websocket.h"
 #include "proxy/routing/rewrite.h"
 
@@ -35,6 +36,7 @@ void Exchange::on_attempt_head(bool end) {
   response_ended_ = end;
   if (attempt_filters_) attempt_filters_->on_response_head(*this, end);
   if (redirect_on_head()) return;
+  of_canary_ = attempt_->is_canary() || response_.value(HeaderId::kXEnvoyUpstreamCanary) == "true";
   note_upstream_code(response_.status());
   if (retry_on_head()) return;
   if (retry_) retry_->release();
@@ -155,6 +157,7 @@ void Exchange::send_response_head() {
   if (config.always_set_request_id_in_response && request_.has(HeaderId::kXRequestId))
     response_.set(HeaderId::kXRequestId, request_.value(HeaderId::kXRequestId));
   if (!config.forwarded.via.empty()) response_.append(HeaderId::kVia, config.forwarded.via);
+  if (config.proxy_status) tell_proxy_status(response_, *config.proxy_status, info_);
   info_.response_begin = loop_.now();
   response_head_sent_ = true;
   // A body that filters still hold back may follow an end that has come.
@@ -162,7 +165,9 @@ void Exchange::send_response_head() {
   if (end) end_response();
   stream_->send_head(response_, end);
   if (end) return finish_if_over();
-  if (tunnel_ == Tunnel::kOpen) send_request_body();
+  if (tunnel_ != Tunnel::kOpen) return;
+  if (config.log_tunnels) log(format::AccessLogType::kDownstreamTunnelSuccessfullyEstablished);
+  send_request_body();
 }
 
 // --- its body and end ---
@@ -338,6 +343,8 @@ void Exchange::end_response() {
     upstream_counted_ = true;
     const uint64_t time = elapsed_ms(info_.request_end == Clock::time_point{} ? info_.start : info_.request_end, info_.response_end);
     cluster_->stats().record(ClusterStat::kUpstreamRqTime, time);
+    cluster_->stats().record(side_stats() + observe::kSideTime, time);
+    if (of_canary_) cluster_->stats().record(observe::kCanaryStats + observe::kSideTime, time);
     record_kinds_time(time);
   }
 }

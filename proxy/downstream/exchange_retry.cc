@@ -25,6 +25,9 @@ EndText text_of(AttemptEnd how) {
     case AttemptEnd::kConnectFailed:
       return {"remote connection failure", "upstream_reset_before_response_started{remote_connection_failure}",
               ResponseFlag::kUpstreamConnectionFailure};
+    case AttemptEnd::kLocalConnectFailed:
+      return {"local connection failure", "upstream_reset_before_response_started{local_connection_failure}",
+              ResponseFlag::kUpstreamConnectionFailure};
     case AttemptEnd::kConnectTimeout:
       return {"connection timeout", "upstream_reset_before_response_started{connection_timeout}", ResponseFlag::kUpstreamConnectionFailure};
     case AttemptEnd::kOverflow: return {"overflow", "upstream_reset_before_response_started{overflow}", ResponseFlag::kUpstreamOverflow};
@@ -47,6 +50,7 @@ EndText text_of(AttemptEnd how) {
 upstream::AttemptFailure failure_of(AttemptEnd how) {
   switch (how) {
     case AttemptEnd::kConnectFailed:
+    case AttemptEnd::kLocalConnectFailed:
     case AttemptEnd::kConnectTimeout: return upstream::AttemptFailure::kConnectFailed;
     case AttemptEnd::kOverflow:
     case AttemptEnd::kLocalOverflow: return upstream::AttemptFailure::kOverflow;
@@ -60,6 +64,8 @@ upstream::AttemptFailure failure_of(AttemptEnd how) {
 
 }  // namespace
 
+observe::ResponseFlag Exchange::flag_of(AttemptEnd how) { return text_of(how).flag; }
+
 upstream::RetryDecision Exchange::decide_on_failed(AttemptEnd how, bool request_sent) {
   return retry_->decide_on_failure(failure_of(how), request_sent, loop_.random());
 }
@@ -71,7 +77,9 @@ void Exchange::on_attempt_failed(AttemptEnd how, std::string_view detail) {
   }
   failure_text_ = detail;
   info_.upstream_transport_failure_reason =
-      how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout ? std::string_view(failure_text_) : std::string_view();
+      how == AttemptEnd::kConnectFailed || how == AttemptEnd::kLocalConnectFailed || how == AttemptEnd::kConnectTimeout
+          ? std::string_view(failure_text_)
+          : std::string_view();
   const EndText text = text_of(how);
   if (attempt_to_log_) {
     const observe::ResponseFlags flags = info_.flags;

@@ -41,6 +41,7 @@ struct Exchange::Hedging {
     std::string_view host, host_name;
     format::RequestInfo::Moment connect_begin;
     bool succeeded_by = false;  // another one was begun in its place: it is not tried again
+    bool late = false;          // because it took too long
   };
   std::vector<Run> runs;  // in the order of their beginning
   std::vector<std::unique_ptr<Rival>> rivals;

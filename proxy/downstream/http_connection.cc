@@ -14,6 +14,12 @@ using Codec = config::HttpConnectionManager::Codec;
 
 std::atomic<uint64_t> next_id{1};
 
+// Up to `percent` longer: what opened at once does not all end at once.
+std::chrono::milliseconds with_jitter(std::chrono::milliseconds time, double percent, net::Loop& loop) {
+  const auto most = static_cast<uint64_t>(static_cast<double>(time.count()) * percent / 100);
+  return most == 0 ? time : time + std::chrono::milliseconds(loop.random() % (most + 1));
+}
+
 }  // namespace
 
 ExchangePool::ExchangePool(net::Loop& loop) : loop_(loop) {
@@ -69,16 +75,42 @@ HttpConnection::~HttpConnection() {
   if (codec_) http.sub(http2_ ? HttpStat::kDownstreamCxHttp2Active : HttpStat::kDownstreamCxHttp1Active);
 }
 
+void HttpConnection::set_facts(std::shared_ptr<const net::ConnectionFacts> facts) {
+  facts_ = std::move(facts);
+  if (!facts_->path.empty()) {
+    peer_text_ = local_text_ = facts_->path;
+    return;
+  }
+  if (facts_->remote == facts_->direct_remote && facts_->local == facts_->direct_local) return;
+  direct_texts_ = std::make_unique<DirectTexts>(DirectTexts{std::move(peer_text_), std::move(local_text_)});
+  peer_text_ = net::to_string(facts_->remote);
+  local_text_ = net::to_string(facts_->local);
+}
+
 void HttpConnection::count_bytes() {
   bytes_.note(opened_with_->http, HttpStat::kDownstreamCxRxBytesTotal, bytes_received(), HttpStat::kDownstreamCxTxBytesTotal, bytes_sent());
 }
 
 void HttpConnection::begin() {
   const config::HttpConnectionManager& config = *service_->config;
+  if (!config.before.empty() && !passes_gate()) return;
   if (config.codec != Codec::kAuto) choose_codec();
   if (config.idle_timeout.count() > 0) loop().wheel().arm(idle_, config.idle_timeout);
-  if (config.max_connection_duration.count() > 0) loop().wheel().arm(age_, config.max_connection_duration);
+  if (config.max_connection_duration.count() > 0)
+    loop().wheel().arm(age_, with_jitter(config.max_connection_duration, config.max_connection_duration_jitter, loop()));
   start();
+}
+
+// False: the network filters before the connection manager refuse it.
+bool HttpConnection::passes_gate() {
+  gate_ = std::make_unique<NetworkGate>(loop(), service_->config->before, facts_ ? std::string_view(facts_->server_name) : std::string_view());
+  const auto& refusal = gate_->refusal();
+  if (!refusal) return true;
+  if (refusal->delay.count() > 0)
+    gate_->close_later([this] { abort(); });
+  else
+    abort();
+  return false;
 }
 
 // False: the first bytes cannot tell yet.
@@ -125,9 +157,9 @@ void HttpConnection::on_flushed() {
 }
 
 // Once all exchanges are over nothing else notices a client that takes no byte of its answers: stream_idle_timeout bounds how
-// long they wait for it (Envoy's flush timeout).
+// long they wait for it, unless stream_flush_timeout does (Envoy's flush timeout).
 void HttpConnection::watch_flush() {
-  const auto patience = service_->config->stream_idle_timeout;
+  const auto patience = service_->config->stream_flush_timeout.value_or(service_->config->stream_idle_timeout);
   if (stalled_.armed() || patience.count() == 0 || (codec_->output().empty() && codec_->lingering_streams() == 0)) return;
   sent_before_ = bytes_sent();
   loop().wheel().arm(stalled_, patience);
@@ -210,7 +242,9 @@ http::StreamReceiver& HttpConnection::on_new_stream(http::Stream& stream) {
   if (config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection && !draining_) {
     service_->http.add(HttpStat::kDownstreamCxMaxRequestsReached);
     drain();
-  } else if ((service_->environment.draining || service_->environment.health_check_failed || drain_with_next_) && !draining_) {
+  } else if ((service_->environment.draining || (service_->environment.health_check_failed && service_->drains_on_health_failure) ||
+              drain_with_next_) &&
+             !draining_) {
     drain();
   }
   if (config.request_headers_timeout.count() > 0) loop().wheel().arm(slow_head_, config.request_headers_timeout);
@@ -251,7 +285,7 @@ void HttpConnection::drain() {
   draining_ = true;
   service_->http.add(HttpStat::kDownstreamCxDrainClose);
   codec_->drain();
-  if (http2_) loop().wheel().arm(farewell_, service_->config->drain_timeout);
+  if (http2_) loop().wheel().arm(farewell_, with_jitter(service_->config->drain_timeout, service_->config->drain_timeout_jitter, loop()));
   mark_dirty();
   close_if_done();
 }
@@ -286,7 +320,12 @@ void HttpConnection::on_idle() {
 
 void HttpConnection::on_old() {
   service_->http.add(HttpStat::kDownstreamCxMaxDurationReached);
-  drain();
+  // A request may be on its way on a connection that lies idle, and one that is answered already can no longer be told.
+  const bool untold = codec_ && !http2_ && (exchanges_.empty() || exchanges_.front()->response_begun());
+  if (untold && service_->config->http1_safe_max_connection_duration)
+    drain_with_next_ = true;
+  else
+    drain();
 }
 
 void HttpConnection::on_slow_head() {

@@ -4,8 +4,10 @@
 #include "common/http/codec.h"
 #include "common/http/keepalive.h"
 #include "common/net/connection.h"
+#include "common/net/connection_facts.h"
 #include "common/observe/byte_counts.h"
 #include "proxy/downstream/environment.h"
+#include "proxy/downstream/network_gate.h"
 
 #include <deque>
 #include <memory>
@@ -36,6 +38,15 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   uint64_t id() const { return id_; }
   std::string_view peer_text() const { return peer_text_; }
   std::string_view local_text() const { return local_text_; }
+  std::string_view direct_peer_text() const { return direct_texts_ ? direct_texts_->peer : peer_text_; }
+  std::string_view direct_local_text() const { return direct_texts_ ? direct_texts_->local : local_text_; }
+  // Whom it comes from and what it is for: the socket's addresses, unless more is known.
+  const net::Endpoint& client() const { return facts_ ? facts_->remote : peer_address(); }
+  const net::Endpoint& destination() const { return facts_ ? facts_->local : local_address(); }
+  // What is known of it beside its addresses; null: its listener looks at nothing.
+  const std::shared_ptr<const net::ConnectionFacts>& facts() const { return facts_; }
+  // Before it begins.
+  void set_facts(std::shared_ptr<const net::ConnectionFacts> facts);
   std::chrono::steady_clock::time_point opened() const { return opened_; }
   http::Protocol protocol() const { return codec_->protocol(); }
   // What filters keep for this connection, by keys of theirs; null at first.
@@ -66,6 +77,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   void on_output_over() override { end_output(); }
   void on_ping_answered() override;
 
+  bool passes_gate();
   bool choose_codec();
   void count_bytes();
   void watch_flush();
@@ -80,6 +92,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   ConnectionOwner& owner_;
   std::shared_ptr<HttpService> service_;
   const std::shared_ptr<HttpService> opened_with_;  // whose connection counters it moves
+  std::unique_ptr<NetworkGate> gate_;  // null: no network filters stand before the connection manager
   std::unique_ptr<http::Codec> codec_;
   std::unique_ptr<http::Keepalive> keepalive_;
   Output nothing_;
@@ -88,7 +101,12 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
     std::shared_ptr<const void> key, value;
   };
   std::unique_ptr<std::deque<State>> states_;  // null until a filter keeps something
+  std::shared_ptr<const net::ConnectionFacts> facts_;
   std::string peer_text_, local_text_;
+  struct DirectTexts {
+    std::string peer, local;
+  };
+  std::unique_ptr<DirectTexts> direct_texts_;  // null: the same
   std::chrono::steady_clock::time_point opened_;
   Timeout<HttpConnection, &HttpConnection::on_idle> idle_{*this};
   Timeout<HttpConnection, &HttpConnection::on_old> age_{*this};

@@ -34,7 +34,7 @@ void Mirror::start(std::shared_ptr<upstream::Cluster> cluster, http::Protocol do
   const upstream::HashingOptions* hashing = cluster_->config().hashing.get();
   std::optional<uint64_t> hash;
   if (hashing && hashing->policy) hash = hashing->policy->hash(request_, info).value;
-  const upstream::Pick pick = cluster_->pick({loop_.random(), {}, 1, hash});
+  const upstream::Pick pick = cluster_->pick({.random = loop_.random(), .hash = hash, .request = &info});
   if (!pick.host) {
     note_code(503);
     over_ = true;

@@ -24,9 +24,10 @@ struct Field {
   // A number's value, a duration's seconds, a list's length, a text's bytes.
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
-  std::string_view only = {};   // the values that are supported, separated by spaces
-  std::string_view takes = {};  // of an Any: the category that the extension must belong to
-  std::string_view note = {};   // for the reference page
+  std::string_view only = {};     // the values that are supported, separated by spaces
+  std::string_view takes = {};    // of an Any: the category that the extension must belong to
+  std::string_view note = {};     // for the reference page
+  std::string_view refused = {};  // not empty: refused as any other field that is not listed, and this is why
 };
 
 struct FieldTable {

@@ -15,6 +15,7 @@
 #include "proxy/filters/http/header_to_metadata/filter.h"
 #include "proxy/filters/http/health_check/filter.h"
 #include "proxy/filters/http/local_ratelimit/filter.h"
+#include "proxy/filters/http/on_demand/filter.h"
 #include "proxy/filters/http/ratelimit/filter.h"
 #include "proxy/filters/http/set_filter_state/filter.h"
 #include "proxy/filters/http/set_metadata/filter.h"
@@ -39,6 +40,7 @@ const std::vector<HttpFilterType>& http_filter_types() {
       header_to_metadata_type(),
       health_check_type(),
       local_ratelimit_type(),
+      on_demand_type(),
       ratelimit_type(),
       set_filter_state_type(),
       set_metadata_type(),

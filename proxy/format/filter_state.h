@@ -10,6 +10,7 @@ namespace weft::format {
 struct FilterStateObject {
   std::string text;
   bool hashable = false;  // a hash policy may go by it
+  std::string json = {};  // as logs show it unless they ask for PLAIN; empty: the text
 };
 
 class FilterState {

@@ -228,9 +228,17 @@ bool long_flags(const Operation&, const Info& info, Out out) {
 }
 bool unique_id(const Operation&, const Info&, Out out) { return put(out, make_uuid().view()); }
 bool log_type(const Operation&, const Info& info, Out out) {
-  static constexpr std::string_view kNames[] = {"NotSet",           "TcpUpstreamConnected", "TcpPeriodic",   "TcpConnectionEnd",
-                                                "DownstreamStart",  "DownstreamPeriodic",   "DownstreamEnd", "UpstreamPoolReady",
-                                                "UpstreamPeriodic", "UpstreamEnd"};
+  static constexpr std::string_view kNames[] = {"NotSet",
+                                                "TcpUpstreamConnected",
+                                                "TcpPeriodic",
+                                                "TcpConnectionEnd",
+                                                "DownstreamStart",
+                                                "DownstreamPeriodic",
+                                                "DownstreamEnd",
+                                                "UpstreamPoolReady",
+                                                "UpstreamPeriodic",
+                                                "UpstreamEnd",
+                                                "DownstreamTunnelSuccessfullyEstablished"};
   return put(out, kNames[static_cast<size_t>(info.log_type)]);
 }
 bool grpc(const Operation& op, const Info& info, Out out) {  // option: 0 camel, 1 snake, 2 number
@@ -273,6 +281,8 @@ bool filter_state(const Operation& op, const Info& info, Out out) {
   if (!object) return false;
   if (op.option == 1)
     out += object->text;
+  else if (!object->json.empty())
+    out += object->json;
   else
     append_json_string(out, object->text);
   return true;

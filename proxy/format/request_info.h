@@ -29,7 +29,8 @@ enum class AccessLogType : uint8_t {
   kDownstreamEnd,
   kUpstreamPoolReady,
   kUpstreamPeriodic,
-  kUpstreamEnd
+  kUpstreamEnd,
+  kDownstreamTunnelSuccessfullyEstablished,
 };
 
 struct RequestInfo {

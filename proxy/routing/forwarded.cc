@@ -2,6 +2,7 @@
 
 #include "proxy/format/request_id.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace weft::routing {
@@ -76,13 +77,16 @@ bool is_this_machine(const Address& address) {
   return address == Address(boost::asio::ip::address_v4::loopback()) || address == Address(boost::asio::ip::address_v6::loopback());
 }
 
-bool in_any(const std::vector<AddressRange>& ranges, const Address& address) {
-  for (const AddressRange& range : ranges)
-    if (range.contains(address)) return true;
-  return false;
+// What x-forwarded-proto says where nobody before us is believed.
+std::string_view seen_scheme(const ForwardedOptions& options, const Client& client) {
+  auto has = [&](const std::vector<uint32_t>& ports) { return std::find(ports.begin(), ports.end(), client.local_port) != ports.end(); };
+  if (client.local_restored && has(options.https_ports)) return "https";
+  if (client.local_restored && has(options.http_ports)) return "http";
+  return client.tls ? "https" : "http";
 }
 
 void append_forwarded_for(http::Head& request, const ForwardedOptions& options, const Client& client) {
+  if (client.remote.is_unspecified()) return;  // a Unix socket's peer has no address
   std::string scratch;
   request.joined("x-forwarded-for", scratch);
   if (!scratch.empty()) request.set(HeaderId::kXForwardedFor, scratch);  // several lines become one, as with Envoy
@@ -119,6 +123,12 @@ bool AddressRange::contains(const Address& address) const {
   if (address.is_v4() != prefix.is_v4()) return false;
   return address.is_v4() ? same_bits(address.to_v4().to_bytes(), prefix.to_v4().to_bytes())
                          : same_bits(address.to_v6().to_bytes(), prefix.to_v6().to_bytes());
+}
+
+bool in_any(const std::vector<AddressRange>& ranges, const Address& address) {
+  for (const AddressRange& range : ranges)
+    if (range.contains(address)) return true;
+  return false;
 }
 
 bool is_internal(const Address& address, const ForwardedOptions& options) { return in_any(options.internal_addresses, address); }
@@ -219,7 +229,8 @@ Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, c
     if (options.xff_num_trusted_hops > 0) address = last_address(forwarded_for, options.xff_num_trusted_hops - 1).address;
     if (!address) address = client.remote, result.client_port = client.remote_port;
     if (!options.skip_xff_append) append_forwarded_for(request, options, client);
-    if (options.xff_num_trusted_hops == 0 || !request.has(HeaderId::kXForwardedProto)) request.set(HeaderId::kXForwardedProto, encryption);
+    if (options.xff_num_trusted_hops == 0 || !request.has(HeaderId::kXForwardedProto))
+      request.set(HeaderId::kXForwardedProto, seen_scheme(options, client));
     if (options.append_x_forwarded_port && (options.xff_num_trusted_hops == 0 || !request.has(HeaderId::kXForwardedPort)))
       request.set(HeaderId::kXForwardedPort, std::to_string(client.local_port));
   } else if (!options.ip_detection.empty()) {
@@ -241,7 +252,7 @@ Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, c
     address = last.address;
     single = last.single;
   }
-  if (!request.has(HeaderId::kXForwardedProto)) request.set(HeaderId::kXForwardedProto, encryption);
+  if (!request.has(HeaderId::kXForwardedProto)) request.set(HeaderId::kXForwardedProto, seen_scheme(options, client));
   if (!options.scheme.empty()) {
     request.set(HeaderId::kXForwardedProto, options.scheme);
     request.set_scheme(options.scheme);

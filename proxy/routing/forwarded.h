@@ -62,9 +62,10 @@ struct ForwardedOptions {
   std::string local_node;       // node.id
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
-  std::vector<AddressRange> internal_addresses;  // internal_address_config.cidr_ranges; empty: nobody is internal
-  std::vector<IpDetection> ip_detection;         // the first that finds an address; not beside use_remote_address
-  std::string scheme;                            // scheme_to_overwrite; empty: as it comes
+  std::vector<AddressRange> internal_addresses;   // internal_address_config.cidr_ranges; empty: nobody is internal
+  std::vector<IpDetection> ip_detection;          // the first that finds an address; not beside use_remote_address
+  std::string scheme;                             // scheme_to_overwrite; empty: as it comes
+  std::vector<uint32_t> https_ports, http_ports;  // forward_proto_config
   ForwardClientCert client_cert = ForwardClientCert::kSanitize;
   ClientCertDetails client_cert_details;
   Address node_address;  // what x-forwarded-for says for a client on loopback: the machine's own address
@@ -78,6 +79,7 @@ struct Client {
   uint16_t remote_port = 0;
   uint16_t local_port = 0;
   bool tls = false;
+  bool local_restored = false;                     // local_port is not the socket's: a PROXY header or redirected traffic named it
   const ClientCertificate* certificate = nullptr;  // null: the client presented none
 };
 
@@ -95,6 +97,7 @@ Forwarded mutate_request(http::Head& request, const ForwardedOptions& options, c
                          std::span<const std::string> internal_only = {});
 
 // The pieces.
+bool in_any(const std::vector<AddressRange>& ranges, const Address& address);
 bool is_internal(const Address& address, const ForwardedOptions& options);
 struct XffAddress {
   std::optional<Address> address;

@@ -48,6 +48,16 @@ std::optional<std::string> header(const http::Head& request, const std::string& 
   return found ? std::optional<std::string>(found->value()) : std::nullopt;
 }
 
+std::optional<std::string> by_address(const RateLimitAction& action, const RateLimitSubject& subject) {
+  boost::system::error_code error;
+  const Address found = boost::asio::ip::make_address(std::string(without_port(subject.remote_address)), error);
+  if (error || in_any(action.ranges, found) != action.expect_match) return {};
+  std::string text;
+  if (action.format && subject.info) action.format->append(text, *subject.info);
+  if (!text.empty()) return text;
+  return action.value.empty() ? std::nullopt : std::optional(action.value);
+}
+
 bool matches_all(const std::vector<QueryMatcher>& matchers, std::string_view query) {
   return std::all_of(matchers.begin(), matchers.end(), [&](const QueryMatcher& matcher) { return matcher.matches(query); });
 }
@@ -84,6 +94,7 @@ std::optional<std::string> value_of(const RateLimitAction& action, const RateLim
       if (text && !text->empty()) return *text;
       return action.value.empty() ? std::nullopt : std::optional(action.value);
     }
+    case Kind::kAddressMatch: return by_address(action, subject);
   }
   return {};
 }
@@ -127,7 +138,7 @@ std::optional<RateLimitDescriptor> rate_limit_descriptor(const RateLimitRule& ru
 std::optional<RateLimitHits> rate_limit_hits(const RateLimitRule& rule, const RateLimitSubject& subject) {
   std::optional<RateLimitDescriptor> descriptor = rate_limit_descriptor(rule, subject);
   if (!descriptor) return {};
-  RateLimitHits out{std::move(*descriptor), rule.hits};
+  RateLimitHits out{std::move(*descriptor), rule.hits, rule.fixed_limit, rule.gives_hits, rule.tell};
   if (rule.limit) out.limit = override_of(at(noted(subject), *rule.limit));
   if (!rule.hits_format) return out;
   if (subject.info) out.hits = hits_by(*rule.hits_format, *subject.info);

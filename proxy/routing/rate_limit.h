@@ -3,6 +3,7 @@
 #pragma once
 #include "proxy/format/formatter.h"
 #include "proxy/format/metadata.h"
+#include "proxy/routing/forwarded.h"
 #include "proxy/routing/matchers.h"
 
 #include <cstdint>
@@ -42,6 +43,7 @@ struct RateLimitAction {
     kHeadersMatch,        // `value`, if `headers` match (or do not, as expect_match says)
     kQueryMatch,          // likewise
     kMetadata,            // the text at `metadata`, else `value` if that is not empty
+    kAddressMatch,  // what `format` says, else `value`, if the trusted client's address is in `ranges` (or is not, as expect_match says)
   };
   Kind kind = Kind::kGenericKey;
   std::string key, value, name;
@@ -52,16 +54,24 @@ struct RateLimitAction {
   std::vector<QueryMatcher> query = {};
   MetadataPath metadata = {};
   bool of_route = false;  // kMetadata: what the route's configuration says, not what filters noted
+  std::vector<AddressRange> ranges = {};
+  std::shared_ptr<const format::Formatter> format = {};
 };
+
+// Whether the answer tells of the limit (x-ratelimit-limit, ...); kAsFilter: as the filter says.
+enum class TellLimit : uint8_t { kAsFilter, kNever, kAlways };
 
 struct RateLimitRule {
   uint32_t stage = 0;
   std::vector<RateLimitAction> actions;
   std::optional<uint64_t> hits;                               // that a request counts as; nothing: one
   std::shared_ptr<const format::Formatter> hits_format = {};  // in place of `hits`; what gives no number gives no descriptor
+  bool gives_hits = false;                                    // the hits are given back, not taken
   std::optional<MetadataPath> limit = {};                     // where filters note a RateLimitOverride
-  bool on_done = false;                                       // asked when the request is over, and nobody waits for the answer
-  Fraction enabled{1, 1};                                     // disable_key; of interest to the rate limit service's filter
+  std::optional<RateLimitOverride> fixed_limit = {};          // in its place
+  TellLimit tell = TellLimit::kAsFilter;
+  bool on_done = false;    // asked when the request is over, and nobody waits for the answer
+  Fraction enabled{1, 1};  // disable_key; of interest to the rate limit service's filter
 };
 using RateLimitRules = std::vector<RateLimitRule>;
 
@@ -69,6 +79,8 @@ struct RateLimitHits {
   RateLimitDescriptor descriptor;
   std::optional<uint64_t> hits;
   std::optional<RateLimitOverride> limit = {};
+  bool gives_hits = false;
+  TellLimit tell = TellLimit::kAsFilter;
 };
 
 struct RateLimitSubject {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weft::routing {
@@ -56,9 +57,11 @@ struct RetryPolicy {
   std::vector<ResetHeader> reset_headers;     // rate_limited_retry_back_off: the first that says at most the following wins
   std::chrono::milliseconds max_reset_interval{300'000};
   std::vector<uint32_t> retriable_status_codes;
-  std::vector<HeaderMatcher> retriable_headers;          // of responses: any may match
-  std::vector<HeaderMatcher> retriable_request_headers;  // of requests: where there are some, one must match
-  bool avoid_previous_hosts = false;                     // envoy.retry_host_predicates.previous_hosts
+  std::vector<HeaderMatcher> retriable_headers;                   // of responses: any may match
+  std::vector<HeaderMatcher> retriable_request_headers;           // of requests: where there are some, one must match
+  bool avoid_previous_hosts = false;                              // envoy.retry_host_predicates.previous_hosts
+  bool avoid_canaries = false;                                    // .omit_canary_hosts
+  std::vector<std::pair<std::string, std::string>> avoid_labels;  // .omit_host_metadata: hosts that have all of them; empty: none
   uint32_t host_selection_retry_max_attempts = 1;
   uint32_t previous_priorities_frequency = 0;  // envoy.retry_priorities.previous_priorities; 0: none
 };

@@ -55,6 +55,11 @@ const Upgrade* find_upgrade(const Upgrades* upgrades, std::string_view type) {
   return nullptr;
 }
 
+bool takes_post(const Upgrades& upgrades, std::string_view method) {
+  const Upgrade* const connect = method == "POST" ? find_upgrade(&upgrades, "CONNECT") : nullptr;
+  return connect && connect->takes_post;
+}
+
 uint64_t weighted_point(const Forward& forward, const http::Head& request, const format::RequestInfo& info, uint64_t random) {
   if (!forward.weighted || !forward.weighted->by_hash || !forward.hash_policy) return random;
   return forward.hash_policy->hash(request, info, HashPolicy::Cookies::kAsTheyCome).value.value_or(random);

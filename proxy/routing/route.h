@@ -99,9 +99,12 @@ struct Upgrade {
   std::string type;  // "websocket", or "CONNECT" for that method; case is ignored
   bool enabled = true;
   bool terminates = false;  // connect_config: CONNECT ends here, its bytes go to a host of the cluster
+  bool takes_post = false;  // connect_config.allow_post: so does the body of a POST
 };
 using Upgrades = std::vector<Upgrade>;
 const Upgrade* find_upgrade(const Upgrades* upgrades, std::string_view type);
+// A request that is no CONNECT goes to its host as plain TCP all the same.
+bool takes_post(const Upgrades& upgrades, std::string_view method);
 
 // config.route.v3.RouteAction.
 struct Forward {
@@ -123,6 +126,7 @@ struct Forward {
   std::optional<Milliseconds> grpc_timeout_header_max;
   std::optional<Milliseconds> grpc_timeout_header_offset;
   std::shared_ptr<const RateLimitRules> rate_limits;  // null: none
+  bool include_virtual_host_rate_limits = false;      // beside them, whatever the filters say
   std::shared_ptr<const Upgrades> upgrades;           // null: as the connection manager says
   Priority priority = Priority::kDefault;
   uint16_t cluster_not_found_status = 503;

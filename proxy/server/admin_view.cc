@@ -56,6 +56,7 @@ ConfigEntry::Kind kind_of(config::ResourceType type) {
     case config::ResourceType::kRoute: return ConfigEntry::Kind::kRoute;
     case config::ResourceType::kExtension: return ConfigEntry::Kind::kExtension;
     case config::ResourceType::kScope:
+    case config::ResourceType::kNameTable:
     case config::ResourceType::kRuntime: break;
   }
   return ConfigEntry::Kind::kCluster;
@@ -231,7 +232,14 @@ std::vector<admin::ClusterView> AdminView::clusters() {
 
 std::vector<admin::ListenerView> AdminView::listeners() {
   std::vector<admin::ListenerView> all;
-  for (const auto& [name, entry] : server_.listeners_.entries()) all.push_back({name, {net::to_string(entry.address)}});
+  for (const auto& [name, entry] : server_.listeners_.entries()) {
+    admin::ListenerView view{name, {}};
+    for (size_t i = 0; i < entry.config->places.size(); ++i) {
+      const net::ListeningPlace& place = entry.config->places[i];
+      view.addresses.push_back(place.path.empty() ? net::to_string(entry.addresses[i]) : place.path);
+    }
+    all.push_back(std::move(view));
+  }
   return all;
 }
 
@@ -253,11 +261,13 @@ admin::ConfigView AdminView::config(bool with_endpoints) {
   if (!server_.discovery_) return view;
   const std::vector<xds::ResourceState> states = server_.discovery_->resources();
   for (const auto& [name, entry] : server_.listeners_.entries())
-    if (const config::ScopedRoutes* scoped = config::scoped_routes(*entry.config)) view.scoped_routes.push_back(scopes_of(*scoped, states));
+    for (const config::ScopedRoutes* scoped : config::scoped_routes(*entry.config))
+      view.scoped_routes.push_back(scopes_of(*scoped, states));
   for (const xds::ResourceState& state : states) {
     if (state.type == config::ResourceType::kEndpoints && !with_endpoints) continue;
-    if (state.type == config::ResourceType::kRuntime) continue;  // /runtime shows them
-    if (state.type == config::ResourceType::kScope) continue;    // beside the connection managers that use them
+    if (state.type == config::ResourceType::kRuntime) continue;    // /runtime shows them
+    if (state.type == config::ResourceType::kScope) continue;      // beside the connection managers that use them
+    if (state.type == config::ResourceType::kNameTable) continue;  // no kind of Envoy's page
     ConfigEntry entry;
     entry.kind = kind_of(state.type);
     entry.state = state.warming ? ConfigEntry::State::kWarming : ConfigEntry::State::kActive;

@@ -46,6 +46,13 @@ void ClusterRegistry::apply(const config::Update& change) {
       auto found = resources_.find(config->eds_name());
       resource = found == resources_.end() ? nullptr : found->second;
     }
+    if (auto found = resolved_.find(config->name); found != resolved_.end()) {
+      if (found->second.config == config)
+        resource = found->second.set;
+      else
+        resolved_.erase(found);
+    }
+    if (entry.shared->originals) resource = std::make_shared<const upstream::EndpointSet>(entry.shared->originals->all());
     if (!resource) {
       upstream::EndpointSet none;
       none.cluster_name = config->eds_name();
@@ -70,6 +77,8 @@ void ClusterRegistry::apply(const config::Update& change) {
   for (const std::string& name : change.removed_clusters) {
     if (!entries_.erase(name)) continue;
     sweeps_.erase(name);
+    cleanups_.erase(name);
+    resolved_.erase(name);
     stats.add(ClusterManagerStat::kClusterRemoved);
     update.removed.push_back(name);
   }
@@ -92,6 +101,17 @@ std::shared_ptr<const SharedCluster> ClusterRegistry::share(const std::shared_pt
                               ? former->http2_stats
                               : observe::cluster_http2_scope(metrics_, config->stat_name());
   const std::string name = config->name;
+  cleanups_.erase(name);
+  if (config->original) {
+    shared->originals = former ? former->originals : nullptr;
+    if (!shared->originals)
+      shared->originals =
+          std::make_shared<upstream::OriginalHosts>(name, [this, name] { control_.post([this, name] { on_originals(name); }); });
+    auto cleanup = std::make_unique<Sweep>();
+    cleanup->run = [this, name] { on_cleanup(name); };
+    control_.wheel().arm(*cleanup, config->original->cleanup);
+    cleanups_[name] = std::move(cleanup);
+  }
   if (former && former->outlier && former->config->outlier == config->outlier) {
     shared->outlier = former->outlier;
   } else {
@@ -117,11 +137,17 @@ void ClusterRegistry::set_endpoints(const std::string& name, Entry& entry, const
                                     ClusterUpdate&) {
   // The states of hosts belong to the cluster, not to the resource that several clusters may share.
   upstream::EndpointSet own = *resource;
-  for (upstream::Locality& locality : own.localities)
-    for (upstream::Host& host : locality.hosts) host.state = nullptr;
+  const upstream::ClusterConfig& config = *entry.shared->config;
+  for (upstream::Locality& locality : own.localities) {
+    for (upstream::Host& host : locality.hosts) {
+      if (!config.original) host.state = nullptr;
+      if (host.addresses && config.address_order != upstream::AddressOrder{})
+        host.addresses = upstream::in_order(*host.addresses, config.address_order);
+    }
+  }
   const bool had = entry.endpoints != nullptr;
-  const bool eds = entry.shared->config->discovery == upstream::ClusterConfig::Discovery::kEds;
-  entry.endpoints = upstream::make_endpoint_set(std::move(own), name, states_, eds ? upstream::Doubles::kDrop : upstream::Doubles::kKeep);
+  const bool twice = config.discovery == upstream::ClusterConfig::Discovery::kStatic;
+  entry.endpoints = upstream::make_endpoint_set(std::move(own), name, states_, twice ? upstream::Doubles::kKeep : upstream::Doubles::kDrop);
   if (entry.shared->outlier) entry.shared->outlier->set_hosts(*entry.endpoints);
   if (had || entry.endpoints->size) entry.shared->stats->cells(0).add(ClusterStat::kMembershipChange);
   note_membership(entry);
@@ -152,6 +178,39 @@ void ClusterRegistry::on_sweep(const std::string& name) {
   control_.wheel().arm(*sweeps_[name], found->second.shared->config->outlier->interval);
 }
 
+// Workers have made hosts. They know them; pages and stats are to know them too.
+void ClusterRegistry::on_originals(const std::string& name) {
+  auto found = entries_.find(name);
+  if (found == entries_.end() || !found->second.shared->originals) return;
+  ClusterUpdate none;
+  set_endpoints(name, found->second, std::make_shared<const upstream::EndpointSet>(found->second.shared->originals->all()), none);
+}
+
+void ClusterRegistry::on_cleanup(const std::string& name) {
+  auto found = entries_.find(name);
+  if (found == entries_.end() || !found->second.shared->originals) return;
+  Entry& entry = found->second;
+  if (entry.shared->originals->sweep()) {
+    on_originals(name);
+    ClusterUpdate update;
+    update.changed.push_back({entry.shared, entry.endpoints});
+    publish_(std::move(update));
+  }
+  control_.wheel().arm(*cleanups_[name], entry.shared->config->original->cleanup);
+}
+
+void ClusterRegistry::set_resolved(const std::shared_ptr<const upstream::ClusterConfig>& config,
+                                   std::shared_ptr<const upstream::EndpointSet> set) {
+  const std::string& name = config->name;
+  resolved_[name] = {config, set};
+  auto found = entries_.find(name);
+  if (found == entries_.end() || found->second.shared->config != config) return;
+  ClusterUpdate update;
+  set_endpoints(name, found->second, set, update);
+  update.changed.push_back({found->second.shared, found->second.endpoints});
+  publish_(std::move(update));
+}
+
 void ClusterRegistry::publish_health(const std::string& name) {
   note_membership(entries_[name]);
   ClusterUpdate update;
@@ -159,7 +218,10 @@ void ClusterRegistry::publish_health(const std::string& name) {
   publish_(std::move(update));
 }
 
-void ClusterRegistry::stop() { sweeps_.clear(); }
+void ClusterRegistry::stop() {
+  sweeps_.clear();
+  cleanups_.clear();
+}
 
 void ClusterRegistry::count_clusters() { stats_->cells(0).set(ClusterManagerStat::kActiveClusters, static_cast<int64_t>(entries_.size())); }
 

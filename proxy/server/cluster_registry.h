@@ -21,6 +21,8 @@ class ClusterRegistry {
   ~ClusterRegistry();
 
   void apply(const config::Update& update);
+  // What the names of that cluster mean now. Counts when it is in force with this very configuration, or comes to be.
+  void set_resolved(const std::shared_ptr<const upstream::ClusterConfig>& config, std::shared_ptr<const upstream::EndpointSet> set);
   // No more sweeps: the loop is about to end.
   void stop();
   // Gauges that are states rather than counts (breakers, ejections): brought up to date before they are shown.
@@ -43,6 +45,8 @@ class ClusterRegistry {
                                                        const upstream::SharedCluster* former);
   void on_outlier(const std::string& name, const std::shared_ptr<upstream::HostState>& host, upstream::EjectionKind why);
   void on_sweep(const std::string& name);
+  void on_originals(const std::string& name);
+  void on_cleanup(const std::string& name);
   void publish_health(const std::string& name);
   void note_membership(const Entry& entry);
   void count_clusters();
@@ -53,7 +57,13 @@ class ClusterRegistry {
   upstream::HostStates states_;
   std::map<std::string, Entry> entries_;
   std::map<std::string, std::shared_ptr<const upstream::EndpointSet>> resources_;  // by EDS name, as delivered
+  struct Resolved {
+    std::shared_ptr<const upstream::ClusterConfig> config;
+    std::shared_ptr<const upstream::EndpointSet> set;
+  };
+  std::map<std::string, Resolved> resolved_;  // by cluster
   std::map<std::string, std::unique_ptr<Sweep>> sweeps_;
+  std::map<std::string, std::unique_ptr<Sweep>> cleanups_;  // of ORIGINAL_DST clusters
   std::shared_ptr<observe::Scope> stats_;
 };
 

@@ -25,8 +25,9 @@ class ListenerSet {
                                                          const std::vector<std::string>& removed);
   struct Entry {
     std::shared_ptr<const config::Listener> config;
-    net::Endpoint address;  // with the kernel's port
+    std::vector<net::Endpoint> addresses;  // of its places, with the kernel's ports
     ListenerScopes scopes;
+    std::shared_ptr<Balance> balance;  // null: the kernel spreads connections
   };
   const std::map<std::string, Entry>& entries() const { return entries_; }
   // Everything ends, the process too.
@@ -41,16 +42,21 @@ class ListenerSet {
   ~ListenerSet();
 
  private:
-  // Another listener at that address that is not about to go; null if there is none.
+  // Another listener at one of its addresses that is not about to go; null if there is none.
   const Entry* holder_of(const config::Listener& listener, const std::vector<std::string>& removed) const;
+  // One that is about to go and has all its addresses, bound alike: its sockets are handed over.
+  const Entry* predecessor_of(const config::Listener& listener, const std::vector<std::string>& removed) const;
+  Result<std::vector<net::ListeningSockets>> bind(const config::Listener& listener) const;
   Status set(const std::shared_ptr<const config::Listener>& listener, const std::vector<std::string>& removed);
   ListenerScopes scopes_of(const config::Listener& listener);
+  // Only one worker counts.
+  Worker::Patience patience_of(size_t worker) const { return {drain_time_, worker == 0 ? stats_ : nullptr}; }
   void note();
   std::vector<std::unique_ptr<Worker>>& workers_;
   observe::Registry& metrics_;
   std::chrono::milliseconds drain_time_;
   std::map<std::string, Entry> entries_;
-  std::map<std::string, net::ListeningSockets> reserved_;  // bound, not listening
+  std::map<std::string, std::vector<net::ListeningSockets>> reserved_;  // bound, not listening
   std::shared_ptr<observe::Scope> stats_;
 };
 

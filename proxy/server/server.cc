@@ -54,6 +54,9 @@ Server::Server(const Flags& flags, const config::Bootstrap& bootstrap, observe::
       logs_(logs),
       workers_(make_workers(flags.concurrency)),
       clusters_(control_, metrics_, [this](ClusterUpdate update) { publish(std::move(update)); }),
+      names_(
+          control_, metrics_, [this](const auto& config, auto set) { clusters_.set_resolved(config, std::move(set)); },
+          [this](const resolve::Options& options) { return resolve::make_resolver(control_, options); }),
       listeners_(workers_, metrics_, flags.drain_time),
       stats_(observe::server_scope(metrics_)),
       started_(std::chrono::steady_clock::now()) {
@@ -101,7 +104,7 @@ void Server::begin() {
   spdlog::logger& logger = log::get(Logger::kMain);
   logger.info("weft-proxy starting: {} worker(s), pid {}", workers_.size(), getpid());
   runtime_ = std::make_unique<xds::RuntimeSources>(control_, bootstrap_, metrics_);
-  if (!start_admin()) {
+  if (!start_admin() || !start_dns()) {
     exit_code_ = 1;
     return end();
   }
@@ -135,10 +138,12 @@ void Server::go_live() {
 }
 
 std::vector<std::pair<std::string, std::string>> Server::apply(const config::Update& update) {
+  if (update.name_table && dns_) dns_->set_table(update.name_table);
   // Make before break: clusters and endpoints, routes, listeners; what is gone goes last.
   config::Update made = update;
   made.removed_clusters.clear();
   clusters_.apply(made);
+  for (const auto& cluster : made.clusters) names_.keep_only(cluster);
   for (auto& worker : workers_) {
     worker->post([&w = *worker, routes = update.routes, scopes = update.scope_tables] {
       for (const auto& [name, table] : routes) w.set_routes(name, table);
@@ -150,6 +155,7 @@ std::vector<std::pair<std::string, std::string>> Server::apply(const config::Upd
   if (!update.removed_clusters.empty()) {
     config::Update gone;
     gone.removed_clusters = update.removed_clusters;
+    for (const std::string& name : gone.removed_clusters) names_.forget(name);
     clusters_.apply(gone);
   }
   return failed;
@@ -210,8 +216,10 @@ void Server::end() {
   graceful_drain_.disarm();
   admin_.reset();
   discovery_.reset();
+  dns_.reset();
   runtime_.reset();
   control_clusters_.clear();
+  names_.stop();
   clusters_.stop();
   control_.post([this] { control_.stop(); });
 }
@@ -223,6 +231,17 @@ bool Server::start_admin() {
     log::get(Logger::kMain).critical("admin: {}", done.error().detail);
     return false;
   }
+  return true;
+}
+
+bool Server::start_dns() {
+  if (!bootstrap_.dns) return true;
+  auto started = dns_proxy::DnsProxy::start(*bootstrap_.dns, metrics_);
+  if (!started) {
+    log::get(Logger::kMain).critical("{}", started.error().detail);
+    return false;
+  }
+  dns_ = std::move(*started);
   return true;
 }
 

@@ -3,9 +3,11 @@
 #include "common/net/loop.h"
 #include "common/observe/metrics.h"
 #include "proxy/config/bootstrap.h"
+#include "proxy/dns_proxy/dns_proxy.h"
 #include "proxy/server/cluster_registry.h"
 #include "proxy/server/flags.h"
 #include "proxy/server/listener_set.h"
+#include "proxy/server/resolved_clusters.h"
 #include "proxy/server/worker.h"
 #include "proxy/xds/discovery.h"
 #include "proxy/xds/runtime_sources.h"
@@ -42,10 +44,14 @@ class Server final : private xds::Target {
     return listeners_.reserve(listener, removed);
   }
   std::vector<std::pair<std::string, std::string>> apply(const config::Update& update) override;
+  bool begin_names(const std::shared_ptr<const upstream::ClusterConfig>& cluster, std::function<void()> ready) override {
+    return names_.begin(cluster, std::move(ready));
+  }
 
   // The control thread's.
   void begin();
   bool start_admin();
+  bool start_dns();
   void go_live();
   void begin_shutdown();
   void await_drained();
@@ -62,10 +68,12 @@ class Server final : private xds::Target {
   LocalClusters control_clusters_{control_};
   std::vector<std::unique_ptr<Worker>> workers_;
   ClusterRegistry clusters_;
+  ResolvedClusters names_;
   ListenerSet listeners_;
   std::unique_ptr<xds::RuntimeSources> runtime_;
   std::unique_ptr<xds::Discovery> discovery_;
   std::unique_ptr<AdminView> admin_;
+  std::unique_ptr<dns_proxy::DnsProxy> dns_;
   std::shared_ptr<observe::Scope> stats_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point drain_until_;

@@ -24,6 +24,7 @@ AttemptEnd end_of(http::ResetReason reason) {
 
 void Attempt::start(std::shared_ptr<Cluster> cluster, const Host& host, http::Protocol protocol, Priority priority) {
   host_state_ = host.state;
+  canary_ = host.canary;
   protocol_ = protocol;
   priority_ = priority;
   local_address_.clear();
@@ -93,6 +94,7 @@ void Attempt::on_pool_failure(PoolFailure failure, std::string_view detail) {
   finish(false);
   switch (failure) {
     case PoolFailure::kConnectFailed: return events_.on_attempt_failed(AttemptEnd::kConnectFailed, detail);
+    case PoolFailure::kLocalConnectFailed: return events_.on_attempt_failed(AttemptEnd::kLocalConnectFailed, detail);
     case PoolFailure::kConnectTimeout: return events_.on_attempt_failed(AttemptEnd::kConnectTimeout, detail);
     case PoolFailure::kOverflow: return events_.on_attempt_failed(AttemptEnd::kOverflow, detail);
   }

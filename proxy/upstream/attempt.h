@@ -13,6 +13,7 @@ namespace weft::upstream {
 
 enum class AttemptEnd : uint8_t {
   kConnectFailed,
+  kLocalConnectFailed,  // at our end: no such source address
   kConnectTimeout,
   kOverflow,  // pending requests or requests of the circuit breaker
   kRemoteReset,
@@ -62,6 +63,7 @@ class Attempt final : public http::StreamReceiver, private PoolWaiter {
   std::string_view local_address() const { return local_address_; }
   uint64_t connection_id() const { return connection_id_; }
   http::Protocol protocol() const { return protocol_; }
+  bool is_canary() const { return canary_; }           // its host
   bool request_sent() const { return request_sent_; }  // something of it may have reached the host
   void mark_sent() { request_sent_ = true; }
 
@@ -94,6 +96,7 @@ class Attempt final : public http::StreamReceiver, private PoolWaiter {
   http::Protocol protocol_ = http::Protocol::kHttp11;
   Priority priority_ = Priority::kDefault;
   bool request_sent_ = false, answer_ended_ = false, succeeded_ = false;
+  bool canary_ = false;
 };
 
 }  // namespace weft::upstream

@@ -6,33 +6,33 @@ namespace {
 using observe::ClusterStat;
 
 // What a connection was made with: if it changes, connections are replaced as they become idle; if not, they stay.
-bool same_wire(const ClusterConfig& a, const ClusterConfig& b) { return a.protocol == b.protocol && a.keepalive == b.keepalive; }
+bool same_wire(const ClusterConfig& a, const ClusterConfig& b) { return a.protocol == b.protocol && a.connect == b.connect; }
 
 }  // namespace
 
 Cluster::Cluster(net::Loop& loop, std::shared_ptr<const SharedCluster> shared, std::shared_ptr<const EndpointSet> endpoints)
-    : loop_(loop),
-      shared_(std::move(shared)),
-      balancer_(make_load_balancer(config(), std::move(endpoints), loop.random(), shared_->hash_tables)) {}
+    : loop_(loop), shared_(std::move(shared)), balancer_(make_balancer(std::move(endpoints))) {}
 
 Cluster::~Cluster() = default;
+
+std::unique_ptr<LoadBalancer> Cluster::make_balancer(std::shared_ptr<const EndpointSet> endpoints) const {
+  return make_load_balancer(config(), std::move(endpoints), loop_.random(), shared_->hash_tables, shared_->originals);
+}
 
 void Cluster::set_shared(std::shared_ptr<const SharedCluster> shared) {
   const bool keep = same_wire(*shared_->config, *shared->config);
   if (shared->stats != shared_->stats) stats_ = nullptr;
   shared_ = std::move(shared);
-  balancer_ = make_load_balancer(config(), balancer_->endpoints(), loop_.random(), shared_->hash_tables);
+  balancer_ = make_balancer(balancer_->endpoints());
   if (!keep) drain_all();
 }
 
 void Cluster::set_endpoints(std::shared_ptr<const EndpointSet> endpoints) {
-  balancer_ = make_load_balancer(config(), std::move(endpoints), loop_.random(), shared_->hash_tables);
+  balancer_ = make_balancer(std::move(endpoints));
   // Pools of hosts that are gone drain; the others do not notice.
   std::vector<Key> gone;
-  for (auto& [key, pool] : pools_) {
-    const Host* host = balancer_->endpoints()->find(pool->address());
-    if (!host || host->state.get() != key.state) gone.push_back(key);
-  }
+  for (auto& [key, pool] : pools_)
+    if (!balancer_->holds(*key.state)) gone.push_back(key);
   for (const Key& key : gone) {
     auto found = pools_.find(key);
     draining_.push_back(std::move(found->second));
@@ -70,6 +70,7 @@ void Cluster::sweep() {
 Pick Cluster::pick(const PickContext& context) {
   const Pick pick = balancer_->pick(context);
   if (pick.panic) stats().add(ClusterStat::kLbHealthyPanic);
+  if (pick.misnamed) stats().add(ClusterStat::kOriginalDstHostInvalid);
   if (!pick.host) stats().add(ClusterStat::kUpstreamCxNoneHealthy);
   return pick;
 }

@@ -7,6 +7,7 @@
 #include "proxy/upstream/balancing/hash_tables.h"
 #include "proxy/upstream/balancing/load_balancer.h"
 #include "proxy/upstream/cluster_config.h"
+#include "proxy/upstream/original_hosts.h"
 #include "proxy/upstream/pool.h"
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -24,6 +25,7 @@ struct SharedCluster {
   std::shared_ptr<Budget> budget;
   std::shared_ptr<OutlierDetector> outlier;     // null: off
   std::shared_ptr<HashTables> hash_tables;      // null: a policy that does not hash
+  std::shared_ptr<OriginalHosts> originals;     // null: not ORIGINAL_DST
   std::shared_ptr<observe::Scope> stats;        // observe::ClusterStat
   std::shared_ptr<observe::Scope> http2_stats;  // observe::Http2Stat; null where HTTP/2 is never spoken
   // A streak has reached its threshold: tells the control thread. Any thread.
@@ -67,6 +69,7 @@ class Cluster final : public net::Retirable {
       return (reinterpret_cast<uintptr_t>(key.state) >> 4) * 8 + static_cast<size_t>(key.protocol) * 2 + static_cast<size_t>(key.priority);
     }
   };
+  std::unique_ptr<LoadBalancer> make_balancer(std::shared_ptr<const EndpointSet> endpoints) const;
   void sweep();
   void drain_all();
   net::Loop& loop_;

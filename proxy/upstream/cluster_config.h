@@ -1,6 +1,8 @@
 // config.cluster.v3.Cluster as an immutable value without proto.
 #pragma once
 #include "common/http/codec.h"
+#include "common/net/connect_options.h"
+#include "common/resolve/options.h"
 #include "proxy/routing/hash_policy.h"
 #include "proxy/runtime/value.h"
 #include "proxy/upstream/attempt_chain.h"
@@ -14,13 +16,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace weft::upstream {
-
-struct TcpKeepalive {
-  std::optional<uint32_t> probes, time_s, interval_s;
-  bool operator==(const TcpKeepalive&) const = default;
-};
 
 struct LocalityName {
   std::string region, zone, sub_zone;
@@ -42,10 +40,39 @@ struct HashingOptions {
   std::shared_ptr<const routing::HashPolicy> policy;  // in place of the route's
 };
 
+// ORIGINAL_DST: where else than at the connection's own destination a request's host may be named.
+struct OriginalDestination {
+  std::string header;                        // lower case; empty: none
+  std::string metadata_space;                // dynamic metadata; empty: none
+  std::vector<std::string> metadata_path;    // below it
+  std::optional<uint16_t> port;              // in place of that of the destination
+  std::chrono::milliseconds cleanup{5'000};  // hosts that nobody has asked for since are forgotten
+};
+
+// STRICT_DNS and LOGICAL_DNS: hosts are what names mean.
+struct Naming {
+  using Milliseconds = std::chrono::milliseconds;
+  struct Target {
+    std::string name;  // to be resolved
+    uint16_t port = 0;
+    size_t locality = 0;  // in `frame`
+    Host host;            // all but its addresses
+  };
+  bool logical = false;  // all addresses of the one name are one host
+  resolve::Family family = resolve::Family::kAuto;
+  Milliseconds refresh{5'000}, jitter{0};
+  std::optional<Milliseconds> failure_base, failure_max;  // back-off; unset: `refresh`
+  bool respect_ttl = false;
+  bool wait = true;  // the cluster is not ready before its first answer
+  resolve::Options resolver;
+  std::vector<Target> targets;
+  EndpointSet frame;  // localities without hosts
+};
+
 struct ClusterConfig {
   using Milliseconds = std::chrono::milliseconds;
-  enum class Discovery : uint8_t { kStatic, kEds };
-  enum class Policy : uint8_t { kRoundRobin, kLeastRequest, kRandom, kRingHash, kMaglev };
+  enum class Discovery : uint8_t { kStatic, kEds, kNames, kOriginalDestination };
+  enum class Policy : uint8_t { kRoundRobin, kLeastRequest, kRandom, kRingHash, kMaglev, kOriginalDestination };
   enum class Protocol : uint8_t { kHttp1, kHttp2, kAsDownstream, kAuto };  // kAuto: what ALPN says, HTTP/1.1 if nothing
 
   std::string name;
@@ -74,12 +101,15 @@ struct ClusterConfig {
   Milliseconds idle_timeout{3'600'000};      // 0: none
   Milliseconds max_connection_duration{0};   // 0: none
   Milliseconds max_stream_duration{0};       // of a request on a host; 0: no limit
-  std::optional<TcpKeepalive> keepalive;
+  net::ConnectOptions connect;
+  AddressOrder address_order;
   std::shared_ptr<const AttemptChain> attempt_filters;  // http_filters; null: none
 
-  std::shared_ptr<const EndpointSet> endpoints;  // kStatic
-  std::string metadata_json;                     // opaque; for /config_dump and access logs
-  uint64_t hash = 0;                             // of the resource's bytes: an equal one changes nothing
+  std::shared_ptr<const EndpointSet> endpoints;         // kStatic
+  std::shared_ptr<const Naming> naming;                 // kNames
+  std::shared_ptr<const OriginalDestination> original;  // kOriginalDestination
+  std::string metadata_json;                            // opaque; for /config_dump and access logs
+  uint64_t hash = 0;                                    // of the resource's bytes: an equal one changes nothing
 
   const std::string& stat_name() const { return alt_stat_name.empty() ? name : alt_stat_name; }
   const std::string& eds_name() const { return eds_service_name.empty() ? name : eds_service_name; }

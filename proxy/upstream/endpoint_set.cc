@@ -17,10 +17,37 @@ std::string_view to_string(Health health) {
   return "UNKNOWN";
 }
 
+std::shared_ptr<const net::Addresses> in_order(const net::Addresses& addresses, const AddressOrder& order) {
+  const bool first_is_v6 = order.family == AddressOrder::First::kOfTheFirst ? !addresses.empty() && addresses.front().address().is_v6()
+                                                                            : order.family == AddressOrder::First::kV6;
+  auto out = std::make_shared<net::Addresses>();
+  size_t next[2] = {0, 0};  // of the first family, of the other
+  const auto take = [&](unsigned which) {
+    for (size_t& at = next[which]; at < addresses.size();) {
+      const net::Endpoint& one = addresses[at++];
+      if ((one.address().is_v6() == first_is_v6) != (which == 0)) continue;
+      out->push_back(one);
+      return;
+    }
+  };
+  while (out->size() < addresses.size()) {
+    for (uint32_t i = 0; i < order.count && next[0] < addresses.size(); ++i) take(0);
+    take(1);
+  }
+  return out;
+}
+
 const Host* EndpointSet::find(const net::Endpoint& address) const {
   for (const Locality& locality : localities)
     for (const Host& host : locality.hosts)
       if (host.address == address) return &host;
+  return nullptr;
+}
+
+const Host* EndpointSet::find(const HostState* state) const {
+  for (const Locality& locality : localities)
+    for (const Host& host : locality.hosts)
+      if (host.state.get() == state) return &host;
   return nullptr;
 }
 

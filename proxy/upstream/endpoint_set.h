@@ -1,13 +1,14 @@
 // A cluster's hosts as the configuration names them (config.endpoint.v3.ClusterLoadAssignment): immutable, by priority, then
 // locality. Only HostState, which each host shares with its former selves, changes.
 #pragma once
-#include "common/net/stream.h"
+#include "common/net/connector.h"
 #include "proxy/upstream/host_state.h"
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weft::upstream {
@@ -16,14 +17,19 @@ namespace weft::upstream {
 enum class Health : uint8_t { kUnknown, kHealthy, kUnhealthy, kDraining, kTimeout, kDegraded };
 std::string_view to_string(Health health);  // "HEALTHY", as EDS and /clusters write it
 
+// Of metadata "envoy.lb": keys, with their values as JSON.
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
 struct Host {
   net::Endpoint address;
+  std::shared_ptr<const net::Addresses> addresses;  // null: just that one; else all, in the order in which they are tried
   std::string hostname;
   std::string hash_key;  // metadata envoy.lb, hash_key: stands for the address where hosts are hashed
   uint32_t weight = 1;
   Health health = Health::kUnknown;
-  bool canary = false;
-  std::shared_ptr<HostState> state;  // set by make_endpoint_set when absent
+  bool canary = false;                   // metadata envoy.lb, canary
+  std::shared_ptr<const Labels> labels;  // null: none
+  std::shared_ptr<HostState> state;      // set by make_endpoint_set when absent
 
   bool ejected() const { return state->ejected.load(std::memory_order_relaxed); }
   // May be picked for what it is told to be (UNKNOWN and HEALTHY) and is not ejected.
@@ -38,6 +44,14 @@ struct Locality {
   std::vector<Host> hosts;
 };
 
+// upstream_connection_options.happy_eyeballs_config: in which order the addresses of one host are tried.
+struct AddressOrder {
+  enum class First : uint8_t { kOfTheFirst, kV4, kV6 } family = First::kOfTheFirst;
+  uint32_t count = 1;  // how many of that family come before one of the other
+  bool operator==(const AddressOrder&) const = default;
+};
+std::shared_ptr<const net::Addresses> in_order(const net::Addresses& addresses, const AddressOrder& order);
+
 struct EndpointSet {
   std::string cluster_name;
   uint32_t overprovisioning_factor = 140;
@@ -51,6 +65,7 @@ struct EndpointSet {
       for (const Host& host : locality.hosts) visit(locality, host);
   }
   const Host* find(const net::Endpoint& address) const;
+  const Host* find(const HostState* state) const;
 };
 
 // An address that comes twice: EDS takes the first, over all priorities; a STATIC cluster takes both.

@@ -21,7 +21,7 @@ struct HostPool::Connecting {
 };
 
 HostPool::HostPool(Cluster& cluster, const Host& host, http::Protocol protocol, Priority priority)
-    : cluster_(cluster), address_(host.address), state_(host.state), protocol_(protocol), priority_(priority) {}
+    : cluster_(cluster), address_(host.address), addresses_(host.addresses), state_(host.state), protocol_(protocol), priority_(priority) {}
 
 HostPool::~HostPool() {
   for (auto& attempt : connecting_) attempt->budget->connections(priority_).release();
@@ -75,19 +75,13 @@ void HostPool::connect() {
     connections.force_acquire();
   }
   const ClusterConfig& config = cluster_.config();
-  std::optional<net::TcpKeepalive> keepalive;
-  if (config.keepalive) {
-    keepalive =
-        net::TcpKeepalive{static_cast<int>(config.keepalive->probes.value_or(0)), static_cast<int>(config.keepalive->time_s.value_or(0)),
-                          static_cast<int>(config.keepalive->interval_s.value_or(0))};
-  }
   auto attempt = std::make_unique<Connecting>();
   Connecting* self = attempt.get();
   self->since = std::chrono::steady_clock::now();
   self->budget = cluster_.shared()->budget;
   connecting_.push_back(std::move(attempt));
   self->connector =
-      std::make_unique<net::Connector>(cluster_.loop(), address_, config.connect_timeout, keepalive,
+      std::make_unique<net::Connector>(cluster_.loop(), address_, addresses_, config.connect_timeout, config.connect,
                                        [this, self](int error, net::Socket socket) { on_connected(*self, error, std::move(socket)); });
 }
 
@@ -107,9 +101,15 @@ void HostPool::on_connected(Connecting& attempt, int error, net::Socket socket) 
     cluster_.report(state_, {HostResult::Kind::kConnectFailed});
     // The host cannot be reached: all who wait for it hear so, and may try another one.
     char text[128];
-    const std::string detail =
-        error == ETIMEDOUT ? "connection timeout" : "delayed connect error: " + std::string(strerror_r(error, text, sizeof text));
-    const PoolFailure failure = error == ETIMEDOUT ? PoolFailure::kConnectTimeout : PoolFailure::kConnectFailed;
+    std::string detail = done->connector->local_failure();
+    const bool ours = !detail.empty();
+    if (ours)
+      stats.add(ClusterStat::kBindErrors);
+    else
+      detail = error == ETIMEDOUT ? "connection timeout" : "delayed connect error: " + std::string(strerror_r(error, text, sizeof text));
+    const PoolFailure failure = ours                 ? PoolFailure::kLocalConnectFailed
+                                : error == ETIMEDOUT ? PoolFailure::kConnectTimeout
+                                                     : PoolFailure::kConnectFailed;
     for (size_t n = waiting_.size(); n > 0 && !waiting_.empty(); --n) {  // those that come while we tell the others wait for the next
       stats.add(ClusterStat::kUpstreamRqPendingFailureEject);
       leave(waiting_.begin())->on_pool_failure(failure, detail);

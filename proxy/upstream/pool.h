@@ -18,7 +18,7 @@ namespace weft::upstream {
 class ClientConnection;
 class Cluster;
 
-enum class PoolFailure : uint8_t { kConnectFailed, kConnectTimeout, kOverflow };
+enum class PoolFailure : uint8_t { kConnectFailed, kLocalConnectFailed, kConnectTimeout, kOverflow };
 
 // A request that wants a stream. Answered once, perhaps from inside HostPool::request().
 class PoolWaiter {
@@ -50,7 +50,6 @@ class HostPool {
   bool finished() const { return draining_ && connections_.empty() && connecting_.empty() && waiting_.empty(); }
 
   HostState& state() { return *state_; }
-  const net::Endpoint& address() const { return address_; }
   http::Protocol protocol() const { return protocol_; }
   Cluster& cluster() { return cluster_; }
 
@@ -75,6 +74,7 @@ class HostPool {
 
   Cluster& cluster_;
   const net::Endpoint address_;
+  const std::shared_ptr<const net::Addresses> addresses_;
   const std::shared_ptr<HostState> state_;
   const http::Protocol protocol_;
   const Priority priority_;  // whose limits hold

@@ -60,7 +60,8 @@ class PoolCall final : public Call, private AttemptEvents {
     finish();
   }
   void on_attempt_failed(AttemptEnd how, std::string_view detail) override {
-    const bool unreachable = how == AttemptEnd::kConnectFailed || how == AttemptEnd::kConnectTimeout;
+    const bool unreachable =
+        how == AttemptEnd::kConnectFailed || how == AttemptEnd::kLocalConnectFailed || how == AttemptEnd::kConnectTimeout;
     const bool overflow = how == AttemptEnd::kOverflow || how == AttemptEnd::kLocalOverflow;
     fail(unreachable ? ResponseFlag::kUpstreamConnectionFailure
          : overflow  ? ResponseFlag::kUpstreamOverflow

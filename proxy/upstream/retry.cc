@@ -108,6 +108,14 @@ bool RetryState::wants(AttemptFailure failure, bool request_sent) const {
   return (retry_on_ & kRetryOnConnectFailure) && failure == AttemptFailure::kConnectFailed;
 }
 
+void RetryState::avoid_hosts(PickContext& context, std::span<const HostState* const> tried) const {
+  if (!policy_ || (!policy_->avoid_previous_hosts && !policy_->avoid_canaries && policy_->avoid_labels.empty())) return;
+  if (policy_->avoid_previous_hosts) context.tried = tried;
+  context.avoid_canaries = policy_->avoid_canaries;
+  if (!policy_->avoid_labels.empty()) context.avoid_labels = &policy_->avoid_labels;
+  context.max_host_attempts = policy_->host_selection_retry_max_attempts;
+}
+
 RetryDecision RetryState::decide_on_head(const http::Head& answer, uint64_t random) {
   RetryDecision decision = grant(would_retry(answer), random);
   if (!decision.retry() || !policy_ || policy_->reset_headers.empty()) return decision;

@@ -7,12 +7,14 @@
 #pragma once
 #include "common/http/head.h"
 #include "proxy/routing/retry_policy.h"
+#include "proxy/upstream/balancing/load_balancer.h"
 #include "proxy/upstream/balancing/tried_priorities.h"
 #include "proxy/upstream/budget.h"
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -64,8 +66,8 @@ class RetryState {
   bool would_retry(const http::Head& answer) const { return retry_on_ != 0 && wants(answer); }
 
   uint32_t retries() const { return retries_; }  // granted so far
-  bool avoid_previous_hosts() const { return policy_ && policy_->avoid_previous_hosts; }
-  uint32_t host_attempts() const { return policy_ ? policy_->host_selection_retry_max_attempts : 1; }
+  // What the policy wants of the host of one more attempt.
+  void avoid_hosts(PickContext& context, std::span<const HostState* const> tried) const;
   // Null: the policy does not ask for other priorities.
   TriedPriorities* tried_priorities() { return tried_priorities_.active() ? &tried_priorities_ : nullptr; }
   void release();

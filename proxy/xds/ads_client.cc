@@ -18,7 +18,7 @@ using observe::ControlPlaneStat;
 
 // Make before break, also when several types are due at once.
 constexpr ResourceType kOrder[] = {ResourceType::kRuntime,   ResourceType::kCluster, ResourceType::kEndpoints, ResourceType::kListener,
-                                   ResourceType::kExtension, ResourceType::kScope,   ResourceType::kRoute};
+                                   ResourceType::kExtension, ResourceType::kScope,   ResourceType::kRoute,     ResourceType::kNameTable};
 constexpr int kInvalidArgument = 3;
 
 bool type_of(std::string_view url, ResourceType& type) {

@@ -22,6 +22,8 @@ config::BuildContext context_of(const config::Bootstrap& bootstrap, observe::Reg
   config::BuildContext context{*bootstrap.runtime,    &metrics, &logs, bootstrap.node->cluster(), bootstrap.node->id(),
                                net::machine_address()};
   context.locality = config::locality_name(bootstrap.node->locality());
+  context.resolver = bootstrap.resolver;
+  context.bind = bootstrap.bind;
   context.static_cluster = [&bootstrap](std::string_view name) {
     return std::any_of(bootstrap.statics.clusters.begin(), bootstrap.statics.clusters.end(),
                        [&](const auto& cluster) { return cluster->name == name; });
@@ -66,13 +68,19 @@ void Discovery::Impl::start(std::function<void()> on_first_complete) {
   begin_source(ResourceType::kCluster, bootstrap_.cds, clusters_first_);
   begin_source(ResourceType::kListener, bootstrap_.lds, listeners_first_);
   for (const auto& cluster : bootstrap_.statics.clusters) note_eds(*cluster);
+  for (const auto& cluster : bootstrap_.statics.clusters) note_names(cluster);
   for (const auto& listener : bootstrap_.statics.listeners) note_rds(*listener);
   for (const auto& listener : bootstrap_.statics.listeners) note_extensions(listener);
   subscribe_endpoints();
   subscribe_scopes();
   subscribe_routes();
   subscribe_extensions();
-  if (ads_) ads_->start();
+  if (ads_ && bootstrap_.dns) {
+    stats_.begin_all(ResourceType::kNameTable);
+    ads_->subscribe_all(ResourceType::kNameTable);
+  }
+  // The server itself may be a name.
+  if (ads_ && !static_waits_.contains("names of " + bootstrap_.ads->cluster)) ads_->start();
   loop_.post([this, alive = std::weak_ptr<char>(alive_)] {
     if (!alive.expired()) complete_if_first();
   });
@@ -102,7 +110,8 @@ std::vector<std::shared_ptr<const config::Listener>> Discovery::Impl::static_lis
 
 std::vector<std::string> Discovery::Impl::unready() const {
   std::vector<std::string> all;
-  for (const auto& [name, cluster] : warming_clusters_) all.push_back("cluster " + name + " waits for its endpoints");
+  for (const auto& [name, cluster] : warming_clusters_)
+    all.push_back("cluster " + name + (cluster->naming ? " waits for its names" : " waits for its endpoints"));
   for (const auto& [name, listener] : warming_listeners_)
     all.push_back("listener " + name + " waits for its routes or its filters' configuration");
   return all;
@@ -192,6 +201,7 @@ void Discovery::Impl::on_ads_disconnected(const std::string&) {
   stats_.failed(ResourceType::kRoute);
   stats_.failed(ResourceType::kRuntime);
   stats_.failed(ResourceType::kExtension);
+  stats_.failed(ResourceType::kNameTable);
 }
 
 // --- what others see ---

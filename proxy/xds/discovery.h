@@ -27,6 +27,9 @@ class Target {
   virtual Status reserve(const config::Listener& listener, const std::vector<std::string>& removed) = 0;
   // Control thread. Make before break; returns the listeners that could not be opened, by name, with the reason.
   virtual std::vector<std::pair<std::string, std::string>> apply(const config::Update& update) = 0;
+  // Control thread. Begins to resolve the names of a cluster that has some. True: nobody need wait for them; else `ready` is called
+  // once, later.
+  virtual bool begin_names(const std::shared_ptr<const upstream::ClusterConfig>&, std::function<void()> ready) { return true; }
 
  protected:
   ~Target() = default;

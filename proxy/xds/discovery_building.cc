@@ -16,9 +16,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// All types have their name as field 1.
-std::string resource_name(const config::RawResource& resource) {
-  if (!resource.name.empty()) return resource.name;
+// All types have their name as field 1, but for the name table, of which there is one.
+std::string resource_name(ResourceType type, const config::RawResource& resource) {
+  if (!resource.name.empty() || type == ResourceType::kNameTable) return resource.name;
   google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(resource.bytes.data()),
                                             static_cast<int>(resource.bytes.size()));
   std::string name;
@@ -70,7 +70,7 @@ void Discovery::Impl::build_next() {
 // State of the world: what is not in it any more is gone.
 void Discovery::Impl::add_absent(config::Changes& changes) const {
   std::set<std::string> present;
-  for (const config::RawResource& resource : changes.resources) present.insert(resource_name(resource));
+  for (const config::RawResource& resource : changes.resources) present.insert(resource_name(changes.type, resource));
   auto absent = [&](const auto& held) {
     for (const auto& [name, value] : held)
       if (!present.contains(name)) changes.removed.push_back(name);
@@ -102,8 +102,9 @@ void Discovery::Impl::take(const Arrived& arrived, config::Built& built, std::ch
   const std::string detail = built.nack_detail();
   if (!detail.empty()) log::get(log::Logger::kConfig).warn("{} rejected: {}", config::type_url(type), detail);
   const auto took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began);
-  if (type == ResourceType::kCluster || type == ResourceType::kListener || type == ResourceType::kScope) {
-    // Clusters and listeners have one source; scopes are counted by theirs.
+  if (type == ResourceType::kCluster || type == ResourceType::kListener || type == ResourceType::kScope ||
+      type == ResourceType::kNameTable) {
+    // Clusters, listeners and the name table have one source; scopes are counted by theirs.
     const std::string source = type == ResourceType::kScope ? response.changes.path : "";
     if (detail.empty())
       stats_.accepted(type, source, response.version, took, !built.update.empty());
@@ -111,7 +112,7 @@ void Discovery::Impl::take(const Arrived& arrived, config::Built& built, std::ch
       stats_.rejected(type, source);
   } else {
     for (const config::RawResource& resource : response.changes.resources) {
-      const std::string name = resource_name(resource);
+      const std::string name = resource_name(type, resource);
       if (rejected.contains(name))
         stats_.rejected(type, name);
       else
@@ -138,7 +139,7 @@ void Discovery::Impl::note_states(const Arrived& arrived, const config::Built& b
     return found == arrived.response.versions.end() ? arrived.response.version : found->second;
   };
   for (const config::RawResource& resource : changes.resources) {
-    const std::string name = resource_name(resource);
+    const std::string name = resource_name(changes.type, resource);
     ResourceState& state = states_[{changes.type, name}];
     state.type = changes.type;
     state.name = name;
@@ -159,7 +160,7 @@ void Discovery::Impl::note_states(const Arrived& arrived, const config::Built& b
   if (!arrived.response.complete) return;
   // What was refused and is not offered any more.
   std::set<std::string> offered;
-  for (const config::RawResource& resource : changes.resources) offered.insert(resource_name(resource));
+  for (const config::RawResource& resource : changes.resources) offered.insert(resource_name(changes.type, resource));
   std::erase_if(states_, [&](const auto& entry) {
     return entry.first.first == changes.type && entry.second.path == arrived.path && !entry.second.bytes &&
            !offered.contains(entry.first.second);

@@ -69,8 +69,11 @@ class Discovery::Impl final : public AdsEvents {
   void complete_if_first();
   void mark_warming();
   void note_eds(const upstream::ClusterConfig& cluster);
+  void note_names(const std::shared_ptr<const upstream::ClusterConfig>& cluster);
+  bool waits_for_names(const std::shared_ptr<const upstream::ClusterConfig>& cluster);
   void note_rds(const config::Listener& listener);
   void note_extensions(const std::shared_ptr<const config::Listener>& listener);
+  bool lacks_route(std::string_view rds) const;
   bool lacks_routes(const config::Listener& listener) const;
   bool lacks_extension(const config::Listener& listener) const;
   void begin_runtime();

@@ -23,23 +23,22 @@ void Discovery::Impl::subscribe_endpoints() {
 void Discovery::Impl::subscribe_routes() {
   std::set<std::string> names, kept = routes_of_files_;
   SubscriptionStats::Subscribers subscribers;
-  auto collect = [&](const config::Listener& listener) {
-    const auto* manager = std::get_if<std::shared_ptr<const config::HttpConnectionManager>>(&listener.chain.terminal);
-    if (!manager || !*manager) return;
+  auto collect_one = [&](const config::HttpConnectionManager& manager) {
     auto want = [&](const std::string& name) {
-      subscribers.emplace(name, (*manager)->stat_prefix);
+      subscribers.emplace(name, manager.stat_prefix);
       kept.insert(name);
-      if ((*manager)->rds_path.empty())
+      if (manager.rds_path.empty())
         names.insert(name);
       else
-        add_path(ResourceType::kRoute, (*manager)->rds_path, (*manager)->rds_directory, false);
+        add_path(ResourceType::kRoute, manager.rds_path, manager.rds_directory, false);
     };
-    if (!(*manager)->rds_name.empty()) want((*manager)->rds_name);
-    const config::ScopedRoutes* scoped = (*manager)->scoped.get();
+    if (!manager.rds_name.empty()) want(manager.rds_name);
+    const config::ScopedRoutes* scoped = manager.scoped.get();
     if (!scoped || scoped->scopes) return;
     for (const auto& [name, scope] : values_.scopes)
       if (scope->path == scoped->path && !scope->rds_name.empty()) want(scope->rds_name);
   };
+  auto collect = [&](const config::Listener& listener) { config::for_each_manager(listener, collect_one); };
   for (const auto& listener : bootstrap_.statics.listeners) collect(*listener);
   for (const auto& [name, listener] : values_.listeners) collect(*listener);
   stats_.set(ResourceType::kRoute, subscribers);
@@ -50,16 +49,16 @@ void Discovery::Impl::subscribe_routes() {
 // Over ADS everything that there is, once a listener wants any.
 void Discovery::Impl::subscribe_scopes() {
   SubscriptionStats::Subscribers subscribers;
-  auto collect = [&](const config::Listener& listener) {
-    const config::ScopedRoutes* scoped = config::scoped_routes(listener);
+  auto collect_one = [&](const config::HttpConnectionManager& manager) {
+    const config::ScopedRoutes* scoped = manager.scoped.get();
     if (!scoped || scoped->scopes) return;
-    const auto& manager = *std::get<std::shared_ptr<const config::HttpConnectionManager>>(listener.chain.terminal);
     subscribers.emplace(scoped->path, manager.stat_prefix + "\n" + scoped->name);
     if (!scoped->path.empty())
       add_path(ResourceType::kScope, scoped->path, scoped->watched_directory, true);
     else if (ads_)
       ads_->subscribe_all(ResourceType::kScope);
   };
+  auto collect = [&](const config::Listener& listener) { config::for_each_manager(listener, collect_one); };
   for (const auto& listener : bootstrap_.statics.listeners) collect(*listener);
   for (const auto& [name, listener] : values_.listeners) collect(*listener);
   stats_.set(ResourceType::kScope, subscribers);
@@ -69,7 +68,7 @@ void Discovery::Impl::subscribe_extensions() {
   std::set<std::string> names, of_files;
   SubscriptionStats::Subscribers subscribers;
   auto collect = [&](const config::Listener& listener) {
-    for (const config::ExtensionRef& ref : config::extensions_of(listener)) {
+    for (const config::ExtensionRef& ref : listener.extensions) {
       subscribers.emplace(ref.name, "");
       if (!ref.path.empty()) add_path(ResourceType::kExtension, ref.path, ref.watched_directory, false);
       (ref.path.empty() ? names : of_files).insert(ref.name);

@@ -18,14 +18,19 @@ namespace {
 using config::Update;
 using std::chrono::milliseconds;
 
-// 0: for ever.
+// The longest of its connection managers'; 0: for ever.
 milliseconds rds_patience(const config::Listener& listener) {
-  const auto* manager = std::get_if<std::shared_ptr<const config::HttpConnectionManager>>(&listener.chain.terminal);
-  if (!manager || !*manager) return milliseconds(0);
-  const milliseconds routes = (*manager)->rds_fetch_timeout;
-  if (!(*manager)->scoped) return routes;
-  const milliseconds scopes = (*manager)->scoped->fetch_timeout;
-  return routes.count() <= 0 || scopes.count() <= 0 ? milliseconds(0) : std::max(routes, scopes);
+  milliseconds longest(0);
+  bool for_ever = false;
+  const auto at_most = [&](milliseconds one) {
+    for_ever = for_ever || one.count() <= 0;
+    longest = std::max(longest, one);
+  };
+  config::for_each_manager(listener, [&](const config::HttpConnectionManager& manager) {
+    if (!manager.rds_name.empty() || manager.scoped) at_most(manager.rds_fetch_timeout);
+    if (manager.scoped) at_most(manager.scoped->fetch_timeout);
+  });
+  return for_ever ? milliseconds(0) : longest;
 }
 
 }  // namespace
@@ -35,6 +40,7 @@ void Discovery::Impl::warm(const Update& built) {
   Update ready;
   for (const auto& cluster : built.clusters) {
     const std::string& eds = cluster->eds_name();
+    if (cluster->naming && waits_for_names(cluster)) continue;
     const bool waits = cluster->discovery == upstream::ClusterConfig::Discovery::kEds && !values_.endpoints.contains(eds);
     if (!waits) {
       warming_clusters_.erase(cluster->name);
@@ -62,7 +68,7 @@ void Discovery::Impl::warm(const Update& built) {
     static_waits_.erase("endpoints " + eds);
     wait_no_more("endpoints " + eds);
     for (auto at = warming_clusters_.begin(); at != warming_clusters_.end();) {
-      if (at->second->eds_name() != eds) {
+      if (at->second->discovery != upstream::ClusterConfig::Discovery::kEds || at->second->eds_name() != eds) {
         ++at;
         continue;
       }
@@ -76,6 +82,7 @@ void Discovery::Impl::warm(const Update& built) {
   for (const std::string& name : built.removed_routes) warming_routes_.erase(name);
   release_routes(ready);
   ready.removed_routes = built.removed_routes;
+  ready.name_table = built.name_table;
   for (const std::string& name : built.removed_scopes)
     if (ads_) ads_->forget(ResourceType::kScope, name);
   release_scopes(ready);
@@ -102,16 +109,17 @@ void Discovery::Impl::warm(const Update& built) {
       patience = std::max(patience, one);
     };
     if (routes) at_most(rds_patience(*listener));
-    for (const config::ExtensionRef& ref : config::extensions_of(*listener))
+    for (const config::ExtensionRef& ref : listener->extensions)
       if (ref.awaited && !values_.extensions.contains(ref.name)) at_most(ref.fetch_timeout);
     wait_for("listener " + listener->name, without_end ? milliseconds(0) : patience, [this, name = listener->name] {
       log::get(log::Logger::kConfig)
           .warn("listener {}: its routes or its filters' configuration did not come in time, going on without", name);
       if (auto found = warming_listeners_.find(name); found != warming_listeners_.end()) {
-        if (lacks_routes(*found->second)) stats_.timed_out(ResourceType::kRoute, config::rds_name(*found->second));
-        const config::ScopedRoutes* scoped = config::scoped_routes(*found->second);
-        if (scoped && !scoped->scopes && !scopes_answered_.contains(scoped->path)) stats_.timed_out(ResourceType::kScope, scoped->path);
-        for (const config::ExtensionRef& ref : config::extensions_of(*found->second))
+        for (const std::string_view rds : config::rds_names(*found->second))
+          if (lacks_route(rds)) stats_.timed_out(ResourceType::kRoute, std::string(rds));
+        for (const config::ScopedRoutes* scoped : config::scoped_routes(*found->second))
+          if (!scoped->scopes && !scopes_answered_.contains(scoped->path)) stats_.timed_out(ResourceType::kScope, scoped->path);
+        for (const config::ExtensionRef& ref : found->second->extensions)
           if (!values_.extensions.contains(ref.name)) stats_.timed_out(ResourceType::kExtension, ref.name);
       }
       activate_listener(name);
@@ -136,6 +144,29 @@ void Discovery::Impl::warm(const Update& built) {
   subscribe_extensions();
   deliver(std::move(ready));
   mark_warming();
+}
+
+// Its first answer makes a cluster of names ready; that it gets none is an answer, too, so that no deadline is needed.
+bool Discovery::Impl::waits_for_names(const std::shared_ptr<const upstream::ClusterConfig>& cluster) {
+  const bool ready = target_.begin_names(cluster, [this, cluster, alive = std::weak_ptr<char>(alive_)] {
+    if (alive.expired() || stopped_) return;
+    if (auto found = warming_clusters_.find(cluster->name); found != warming_clusters_.end() && found->second == cluster)
+      activate_cluster(cluster->name);
+  });
+  if (ready) return false;
+  wait_no_more("cluster " + cluster->name);
+  warming_clusters_[cluster->name] = cluster;
+  return true;
+}
+
+// Those of the bootstrap serve at once; the ports open when their names are known.
+void Discovery::Impl::note_names(const std::shared_ptr<const upstream::ClusterConfig>& cluster) {
+  if (!cluster->naming) return;
+  const std::string what = "names of " + cluster->name;
+  const bool ready = target_.begin_names(cluster, [this, what, alive = std::weak_ptr<char>(alive_)] {
+    if (!alive.expired() && !stopped_) give_up_static(what);
+  });
+  if (!ready) static_waits_.insert(what);
 }
 
 // Routes wait for the clusters that they name and that still warm: a route to a cluster that is not there yet would fail
@@ -199,11 +230,12 @@ void Discovery::Impl::note_scopes_answer(const std::string& path) {
   wait_no_more("scopes " + path);
   if (first_complete_) return;
   for (const auto& listener : bootstrap_.statics.listeners) {
-    const config::ScopedRoutes* scoped = config::scoped_routes(*listener);
-    if (!scoped || scoped->scopes || scoped->path != path) continue;
-    for (const auto& [name, scope] : values_.scopes)
-      if (scope->path == path && !scope->rds_name.empty() && !values_.routes.contains(scope->rds_name))
-        wait_for_routes(scope->rds_name, rds_patience(*listener));
+    for (const config::ScopedRoutes* scoped : config::scoped_routes(*listener)) {
+      if (scoped->scopes || scoped->path != path) continue;
+      for (const auto& [name, scope] : values_.scopes)
+        if (scope->path == path && !scope->rds_name.empty() && !values_.routes.contains(scope->rds_name))
+          wait_for_routes(scope->rds_name, rds_patience(*listener));
+    }
   }
 }
 
@@ -286,14 +318,15 @@ void Discovery::Impl::note_eds(const upstream::ClusterConfig& cluster) {
 }
 
 void Discovery::Impl::note_rds(const config::Listener& listener) {
-  if (const std::string name(config::rds_name(listener)); !name.empty()) wait_for_routes(name, rds_patience(listener));
-  const config::ScopedRoutes* scoped = config::scoped_routes(listener);
-  if (!scoped || scoped->scopes) return;
-  static_waits_.insert("scopes " + scoped->path);
-  wait_for("scopes " + scoped->path, scoped->fetch_timeout, [this, path = scoped->path] {
-    stats_.timed_out(ResourceType::kScope, path);
-    give_up_static("scopes " + path);
-  });
+  for (const std::string_view name : config::rds_names(listener)) wait_for_routes(std::string(name), rds_patience(listener));
+  for (const config::ScopedRoutes* scoped : config::scoped_routes(listener)) {
+    if (scoped->scopes) continue;
+    static_waits_.insert("scopes " + scoped->path);
+    wait_for("scopes " + scoped->path, scoped->fetch_timeout, [this, path = scoped->path] {
+      stats_.timed_out(ResourceType::kScope, path);
+      give_up_static("scopes " + path);
+    });
+  }
 }
 
 void Discovery::Impl::wait_for_routes(const std::string& name, milliseconds patience) {
@@ -305,9 +338,9 @@ void Discovery::Impl::wait_for_routes(const std::string& name, milliseconds pati
 }
 
 void Discovery::Impl::note_extensions(const std::shared_ptr<const config::Listener>& listener) {
-  if (config::extensions_of(*listener).empty()) return;
+  if (listener->extensions.empty()) return;
   values_.static_listeners.emplace(listener->name, listener);
-  for (const config::ExtensionRef& ref : config::extensions_of(*listener)) {
+  for (const config::ExtensionRef& ref : listener->extensions) {
     if (ref.awaited) static_waits_.insert("extension " + ref.name);
     wait_for("extension " + ref.name, ref.fetch_timeout, [this, name = ref.name] {
       stats_.timed_out(ResourceType::kExtension, name);
@@ -316,26 +349,31 @@ void Discovery::Impl::note_extensions(const std::shared_ptr<const config::Listen
   }
 }
 
+bool Discovery::Impl::lacks_route(std::string_view rds) const {
+  return !rds.empty() && (values_.routes.find(rds) == values_.routes.end() || warming_routes_.contains(std::string(rds)));
+}
+
 bool Discovery::Impl::lacks_routes(const config::Listener& listener) const {
-  auto lacks = [this](std::string_view rds) {
-    return !rds.empty() && (values_.routes.find(rds) == values_.routes.end() || warming_routes_.contains(std::string(rds)));
-  };
-  if (lacks(config::rds_name(listener))) return true;
-  const config::ScopedRoutes* scoped = config::scoped_routes(listener);
-  if (!scoped || scoped->scopes) return false;
-  if (!scopes_answered_.contains(scoped->path)) return true;
-  return std::any_of(values_.scopes.begin(), values_.scopes.end(),
-                     [&](const auto& one) { return one.second->path == scoped->path && lacks(one.second->rds_name); });
+  for (const std::string_view rds : config::rds_names(listener))
+    if (lacks_route(rds)) return true;
+  for (const config::ScopedRoutes* scoped : config::scoped_routes(listener)) {
+    if (scoped->scopes) continue;
+    if (!scopes_answered_.contains(scoped->path)) return true;
+    for (const auto& [name, scope] : values_.scopes)
+      if (scope->path == scoped->path && lacks_route(scope->rds_name)) return true;
+  }
+  return false;
 }
 
 bool Discovery::Impl::lacks_extension(const config::Listener& listener) const {
-  const auto& refs = config::extensions_of(listener);
+  const auto& refs = listener.extensions;
   return std::any_of(refs.begin(), refs.end(),
                      [this](const config::ExtensionRef& ref) { return ref.awaited && !values_.extensions.contains(ref.name); });
 }
 
 void Discovery::Impl::give_up_static(const std::string& what) {
   static_waits_.erase(what);
+  if (ads_ && bootstrap_.ads && what == "names of " + bootstrap_.ads->cluster) ads_->start();
   complete_if_first();
 }
 

@@ -110,7 +110,8 @@ void GrpcStream::close_by(const http::Head& head) {
 }
 
 void GrpcStream::on_attempt_failed(upstream::AttemptEnd how, std::string_view detail) {
-  std::string reason = how == upstream::AttemptEnd::kConnectFailed    ? "connection failure"
+  std::string reason = how == upstream::AttemptEnd::kConnectFailed || how == upstream::AttemptEnd::kLocalConnectFailed
+                           ? "connection failure"
                        : how == upstream::AttemptEnd::kConnectTimeout ? "connection timeout"
                                                                       : "connection termination";
   if (!detail.empty()) reason += ": " + std::string(detail);

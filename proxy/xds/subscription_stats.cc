@@ -8,6 +8,11 @@ namespace {
 using observe::RdsStat;
 using observe::SubscriptionStat;
 
+// No type of Envoy's: its agent beside it has the DNS proxy.
+#define WEFT_NDS_ROW(id, name, kind, lazy) {name, observe::Kind::kind, lazy},
+constexpr observe::Metric kNdsTable[] = {WEFT_SUBSCRIPTION_STATS(WEFT_NDS_ROW)};
+const observe::Shape kNdsShape = observe::make_shape("nds", kNdsTable);
+
 int64_t milliseconds_since_epoch() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -33,6 +38,7 @@ SubscriptionStats::Subscription SubscriptionStats::make(ResourceType type, const
       made = {observe::ecds_scope(metrics_, name), nullptr};
       made.extension = observe::extension_scope(metrics_, name);
       break;
+    case ResourceType::kNameTable: made = {metrics_.scope(kNdsShape, "nds."), nullptr}; break;
     case ResourceType::kRuntime: made = {observe::rtds_scope(metrics_), nullptr}; break;
   }
   made.scope->cells(0).add(SubscriptionStat::kUpdateAttempt);

@@ -28,6 +28,10 @@ bool has_authority_bytes(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return kAuthorityBytes[static_cast<uint8_t>(c)]; });
 }
 
+bool has_obs_text(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) > 0x7f; });
+}
+
 bool is_scheme(std::string_view text) {
   const auto letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
   return !text.empty() && letter(text.front()) && std::all_of(text.begin(), text.end(), [letter](char c) {
@@ -55,7 +59,8 @@ void HeadBuilder::field(const Field& field) {
   const size_t size = field.name.size() + field.value.size();
   decoded_ += size;
   if (!malformed_.empty()) return;
-  const bool is_too_large = decoded_ > uint64_t{options_.max_headers_kib} * 1024 || size > kLineLimit;
+  const bool is_too_large = decoded_ > uint64_t{options_.max_headers_kib} * 1024 || size > kLineLimit ||
+                            (options_.max_field_kib != 0 && size > size_t{options_.max_field_kib} * 1024);
   if (is_too_large) fail(431, kListTooLarge);
   if (!field.sound_name) {
     malformed_ = kInvalidField;
@@ -64,7 +69,7 @@ void HeadBuilder::field(const Field& field) {
   } else {
     regular_ = true;
     const auto id = static_cast<HeaderId>(field.id);
-    if (!field.sound_value || !is_well_formed(id, field.value)) {
+    if (!field.sound_value || !is_well_formed(id, field.value) || (options_.disallow_obs_text && has_obs_text(field.value))) {
       malformed_ = kInvalidField;
     } else if (!fault_) {
       add(id, field);

@@ -10,6 +10,8 @@
 
 #include <google/protobuf/struct.pb.h>
 
+#include <boost/asio/ip/address.hpp>
+
 #include <algorithm>
 
 namespace weft::filters {
@@ -165,6 +167,14 @@ std::optional<routing::ValueMatcher> value_matcher(const envoy::type::matcher::v
 }
 
 }  // namespace
+
+std::optional<routing::AddressRange> address_range(const std::string& prefix, uint32_t bits, const Where& where) {
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(prefix, error);
+  if (error) return Where(where, "address_prefix").fail("malformed IP address: \"" + prefix + "\""), std::nullopt;
+  if (bits > (address.is_v4() ? 32u : 128u)) return Where(where, "prefix_len").fail("is longer than the address"), std::nullopt;
+  return routing::AddressRange{address, static_cast<uint8_t>(bits)};
+}
 
 std::shared_ptr<const format::Metadata> metadata(const envoy::config::core::v3::Metadata& from) {
   if (from.filter_metadata().empty()) return nullptr;

@@ -3,12 +3,14 @@
 #pragma once
 #include "proxy/filters/runtime.h"
 #include "proxy/filters/where.h"
+#include "proxy/routing/forwarded.h"
 #include "proxy/routing/matchers.h"
 #include "proxy/routing/metadata_matcher.h"
 #include "proxy/routing/mutations.h"
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -58,6 +60,8 @@ std::vector<routing::QueryMatcher> query_matchers(
     const google::protobuf::RepeatedPtrField<envoy::config::route::v3::QueryParameterMatcher>& from, const Where& parent,
     std::string_view field);
 
+// "10.0.0.0" and 8; nothing after a complaint about either.
+std::optional<routing::AddressRange> address_range(const std::string& prefix, uint32_t bits, const Where& where);
 // filter_metadata; null: there is none.
 std::shared_ptr<const format::Metadata> metadata(const envoy::config::core::v3::Metadata& from);
 format::MetadataStruct metadata_struct(const google::protobuf::Struct& from);

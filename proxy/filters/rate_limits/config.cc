@@ -1,8 +1,12 @@
 #include "proxy/filters/rate_limits/config.h"
 
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/matcher/v3/address.pb.h"
 #include "envoy/type/metadata/v3/metadata.pb.h"
+#include "envoy/type/v3/ratelimit_unit.pb.h"
+#include "proxy/filters/bodies/config.h"
 #include "proxy/filters/matching/config.h"
+#include "xds/core/v3/cidr.pb.h"
 
 #include <google/protobuf/wrappers.pb.h>
 
@@ -32,6 +36,20 @@ routing::MetadataPath metadata_path(const envoy::type::metadata::v3::MetadataKey
   to.name_space = from.key();
   for (const auto& segment : from.path()) to.path.push_back(segment.key());
   return to;
+}
+
+void address_match(const route::RateLimit::Action::RemoteAddressMatch& from, routing::RateLimitAction& to, const Where& where) {
+  to.kind = Kind::kAddressMatch;
+  to.key = key_or(from.descriptor_key(), "remote_address_match");
+  to.value = from.default_value();
+  to.format = text_format(from.descriptor_value(), {.omit_empty = true}, Where(where, "descriptor_value"));
+  to.expect_match = !from.address_matcher().invert_match();
+  const Where matcher(where, "address_matcher");
+  for (int i = 0; i < from.address_matcher().ranges_size(); ++i) {
+    const auto& range = from.address_matcher().ranges(i);
+    if (auto made = address_range(range.address_prefix(), range.prefix_len().value(), Where(matcher, "ranges", i)))
+      to.ranges.push_back(*made);
+  }
 }
 
 routing::RateLimitAction action(const route::RateLimit::Action& from, std::string_view local_cluster, const Where& where) {
@@ -103,6 +121,7 @@ routing::RateLimitAction action(const route::RateLimit::Action& from, std::strin
       to.of_route = from.metadata().source() == From::MetaData::ROUTE_ENTRY;
       to.skip_if_absent = from.metadata().skip_if_absent();
       break;
+    case From::kRemoteAddressMatch: address_match(from.remote_address_match(), to, Where(where, "remote_address_match")); break;
     default: where.unsupported("this kind of action is not supported by this version"); break;
   }
   return to;
@@ -135,7 +154,14 @@ routing::RateLimitRules rate_limit_rules(const google::protobuf::RepeatedPtrFiel
     routing::RateLimitRule rule;
     rule.stage = from[i].stage().value();
     if (from[i].has_hits_addend()) hits(from[i].hits_addend(), rule, Where(where, "hits_addend"));
-    if (from[i].has_limit()) rule.limit = metadata_path(from[i].limit().dynamic_metadata().metadata_key());
+    const route::RateLimit::Override& limit = from[i].limit();
+    if (limit.has_dynamic_metadata()) rule.limit = metadata_path(limit.dynamic_metadata().metadata_key());
+    if (limit.has_rate_limit())
+      rule.fixed_limit = {limit.rate_limit().requests_per_unit(), envoy::type::v3::RateLimitUnit_Name(limit.rate_limit().unit())};
+    rule.gives_hits = from[i].hits_addend().is_negative_hits();
+    rule.tell = from[i].x_ratelimit_option() == route::RateLimit::OFF                ? routing::TellLimit::kNever
+                : from[i].x_ratelimit_option() == route::RateLimit::DRAFT_VERSION_03 ? routing::TellLimit::kAlways
+                                                                                     : routing::TellLimit::kAsFilter;
     rule.on_done = from[i].apply_on_stream_done();
     if (runtime && !from[i].disable_key().empty())
       rule.enabled = fraction("ratelimit." + from[i].disable_key() + ".http_filter_enabled", {100, 100}, *runtime);

@@ -47,7 +47,7 @@ Pick HashBalancer::pick(const PickContext& context) {
   for (uint32_t attempt = 0;; ++attempt) {
     pick.host = pick_from(table, hash, attempt);
     if (!pick.host || attempt >= context.max_host_attempts) return pick;
-    if (std::find(context.tried.begin(), context.tried.end(), pick.host->state.get()) == context.tried.end()) return pick;
+    if (!context.avoids(*pick.host)) return pick;
   }
 }
 

@@ -21,10 +21,11 @@ ROUTES = "envoy.config.route.v3.RouteConfiguration"
 RUNTIME = "envoy.service.runtime.v3.Runtime"
 EXTENSION = "envoy.config.core.v3.TypedExtensionConfig"
 SCOPE = "envoy.config.route.v3.ScopedRouteConfiguration"
+NAMES = "istio.networking.nds.v1.NameTable"  # one, without a name
 # Make before break: what is pointed at goes first.
 ORDER = (CLUSTER, ENDPOINTS, LISTENER, ROUTES)
-_KINDS = (*ORDER, RUNTIME, EXTENSION, SCOPE)
-_COMPLETE = (CLUSTER, LISTENER, SCOPE)  # of these a state-of-the-world response is the whole world
+_KINDS = (*ORDER, RUNTIME, EXTENSION, SCOPE, NAMES)
+_COMPLETE = (CLUSTER, LISTENER, SCOPE, NAMES)  # of these a state-of-the-world response is the whole world
 _PREFIX = "type.googleapis.com/"
 _SERVICE = "envoy.service.discovery.v3"
 
@@ -121,7 +122,7 @@ class ControlPlane:
         self.push()
 
     def _put(self, kind, content):
-        name = content["cluster_name" if kind == ENDPOINTS else "name"]
+        name = "" if kind == NAMES else content["cluster_name" if kind == ENDPOINTS else "name"]
         self._resources[kind][name] = self.protos.make(kind, content).SerializeToString(deterministic=True)
 
     def world(self, kind):

@@ -87,11 +87,11 @@ class DataPlane:
         return fetch(self.admin_address, target, method, body=body, host="admin")
 
     def listeners(self):
-        """Listener name to (host, port) as bound."""
+        """Listener name to (host, port) as bound, or to the path of a Unix socket."""
         found = {}
         for status in json.loads(self.admin("/listeners?format=json").body).get("listener_statuses", []):
-            address = status["local_address"]["socket_address"]
-            found[status["name"]] = (address["address"], address["port_value"])
+            address = status["local_address"].get("socket_address")
+            found[status["name"]] = (address["address"], address["port_value"]) if address else status["local_address"]["pipe"]["path"]
         return found
 
     def clusters(self):

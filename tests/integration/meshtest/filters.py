@@ -28,10 +28,10 @@ class FilterTest(unittest.TestCase):
     """One proxy for the tests of a class, with listeners that each try something, and one upstream."""
 
     @classmethod
-    def start(cls, listeners, clusters=(), options=None, **fields):
+    def start(cls, listeners, clusters=(), options=None, flags=(), **fields):
         cls.upstream = Upstream()
         cls.addClassCleanup(cls.upstream.close)
-        cls.proxy = DataPlane(bootstrap(listeners, [cluster("up", cls.upstream.address, **(options or {})), *clusters], **fields))
+        cls.proxy = DataPlane(bootstrap(listeners, [cluster("up", cls.upstream.address, **(options or {})), *clusters], **fields), flags=flags)
         cls.addClassCleanup(cls.proxy.stop)
 
     def ask(self, target, headers=(), method="GET", name="main", **fields):

@@ -12,7 +12,7 @@ class EchoServer:
     """Unary echoes; ServerStream sends its message four times; ClientStream sends all messages as one; BothStream echoes each as it
     comes. `Fail` and `FailLate` end with NOT_FOUND, without and behind a message; `Hang` waits until the call is over."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1", port=0):
         self.seen, self.cancelled = [], threading.Event()
         self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", 16 << 20)])
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", {
@@ -23,7 +23,7 @@ class EchoServer:
             "Fail": grpc.unary_unary_rpc_method_handler(self._fail),
             "FailLate": grpc.unary_stream_rpc_method_handler(self._fail_late),
             "Hang": grpc.unary_unary_rpc_method_handler(self._hang)}),))
-        self.address = ("127.0.0.1", self._server.add_insecure_port("127.0.0.1:0"))
+        self.address = (host, self._server.add_insecure_port(f"{host}:{port}"))
         self._server.start()
 
     def _unary(self, request, context):

@@ -23,13 +23,13 @@ PORT = 8080
 
 
 class Control:
-    """weft-control; `restart` brings it back on the same ports and the same store."""
+    """weft-control; `restart` brings it back on the same ports and the same store. `host`: where proxies reach it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, host="127.0.0.1"):
         self.folder = folder
         self.config = os.path.join(folder, "config")
         os.makedirs(self.config, exist_ok=True)
-        self._addresses = {"xds": "127.0.0.1:0", "http": "127.0.0.1:0"}
+        self._addresses = {"xds": f"{host}:0", "http": "127.0.0.1:0"}
         self.program = None
 
     def start(self):

@@ -17,7 +17,7 @@ sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(os.path.dirn
 from meshtest.data_plane import DataPlane, ROOT
 from meshtest.h2peer import Http2Upstream
 from meshtest.upstream import Upstream, refused_address
-from side_by_side import cases_choices, cases_detours, cases_filters, cases_framing, cases_headers, cases_resilience, cases_routing, cases_spellings, cases_tunnels  # noqa: F401  (they fill CASES)
+from side_by_side import cases_choices, cases_detours, cases_filters, cases_framing, cases_headers, cases_leftovers, cases_resilience, cases_routing, cases_spellings, cases_tunnels  # noqa: F401  (they fill CASES)
 from side_by_side.case import CASES
 from side_by_side.outcome import access_log, add_log, differences, run_case
 from side_by_side.table import listed, read_table

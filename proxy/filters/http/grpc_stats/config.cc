@@ -7,6 +7,7 @@ namespace weft::filters {
 namespace {
 
 constexpr Field kGrpcStatsConfig[] = {
+    {.name = "emit_filter_state", .note = "under envoy.filters.http.grpc_stats, for %FILTER_STATE%"},
     {"individual_method_stats_allowlist"},
     {.name = "stats_for_all_methods", .note = "of a thousand methods at most: their names come from clients"},
     {"enable_upstream_stats"},
@@ -33,6 +34,7 @@ std::unique_ptr<const FilterFactory> make_grpc_stats(const std::string& instance
   options.all_methods = from.stats_for_all_methods().value();
   for (const auto& service : from.individual_method_stats_allowlist().services())
     options.methods[service.name()].insert(service.method_names().begin(), service.method_names().end());
+  options.tells_state = from.emit_filter_state();
   options.upstream_time = from.enable_upstream_stats();
   options.replace_dots = from.replace_dots_in_grpc_service_name();
   if (build.registry) options.scopes = std::make_shared<GrpcCallScopes>(*build.registry, observe::kGrpcCallShape);

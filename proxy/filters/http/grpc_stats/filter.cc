@@ -1,9 +1,12 @@
 #include "proxy/filters/http/grpc_stats/filter.h"
 
+#include "proxy/format/filter_state.h"
 #include "proxy/format/request_info.h"
 #include "proxy/routing/timeouts.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 namespace weft::filters {
 
@@ -31,9 +34,24 @@ Verdict GrpcStats::on_request_head(FilterContext& context, bool) {
   return Verdict::kContinue;
 }
 
-void GrpcStats::on_request_body(FilterContext&, Body& body, bool) {
-  if (!cells_) return;
-  if (const uint64_t messages = requests_.count(body)) cells_->add(GrpcCallStat::kRequestMessages, static_cast<int64_t>(messages));
+void GrpcStats::on_request_body(FilterContext& context, Body& body, bool) {
+  if (cells_) count(context, requests_, body, request_messages_, GrpcCallStat::kRequestMessages);
+}
+
+void GrpcStats::count(FilterContext& context, GrpcMessages& passed, Body& body, uint64_t& sum, unsigned metric) {
+  const uint64_t messages = passed.count(body);
+  if (messages == 0) return;
+  cells_->add(metric, static_cast<int64_t>(messages));
+  sum += messages;
+  if (!options_.tells_state) return;
+  // The message envoy.extensions.filters.http.grpc_stats.v3.FilterObject, as protobuf has it in JSON.
+  std::string json = "{";
+  if (request_messages_ != 0) json += "\"requestMessageCount\":\"" + std::to_string(request_messages_) + "\"";
+  if (request_messages_ != 0 && response_messages_ != 0) json += ",";
+  if (response_messages_ != 0) json += "\"responseMessageCount\":\"" + std::to_string(response_messages_) + "\"";
+  format::filter_state_of(context.info())
+      .set("envoy.filters.http.grpc_stats",
+           {std::to_string(request_messages_) + "," + std::to_string(response_messages_), false, std::move(json += "}")});
 }
 
 Verdict GrpcStats::on_response_head(FilterContext& context, bool) {
@@ -43,9 +61,8 @@ Verdict GrpcStats::on_response_head(FilterContext& context, bool) {
   return Verdict::kContinue;
 }
 
-void GrpcStats::on_response_body(FilterContext&, Body& body, bool) {
-  if (!cells_ || !messages_pass_) return;
-  if (const uint64_t messages = responses_.count(body)) cells_->add(GrpcCallStat::kResponseMessages, static_cast<int64_t>(messages));
+void GrpcStats::on_response_body(FilterContext& context, Body& body, bool) {
+  if (cells_ && messages_pass_) count(context, responses_, body, response_messages_, GrpcCallStat::kResponseMessages);
 }
 
 void GrpcStats::on_response_trailers(FilterContext& context, http::Head& trailers) {

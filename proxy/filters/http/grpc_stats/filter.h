@@ -17,6 +17,7 @@ struct GrpcStatsOptions {
   bool all_methods = false;                                           // else only those listed are told apart
   std::map<std::string, std::set<std::string>, std::less<>> methods;  // service to its methods
   bool upstream_time = false;
+  bool tells_state = false;                // messages so far are filter state, for logs
   bool replace_dots = false;               // in the service's name, where its stats are
   std::shared_ptr<GrpcCallScopes> scopes;  // null: not counted
 };
@@ -33,10 +34,12 @@ class GrpcStats final : public HttpFilter {
 
  private:
   void charge(FilterContext& context, const http::Head& head);
+  void count(FilterContext& context, GrpcMessages& passed, Body& body, uint64_t& sum, unsigned metric);
   const GrpcStatsOptions& options_;
   observe::Cells* cells_ = nullptr;  // null: no gRPC call of a method
   bool charged_ = false, messages_pass_ = false;
   GrpcMessages requests_, responses_;
+  uint64_t request_messages_ = 0, response_messages_ = 0;
 };
 
 HttpFilterType grpc_stats_type();

@@ -34,8 +34,13 @@ constexpr Field kKeyValueMutation[] = {
     {.name = "remove", .max = 16384},
 };
 constexpr Field kKeyValueAppend[] = {
-    {.name = "record", .checks = kRequired},
+    {.name = "record", .note = "or entry, the older form; one of them is required"},
+    {.name = "entry"},
     {"action"},
+};
+constexpr Field kKeyValue[] = {
+    {.name = "key", .checks = kNotEmpty, .max = 16384},
+    {.name = "value", .max = 16384},
 };
 constexpr Field kKeyValuePair[] = {
     {.name = "key", .checks = kNotEmpty, .max = 16384},
@@ -50,6 +55,7 @@ constexpr FieldTable kTables[] = {
     fields_of("envoy.config.core.v3.KeyValueMutation", kKeyValueMutation),
     fields_of("envoy.config.core.v3.KeyValueAppend", kKeyValueAppend),
     fields_of("envoy.config.core.v3.KeyValuePair", kKeyValuePair),
+    fields_of("envoy.config.core.v3.KeyValue", kKeyValue),
     whole_message("google.protobuf.Value"),
 };
 
@@ -72,8 +78,10 @@ std::vector<QueryStep> query_steps(const RepeatedPtrField<core::KeyValueMutation
       case core::KeyValueAppend::OVERWRITE_IF_EXISTS: action = Action::kOverwriteIfExists; break;
       default: break;
     }
-    if (!append.record().value().has_string_value()) Where(where, "append").fail("record.value must be text");
-    QueryStep step{action, append.record().key(), append.record().value().string_value()};
+    if (append.has_record() == append.has_entry()) Where(where, "append").fail("needs one of record, entry");
+    if (append.has_record() && !append.record().value().has_string_value()) Where(where, "append").fail("record.value must be text");
+    QueryStep step = append.has_record() ? QueryStep{action, append.record().key(), append.record().value().string_value()}
+                                         : QueryStep{action, append.entry().key(), append.entry().value()};
     if (step.value.find('%') != std::string::npos) {
       Result<format::Formatter> formatter = format::Formatter::text(step.value, {.omit_empty = true});
       if (!formatter) {

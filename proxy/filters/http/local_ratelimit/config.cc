@@ -32,6 +32,8 @@ constexpr Field kLocalRateLimit[] = {
     {"rate_limited_as_resource_exhausted"},
     {.name = "rate_limits", .note = "without stage"},
     {.name = "max_dynamic_descriptors", .min = 1},
+    {.name = "enable_retry_after_header", .note = "beside a status of 429"},
+    {.name = "local_cluster_rate_limit", .refused = "a share of a fleet's limit needs the fleet's own cluster, which is not followed here"},
 };
 constexpr Field kDescriptor[] = {
     {.name = "entries", .checks = kNotEmpty},
@@ -110,6 +112,7 @@ LocalRateLimitSettings settings(const limit::LocalRateLimit& from, const FilterB
   if (from.status().code() >= 400) to.status = static_cast<int>(from.status().code());
   to.resource_exhausted = from.rate_limited_as_resource_exhausted();
   to.rate_limit_headers = from.enable_x_ratelimit_headers() == common::DRAFT_VERSION_03;
+  to.retry_after = from.enable_retry_after_header();
   to.response_headers = headers_to_add(from.response_headers_to_add(), where, "response_headers_to_add");
   to.request_headers_not_enforced =
       headers_to_add(from.request_headers_to_add_when_not_enforced(), where, "request_headers_to_add_when_not_enforced");

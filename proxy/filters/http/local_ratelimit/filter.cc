@@ -51,15 +51,17 @@ LocalRateLimit::Decision LocalRateLimit::decide(FilterContext& context) {
   for (const Match& match : own) {
     if (match.bucket->take(now, match.hits)) continue;
     told_ = match.bucket;
+    tell_ = match.tell;
     if (!match.shadow) return Decision::kLimited;
     passed = Decision::kLimitedInShadow;
   }
-  if (!told_ && !own.empty()) told_ = own.front().bucket;
+  if (!told_ && !own.empty()) told_ = own.front().bucket, tell_ = own.front().tell;
   const std::shared_ptr<TokenBucket>& shared = buckets(context).shared;
   if (!shared || (!own.empty() && !settings_->always_take_default)) return passed;
   if (own.empty()) told_ = shared;
   if (shared->take(now)) return passed;
   told_ = shared;
+  tell_ = routing::TellLimit::kAsFilter;
   return Decision::kLimited;
 }
 
@@ -88,7 +90,7 @@ std::vector<routing::RateLimitHits> LocalRateLimit::descriptors(FilterContext& c
   using Rules = LocalRateLimitSettings::VirtualHostRules;
   const routing::RateLimitRules* of_route = route->forward()->rate_limits.get();
   take(of_route, settings_->stage);
-  const Rules which = settings_->virtual_host_rules;
+  const Rules which = route->forward()->include_virtual_host_rate_limits ? Rules::kToo : settings_->virtual_host_rules;
   if (route->virtual_host && (which == Rules::kToo || (which == Rules::kIfRouteHasNone && !of_route)))
     take(route->virtual_host->rate_limits.get(), settings_->stage);
   return out;
@@ -99,14 +101,15 @@ std::vector<LocalRateLimit::Match> LocalRateLimit::matching(FilterContext& conte
   std::vector<Match> out;
   const LocalRateLimitSettings::Buckets& all = buckets(context);
   if (all.own.empty()) return out;
-  for (const auto& [descriptor, hits, limit] : descriptors(context)) {
+  for (const auto& [descriptor, hits, limit, gives, tell] : descriptors(context)) {
     const LocalRateLimitSettings::Own* best = nullptr;
     for (const LocalRateLimitSettings::Own& own : all.own) {
       const bool fits = own.bucket ? own.entries == descriptor : fits_any(own.entries, descriptor);
       if (fits && (!best || own.bucket)) best = &own;
     }
     if (best)
-      out.push_back({best->bucket ? best->bucket : best->buckets->of(descriptor), best->shadow, static_cast<double>(hits.value_or(1))});
+      out.push_back({best->bucket ? best->bucket : best->buckets->of(descriptor), best->shadow,
+                     static_cast<double>(hits.value_or(1)) * (gives ? -1 : 1), tell});
   }
   std::stable_sort(out.begin(), out.end(), [](const Match& a, const Match& b) { return a.bucket->rate() < b.bucket->rate(); });
   return out;
@@ -116,9 +119,12 @@ Verdict LocalRateLimit::on_response_head(FilterContext& context, bool) {
   http::Head& response = context.response();
   if (replied_)
     for (const routing::HeaderToAdd& header : settings_->response_headers) header.apply(response, context.info());
-  // Of a bucket that never holds anything Envoy tells nothing either.
-  if (!told_ || told_->max() == 0 || !settings_->rate_limit_headers) return Verdict::kContinue;
   const auto now = context.now();
+  if (replied_ && told_ && settings_->retry_after && settings_->status == 429 && !response.find("retry-after"))
+    response.add("retry-after", std::to_string(std::max<long>(1, told_->next(now).count())));
+  // Of a bucket that never holds anything Envoy tells nothing either.
+  const bool tell = tell_ == routing::TellLimit::kAsFilter ? settings_->rate_limit_headers : tell_ == routing::TellLimit::kAlways;
+  if (!told_ || told_->max() == 0 || !tell) return Verdict::kContinue;
   response.add("x-ratelimit-limit", std::to_string(told_->max()));
   response.add("x-ratelimit-remaining", std::to_string(told_->remaining(now)));
   response.add("x-ratelimit-reset", std::to_string(told_->next(now).count()));

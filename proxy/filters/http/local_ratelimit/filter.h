@@ -42,6 +42,7 @@ struct LocalRateLimitSettings {
   int status = 429;
   bool resource_exhausted = false;  // grpc-status of who is limited: RESOURCE_EXHAUSTED
   bool rate_limit_headers = false;  // x-ratelimit-limit, -remaining, -reset
+  bool retry_after = false;         // beside a 429, when it makes sense to come back
   std::vector<routing::HeaderToAdd> response_headers, request_headers_not_enforced;
   std::shared_ptr<observe::Scope> stats;  // null: not counted
 };
@@ -64,7 +65,8 @@ class LocalRateLimit final : public HttpFilter {
   struct Match {
     std::shared_ptr<TokenBucket> bucket;
     bool shadow;
-    double hits;
+    double hits;  // below 0: given back
+    routing::TellLimit tell;
   };
   std::vector<routing::RateLimitHits> descriptors(FilterContext& context) const;
   std::vector<Match> matching(FilterContext& context) const;
@@ -73,6 +75,7 @@ class LocalRateLimit final : public HttpFilter {
   const LocalRateLimitSettings* settings_;
   const std::string& name_;
   std::shared_ptr<const TokenBucket> told_;  // whose state the response tells
+  routing::TellLimit tell_ = routing::TellLimit::kAsFilter;
   bool replied_ = false;
 };
 

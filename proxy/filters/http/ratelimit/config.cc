@@ -32,6 +32,8 @@ constexpr Field kRateLimit[] = {
     {"filter_enforced"},
     {"failure_mode_deny_percent"},
     {.name = "rate_limits", .note = "without stage"},
+    {.name = "metadata_namespace", .note = "without it the filter's name"},
+    {.name = "enable_retry_after_header", .note = "beside a status of 429"},
 };
 constexpr Field kService[] = {
     {.name = "grpc_service", .checks = kRequired},
@@ -39,6 +41,7 @@ constexpr Field kService[] = {
 };
 constexpr Field kPerRoute[] = {
     {"vh_rate_limits"},
+    {.name = "override_option", .note = "unless DEFAULT in place of vh_rate_limits"},
     {.name = "rate_limits", .note = "without stage"},
     {"domain"},
 };
@@ -89,6 +92,8 @@ std::unique_ptr<const FilterFactory> make(const std::string& instance, const std
   if (from.has_failure_mode_deny_percent()) to.failure_mode_deny_share = fraction(from.failure_mode_deny_percent(), build.runtime);
   to.resource_exhausted = from.rate_limited_as_resource_exhausted();
   to.rate_limit_headers = from.enable_x_ratelimit_headers() == limit::RateLimit::DRAFT_VERSION_03;
+  to.retry_after = from.enable_retry_after_header();
+  if (!from.metadata_namespace().empty()) to.metadata_namespace = from.metadata_namespace();
   to.ratelimited_header = !from.disable_x_envoy_ratelimited_header();
   // As Envoy: what is no error would not tell anybody to come back later.
   if (from.rate_limited_status().code() >= 400) to.status = static_cast<int>(from.rate_limited_status().code());
@@ -114,6 +119,12 @@ std::shared_ptr<const routing::FilterConfig> make_for_route(const std::string& b
   to->virtual_host_rules = from.vh_rate_limits() == limit::RateLimitPerRoute::INCLUDE  ? Rules::kToo
                            : from.vh_rate_limits() == limit::RateLimitPerRoute::IGNORE ? Rules::kNever
                                                                                        : Rules::kIfRouteHasNone;
+  switch (from.override_option()) {
+    case limit::RateLimitPerRoute::OVERRIDE_POLICY: to->virtual_host_rules = Rules::kIfRouteHasNone; break;
+    case limit::RateLimitPerRoute::INCLUDE_POLICY: to->virtual_host_rules = Rules::kToo; break;
+    case limit::RateLimitPerRoute::IGNORE_POLICY: to->virtual_host_rules = Rules::kNever; break;
+    default: break;
+  }
   to->rules = rules(from.rate_limits(), build, where);
   to->domain = from.domain();
   return to;

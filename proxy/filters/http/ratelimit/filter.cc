@@ -3,6 +3,7 @@
 #include "common/observe/shapes.h"
 #include "proxy/format/request_info.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace weft::filters {
@@ -27,6 +28,7 @@ Verdict RateLimit::on_request_head(FilterContext& context, bool) {
   asks_ = true;
   const std::vector<routing::RateLimitHits> found = descriptors(context, false);
   if (found.empty()) return Verdict::kContinue;
+  for (const routing::RateLimitHits& one : found) tells_.push_back(one.tell);
   call_ = context.caller().call(question(found), *this);
   return Verdict::kWait;
 }
@@ -63,7 +65,9 @@ std::vector<routing::RateLimitHits> RateLimit::descriptors(FilterContext& contex
   }
   const routing::RateLimitRules* of_route = route.forward()->rate_limits.get();
   take(of_route, options_.stage);
-  const Rules which = route_ ? route_->virtual_host_rules : Rules::kIfRouteHasNone;
+  const Rules which = route.forward()->include_virtual_host_rate_limits ? Rules::kToo
+                      : route_                                          ? route_->virtual_host_rules
+                                                                        : Rules::kIfRouteHasNone;
   if (route.virtual_host && (which == Rules::kToo || (which == Rules::kIfRouteHasNone && !of_route)))
     take(route.virtual_host->rate_limits.get(), options_.stage);
   return out;
@@ -101,8 +105,8 @@ void RateLimit::on_failed(observe::ResponseFlag, std::string_view) {
 void RateLimit::take(RateLimitAnswer answer) {
   const bool over = answer.over_limit;
   count(over ? RateLimitStat::kOverLimit : RateLimitStat::kOk);
-  if (options_.rate_limit_headers) tell_limits(answer);
-  if (!answer.metadata.empty()) format::metadata_of(context_->info()).set("envoy.filters.http.ratelimit", std::move(answer.metadata));
+  tell_limits(answer);
+  if (!answer.metadata.empty()) format::metadata_of(context_->info()).set(options_.metadata_namespace, std::move(answer.metadata));
   if (over && options_.enforced.matches(context_->random())) return refuse(std::move(answer));
   for (auto& header : answer.response_headers) response_headers_.push_back(std::move(header));
   for (const auto& [name, value] : answer.request_headers) context_->request().add(name, value);
@@ -111,6 +115,7 @@ void RateLimit::take(RateLimitAnswer answer) {
 
 void RateLimit::refuse(RateLimitAnswer answer) {
   refused_ = true;
+  if (options_.retry_after && options_.status == 429) tell_when(answer);
   for (auto& header : answer.response_headers) response_headers_.push_back(std::move(header));
   LocalReply reply;
   reply.status = options_.status;
@@ -122,20 +127,39 @@ void RateLimit::refuse(RateLimitAnswer answer) {
   context_->reply(std::move(reply));
 }
 
+// By what its rule says, else by the filter's setting, which also holds for what the service tells of beyond.
+bool RateLimit::tells(size_t descriptor) const {
+  const routing::TellLimit said = descriptor < tells_.size() ? tells_[descriptor] : routing::TellLimit::kAsFilter;
+  return said == routing::TellLimit::kAsFilter ? options_.rate_limit_headers : said == routing::TellLimit::kAlways;
+}
+
 // draft-polli-ratelimit-headers-03: of the limit that is nearest, and the windows of all.
 void RateLimit::tell_limits(const RateLimitAnswer& answer) {
   const RateLimitAnswer::Status* nearest = nullptr;
+  bool nearest_tells = false;
   std::string windows;
-  for (const RateLimitAnswer::Status& status : answer.statuses) {
-    if (!nearest || status.remaining < nearest->remaining) nearest = &status;
-    if (status.window_seconds == 0) continue;
+  for (size_t i = 0; i < answer.statuses.size(); ++i) {
+    const RateLimitAnswer::Status& status = answer.statuses[i];
+    if (!status.has_limit) continue;
+    if (!nearest || status.remaining < nearest->remaining) nearest = &status, nearest_tells = tells(i);
+    if (status.window_seconds == 0 || !tells(i)) continue;
     windows += ", " + std::to_string(status.limit) + ";w=" + std::to_string(status.window_seconds);
     if (!status.name.empty()) windows += ";name=\"" + status.name + "\"";
   }
-  if (!nearest) return;
+  if (!nearest_tells) return;
   response_headers_.emplace_back("x-ratelimit-limit", std::to_string(nearest->limit) + windows);
   response_headers_.emplace_back("x-ratelimit-remaining", std::to_string(nearest->remaining));
   response_headers_.emplace_back("x-ratelimit-reset", std::to_string(nearest->reset_seconds));
+}
+
+// The longest of the limits that are exceeded; what the service says itself counts for more.
+void RateLimit::tell_when(const RateLimitAnswer& answer) {
+  for (const auto& [name, value] : answer.response_headers)
+    if (name == "retry-after") return;
+  int64_t seconds = 1;
+  for (const RateLimitAnswer::Status& status : answer.statuses)
+    if (status.over) seconds = std::max(seconds, status.reset_seconds);
+  response_headers_.emplace_back("retry-after", std::to_string(seconds));
 }
 
 void RateLimit::fail() {

@@ -30,10 +30,12 @@ struct RateLimitOptions {
   std::string cluster, authority;
   std::vector<std::pair<std::string, std::string>> metadata;  // sent with every question
   bool failure_mode_deny = false;
-  std::optional<routing::Fraction> failure_mode_deny_share;  // in its place
-  bool resource_exhausted = false;                           // grpc-status of who is limited: RESOURCE_EXHAUSTED
-  bool rate_limit_headers = false;                           // x-ratelimit-limit, -remaining, -reset
-  bool ratelimited_header = true;                            // x-envoy-ratelimited: true
+  std::optional<routing::Fraction> failure_mode_deny_share;         // in its place
+  bool resource_exhausted = false;                                  // grpc-status of who is limited: RESOURCE_EXHAUSTED
+  bool rate_limit_headers = false;                                  // x-ratelimit-limit, -remaining, -reset
+  bool retry_after = false;                                         // beside a 429, when it makes sense to come back
+  std::string metadata_namespace = "envoy.filters.http.ratelimit";  // of what the service says for logs and routes
+  bool ratelimited_header = true;                                   // x-envoy-ratelimited: true
   int status = 429, status_on_error = 500;
   std::vector<routing::HeaderToAdd> response_headers;
   routing::Fraction enabled{1, 1}, enforced{1, 1};
@@ -67,7 +69,9 @@ class RateLimit final : public HttpFilter, private upstream::CallEvents {
   upstream::CallRequest question(const std::vector<routing::RateLimitHits>& descriptors) const;
   void take(RateLimitAnswer answer);
   void refuse(RateLimitAnswer answer);
+  bool tells(size_t descriptor) const;
   void tell_limits(const RateLimitAnswer& answer);
+  void tell_when(const RateLimitAnswer& answer);
   void fail();
   void count(unsigned metric);
 
@@ -77,6 +81,7 @@ class RateLimit final : public HttpFilter, private upstream::CallEvents {
   FilterContext* context_ = nullptr;
   std::unique_ptr<upstream::Call> call_;
   std::optional<int> grpc_status_;             // of the trailers
+  std::vector<routing::TellLimit> tells_;      // of each descriptor
   RateLimitAnswer::Headers response_headers_;  // that the service gives the client, or that tell of its limits
   bool asks_ = false;                          // the request is one that the filter judges
   bool refused_ = false;

@@ -56,6 +56,7 @@ std::string rate_limit_question(const std::string& domain, const std::vector<rou
       to.mutable_limit()->set_unit(unit);
     }
     if (one.hits) to.mutable_hits_addend()->set_value(*one.hits);
+    to.set_is_negative_hits(one.gives_hits);
   }
   const std::string bytes = request.SerializeAsString();
   const auto size = static_cast<uint32_t>(bytes.size());
@@ -73,9 +74,9 @@ std::optional<RateLimitAnswer> rate_limit_answer(std::string_view frame) {
   RateLimitAnswer to;
   to.over_limit = from.overall_code() == rls::RateLimitResponse::OVER_LIMIT;
   for (const auto& status : from.statuses()) {
-    if (!status.has_current_limit()) continue;
     to.statuses.push_back({status.current_limit().requests_per_unit(), seconds_of(status.current_limit().unit()),
-                           status.current_limit().name(), status.limit_remaining(), status.duration_until_reset().seconds()});
+                           status.current_limit().name(), status.limit_remaining(), status.duration_until_reset().seconds(),
+                           status.has_current_limit(), status.code() == rls::RateLimitResponse::OVER_LIMIT});
   }
   take_headers(from.response_headers_to_add(), to.response_headers);
   take_headers(from.request_headers_to_add(), to.request_headers);

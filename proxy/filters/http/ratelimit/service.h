@@ -17,10 +17,12 @@ struct RateLimitAnswer {
     std::string name;
     uint32_t remaining = 0;
     int64_t reset_seconds = 0;
+    bool has_limit = false;  // a current_limit is told
+    bool over = false;       // it is this one that is over its limit
   };
   using Headers = std::vector<std::pair<std::string, std::string>>;  // lower-case names
   bool over_limit = false;                                           // else OK, as Envoy takes an answer without a code
-  std::vector<Status> statuses;                                      // those with a current limit
+  std::vector<Status> statuses;                                      // one for each descriptor that was asked about
   Headers response_headers, request_headers;
   std::string body;
   format::MetadataStruct metadata;

@@ -19,6 +19,7 @@ constexpr Field kSetMetadataItem[] = {
     {.name = "metadata_namespace", .checks = kNotEmpty},
     {"allow_overwrite"},
     {"value"},
+    {"typed_value", "nothing here reads typed metadata"},
 };
 constexpr FieldTable kSetMetadataTables[] = {
     fields_of("envoy.extensions.filters.http.set_metadata.v3.Config", kSetMetadata, "", "http_filter"),

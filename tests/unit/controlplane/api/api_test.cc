@@ -356,6 +356,7 @@ TEST_F(ApiTest, ProxyConfigShowsWhatWasSent) {
     EXPECT_EQ(answer.value.at("items").at(0).at("resource").at("connect_timeout"), "10s");
   }
   EXPECT_TRUE(ask("GET", "/v1/proxies/a-1/config/routes").value.at("items").as_array().empty());
+  EXPECT_TRUE(ask("GET", "/v1/proxies/a-1/config/names").value.at("items").as_array().empty());
   EXPECT_EQ(ask("GET", "/v1/proxies/a-1/config/secrets").status, 404);
   EXPECT_EQ(ask("GET", "/v1/proxies/b/config/routes").status, 404);
   proxy(2, "a-1", 0);

@@ -136,6 +136,34 @@ TEST_F(SnapshotsTest, AnEndpointChangeTouchesOneResource) {
   EXPECT_EQ(assignment.endpoints(0).lb_endpoints_size(), 2);
 }
 
+Snapshots::Held capturing(const std::string& ip) {
+  Snapshots::Held held;
+  auto node = model::parse_node("sidecar~" + ip + "~p.default~default.svc.cluster.local", "", R"({"DNS_CAPTURE":"true"})");
+  held.node = std::make_shared<const model::Node>(*node);
+  return held;
+}
+
+// A headless service's addresses are its endpoints', so a change of those is one of names; for all others it is not.
+TEST_F(SnapshotsTest, NamesFollowServicesAndTheEndpointsOfHeadlessOnes) {
+  const auto headless = [](const std::vector<std::string>& addresses) {
+    std::string text = service("h", addresses);
+    return text.insert(text.find("spec:\n") + 6, "  clusterIP: None\n");
+  };
+  change(service("a", {"10.0.0.1"}) + headless({"10.0.0.2"}));
+  auto one = capturing("10.1.0.1"), two = capturing("10.1.0.2"), none = proxy("10.1.0.3");
+  const auto names_of = [&](Snapshots::Held& held) { return snapshots_.snapshot_of(held)->maps[index_of(ResourceType::kNameTable)]; };
+  const auto before = names_of(one);
+  ASSERT_EQ(before->all().size(), 1u);
+  EXPECT_EQ(before->all()[0]->name, "") << "there is but one";
+  EXPECT_EQ(names_of(two), before);
+  EXPECT_TRUE(names_of(none)->all().empty());
+  EXPECT_TRUE(change(service("a", {"10.0.0.1", "10.0.0.9"}) + headless({"10.0.0.2"}))) << "nothing but endpoints";
+  EXPECT_EQ(names_of(one), before);
+  EXPECT_FALSE(change(service("a", {"10.0.0.1", "10.0.0.9"}) + headless({"10.0.0.2", "10.0.0.3"}))) << "names, too";
+  EXPECT_NE(names_of(one), before);
+  EXPECT_EQ(names_of(two), names_of(one));
+}
+
 TEST_F(SnapshotsTest, ARuleChangeKeepsWhatIsEqual) {
   const std::string world = service("a", {"10.0.0.1"}) + service("b", {"10.0.0.2"});
   change(world);

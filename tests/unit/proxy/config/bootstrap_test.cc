@@ -44,7 +44,7 @@ std::string refusal(const std::string& text) {
 }
 
 const HttpConnectionManager& manager_of(const Bootstrap& bootstrap, size_t listener = 0) {
-  return *std::get<std::shared_ptr<const HttpConnectionManager>>(bootstrap.statics.listeners.at(listener)->chain.terminal);
+  return *std::get<std::shared_ptr<const HttpConnectionManager>>(bootstrap.statics.listeners.at(listener)->chains.front().terminal);
 }
 
 TEST(BootstrapExamples, EveryFileLoads) {
@@ -148,19 +148,19 @@ TEST(Bootstrap, ListsEveryProblemWithLineAndCaret) {
       "static_resources:\n"
       "  clusters:\n"
       "  - name: a\n"
-      "    type: STRICT_DNS\n"
+      "    track_timeout_budgets: true\n"
       "  - name: b\n"
       "    health_checks: [{timeout: 1s}]\n"
       "overload_manager: {}\n");
   EXPECT_EQ(result.bootstrap, nullptr);
   ASSERT_EQ(result.problems.size(), 3u) << render(result.problems);
   EXPECT_EQ(render(result.problems[0]),
-            "error[WEFT0502]: STRICT_DNS is not supported by this version; supported: STATIC, EDS\n"
+            "error[WEFT0502]: envoy.config.cluster.v3.Cluster.track_timeout_budgets is not supported by this version\n"
             "  --> --config-yaml:4:5\n"
             "   |\n"
-            " 4 |     type: STRICT_DNS\n"
+            " 4 |     track_timeout_budgets: true\n"
             "   |     ^\n"
-            "  at:  static_resources.clusters[0].type\n");
+            "  at:  static_resources.clusters[0].track_timeout_budgets\n");
   EXPECT_EQ(result.problems[1].mark.line, 6);
   EXPECT_EQ(result.problems[2].field, "overload_manager");
 }

@@ -135,14 +135,14 @@ TEST_F(SnapshotBuilderTest, TheGoodOnesApplyTheBadOneKeepsItsPredecessor) {
   push(ResourceType::kCluster, {cluster("name: bad"), cluster("name: good")});
   const auto before = values_.clusters.at("bad");
   const Built built = push(ResourceType::kCluster, {cluster("{name: good, connect_timeout: 2s}"),
-                                                    cluster("{name: bad, type: LOGICAL_DNS, health_checks: [{}]}"), cluster("name: new")});
+                                                    cluster("{name: bad, health_checks: [{}], track_timeout_budgets: true}"), cluster("name: new")});
   EXPECT_EQ(built.accepted, (std::vector<std::string>{"good", "new"}));
   EXPECT_EQ(built.update.clusters.size(), 2u);
   ASSERT_EQ(built.rejected.size(), 1u);
   EXPECT_EQ(built.rejected[0].name, "bad");
   EXPECT_EQ(built.nack_detail(),
-            "bad: type: LOGICAL_DNS is not supported by this version; supported: STATIC, EDS; "
-            "health_checks: envoy.config.cluster.v3.Cluster.health_checks is not supported by this version");
+            "bad: health_checks: envoy.config.cluster.v3.Cluster.health_checks is not supported by this version; "
+            "track_timeout_budgets: envoy.config.cluster.v3.Cluster.track_timeout_budgets is not supported by this version");
   EXPECT_EQ(values_.clusters.at("bad"), before);
   EXPECT_EQ(values_.clusters.size(), 3u);
 }
@@ -333,8 +333,9 @@ TEST_F(SnapshotBuilderTest, AListenerOfTheControlPlane) {
   ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
   const Listener& l = *built.update.listeners.at(0);
   EXPECT_EQ(l.stat_prefix, "127.0.1.1_8080");
-  EXPECT_EQ(rds_name(l), "8080");
-  const HttpConnectionManager& manager = *std::get<0>(l.chain.terminal);
+  EXPECT_EQ(rds_names(l), std::vector<std::string_view>{"8080"});
+  const HttpConnectionManager& manager = *std::get<0>(l.chains.front().terminal);
+  EXPECT_TRUE(l.takes_any);
   EXPECT_EQ(manager.stream_idle_timeout.count(), 0);
   EXPECT_TRUE(manager.forwarded.path.normalize);
   EXPECT_EQ(manager.server_name, "istio-envoy");
@@ -344,8 +345,7 @@ TEST_F(SnapshotBuilderTest, AListenerOfTheControlPlane) {
 
 TEST_F(SnapshotBuilderTest, ListenersThatMakeNoSense) {
   auto complaint = [&](const std::string& text) { return push(ResourceType::kListener, {listener(text)}).nack_detail(); };
-  EXPECT_EQ(complaint("name: l"),
-            "l: address: is required; filter_chains: one filter chain (or default_filter_chain) is supported by this version, found 0");
+  EXPECT_EQ(complaint("name: l"), "l: address: is required; filter_chains: no filter chains specified");
   std::string no_router = kListener;
   no_router.erase(no_router.find("      - {name: envoy.filters.http.router"),
                   no_router.find("      stream_idle") - no_router.find("      - {name: envoy.filters.http.router"));
@@ -353,14 +353,125 @@ TEST_F(SnapshotBuilderTest, ListenersThatMakeNoSense) {
       complaint(no_router).find("http_filters[0]: the last filter of the chain must be the router, found \"envoy.filters.http.fault\""),
       std::string::npos);
   std::string match = kListener;
-  match.replace(match.find("- filters:"), 10, "- filter_chain_match: {destination_port: 80}\n  filters:");
-  EXPECT_NE(complaint(match).find("filter_chains[0].filter_chain_match.destination_port: "), std::string::npos);
+  match.replace(match.find("- filters:"), 10, "- filter_chain_match: {destination_port: 80, address_suffix: x}\n  filters:");
+  EXPECT_NE(complaint(match).find("filter_chains[0].filter_chain_match.address_suffix: "), std::string::npos);
   const std::string tcp =
       "{name: t, address: {socket_address: {address: 1.2.3.4, port_value: 1}}, filter_chains: [{filters: [{name: t, typed_config: "
       "{'@type': "
       "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t";
   EXPECT_NE(complaint(tcp + "}}]}]}").find("TcpProxy needs one of cluster, weighted_clusters"), std::string::npos);
   EXPECT_EQ(complaint(tcp + ", cluster: c}}]}]}"), "");
+}
+
+constexpr const char* kTcp =
+    "filters: [{name: t, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, "
+    "stat_prefix: t, cluster: c}}]";
+
+// A listener with these members of its own, and with these matches of its chains.
+std::string listener_text(const std::string& members, const std::vector<std::string>& matches) {
+  std::string text = "{name: l, address: {socket_address: {address: 1.2.3.4, port_value: 1}}, " + members + "filter_chains: [";
+  for (size_t i = 0; i < matches.size(); ++i)
+    text += (i ? ", {name: " : "{name: ") + std::string(1, static_cast<char>('p' + i)) + ", filter_chain_match: " + matches[i] + ", " +
+            kTcp + "}";
+  return text + "]}";
+}
+
+TEST_F(SnapshotBuilderTest, ChainsAndTheirMatches) {
+  const std::string members = "default_filter_chain: {name: d, " + std::string(kTcp) + "}, ";
+  const Built built =
+      push(ResourceType::kListener, {listener(listener_text(members, {"{destination_port: 80, server_names: ['*.a', b]}",
+                                                                      "{prefix_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]}"}))});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  const Listener& l = *built.update.listeners.at(0);
+  ASSERT_EQ(l.chains.size(), 3u);
+  EXPECT_FALSE(l.takes_any);
+  EXPECT_EQ(l.default_chain, 2u);
+  EXPECT_NE(l.chains[0].key, l.chains[1].key);
+  net::ConnectionFacts facts;
+  facts.local = {boost::asio::ip::make_address("10.1.1.1"), 81};
+  EXPECT_EQ(l.chain_for(facts), 1u);
+  facts.local.port(80);
+  EXPECT_EQ(l.chain_for(facts), 2u);
+  facts.server_name = "x.a";
+  EXPECT_EQ(l.chain_for(facts), 0u);
+}
+
+TEST_F(SnapshotBuilderTest, ChainsThatMakeNoSense) {
+  auto complaint = [&](const std::vector<std::string>& matches) {
+    return push(ResourceType::kListener, {listener(listener_text("", matches))}).nack_detail();
+  };
+  EXPECT_EQ(complaint({}), "l: filter_chains: no filter chains specified");
+  EXPECT_EQ(complaint({"{server_names: [a, b]}", "{server_names: [a, b]}"}),
+            "l: filter_chains[1].filter_chain_match: filter chain 'q' has the same matching rules defined as 'p'. duplicate matcher is: "
+            "{\"server_names\":[\"a\",\"b\"]}");
+  EXPECT_EQ(
+      complaint({"{server_names: [a, b]}", "{server_names: [b]}"}),
+      "l: filter_chains[1].filter_chain_match: multiple filter chains with overlapping matching rules are defined: filter_chains[0] ('p') "
+      "matches the same");
+  EXPECT_EQ(complaint({"{server_names: ['*a.b']}"}),
+            "l: filter_chains[0].filter_chain_match.server_names[0]: partial wildcards are not supported in \"server_names\": \"*a.b\"");
+  EXPECT_NE(complaint({"{destination_port: 0}"}).find("filter_chain_match.destination_port: must be at least 1"), std::string::npos);
+  EXPECT_NE(complaint({"{source_ports: [70000]}"}).find("filter_chain_match.source_ports"), std::string::npos);
+  EXPECT_EQ(complaint({"{prefix_ranges: [{address_prefix: zz, prefix_len: 8}]}"}),
+            "l: filter_chains[0].filter_chain_match.prefix_ranges[0].address_prefix: malformed IP address: \"zz\"");
+}
+
+TEST_F(SnapshotBuilderTest, ListenerFilters) {
+  const std::string type = "typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.listener.";
+  const Built built = push(
+      ResourceType::kListener,
+      {listener(listener_text("use_original_dst: true, bind_to_port: false, listener_filters_timeout: 0s, listener_filters: ["
+                              "{name: t, filter_disabled: {not_match: {destination_port_range: {start: 10, end: 20}}}, " +
+                                  type + "tls_inspector.v3.TlsInspector, enable_ja3_fingerprinting: true, max_client_hello_size: 300}}, " +
+                                  "{name: p, " + type +
+                                  "proxy_protocol.v3.ProxyProtocol, disallowed_versions: [V1], rules: [{tlv_type: 7, "
+                                  "on_tlv_present: {key: k}}]}}], ",
+                              {"{}"}))});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  const Listener& l = *built.update.listeners.at(0);
+  EXPECT_TRUE(l.hands_over);
+  EXPECT_FALSE(l.bound);
+  EXPECT_EQ(l.filters_timeout.count(), 0);
+  ASSERT_EQ(l.filters.size(), 3u);
+  const auto& tls = std::get<TlsInspector>(l.filters[0].of);
+  EXPECT_TRUE(tls.fingerprints.ja3);
+  EXPECT_FALSE(tls.fingerprints.ja4);
+  EXPECT_EQ(tls.max_hello, 300u);
+  ASSERT_TRUE(l.filters[0].disabled);
+  EXPECT_TRUE(l.filters[0].disabled->matches(20));
+  EXPECT_FALSE(l.filters[0].disabled->matches(10));
+  const auto& proxy = std::get<ProxyProtocol>(l.filters[1].of);
+  EXPECT_FALSE(proxy.allows[0]);
+  EXPECT_TRUE(proxy.allows[1]);
+  ASSERT_EQ(proxy.rules.size(), 1u);
+  EXPECT_EQ(proxy.rules[0].name_space, "envoy.filters.listener.proxy_protocol");
+  EXPECT_TRUE(std::holds_alternative<OriginalDst>(l.filters[2].of));
+}
+
+TEST_F(SnapshotBuilderTest, SocketsOfListeners) {
+  const Built built =
+      push(ResourceType::kListener,
+           {listener(listener_text(
+               "transparent: true, enable_reuse_port: false, tcp_keepalive: {keepalive_time: 5}, socket_options: [{level: 1, name: "
+               "10, int_value: 1, state: STATE_LISTENING}], additional_addresses: [{address: {pipe: {path: '@x'}}, "
+               "socket_options: {}}, {address: {socket_address: {address: '::', port_value: 1, ipv4_compat: true}}}], ",
+               {"{}"}))});
+  ASSERT_TRUE(built.rejected.empty()) << built.nack_detail();
+  const Listener& l = *built.update.listeners.at(0);
+  ASSERT_EQ(l.places.size(), 3u);
+  EXPECT_TRUE(l.places[0].transparent);
+  EXPECT_FALSE(l.places[0].reuse_port);
+  ASSERT_EQ(l.places[0].options.size(), 3u);
+  EXPECT_EQ(l.places[0].options[0].state, net::ListeningOption::State::kListening);
+  EXPECT_EQ(l.places[1].path, "@x");
+  EXPECT_EQ(l.places[1].options.size(), 2u);  // the keepalive's
+  EXPECT_TRUE(l.places[2].ipv4_too);
+  EXPECT_NE(
+      push(ResourceType::kListener,
+           {listener(listener_text("additional_addresses: [{address: {socket_address: {address: 1.2.3.4, port_value: 1}}}], ", {"{}"}))})
+          .nack_detail()
+          .find("additional_addresses[0].address: the listener has 1.2.3.4:1 already"),
+      std::string::npos);
 }
 
 TEST_F(SnapshotBuilderTest, AccessLogsAreCheckedThoughNothingIsOpened) {
@@ -394,8 +505,8 @@ std::string discovering(const std::string& name, const std::string& more = "") {
 
 TEST_F(SnapshotBuilderTest, AnExtensionRebuildsTheListenersThatNameIt) {
   push(ResourceType::kListener, {listener(discovering("a"))});
-  ASSERT_EQ(extensions_of(*values_.listeners.at("a")).size(), 1u);
-  EXPECT_TRUE(extensions_of(*values_.listeners.at("a"))[0].awaited);
+  ASSERT_EQ(values_.listeners.at("a")->extensions.size(), 1u);
+  EXPECT_TRUE(values_.listeners.at("a")->extensions[0].awaited);
   const auto before = values_.listeners.at("a");
   Built built = push(ResourceType::kExtension, {extension(fault_of("chaos", 418)), extension(fault_of("unnamed", 418))});
   EXPECT_TRUE(built.rejected.empty()) << built.nack_detail();

@@ -6,6 +6,7 @@
 #include "proxy/filters/http/grpc_http1_bridge/filter.h"
 #include "proxy/filters/http/grpc_stats/filter.h"
 #include "proxy/filters/http/grpc_web/filter.h"
+#include "proxy/format/filter_state.h"
 
 namespace weft::filters {
 namespace {
@@ -208,6 +209,32 @@ TEST(GrpcFilters, StatsByMethod) {
     EXPECT_EQ(scope->sum(GrpcCallStat::kStatus5), 1);
     EXPECT_EQ(scope->sum(GrpcCallStat::kRequestMessages), 1);
   }
+}
+
+TEST(GrpcFilters, StatsAreToldToLogs) {  // (envoy)
+  FakeContext context;
+  observe::Registry registry(1);
+  v3::grpc_stats::v3::FilterConfig config;
+  config.set_emit_filter_state(true);
+  auto factory = factory_of(grpc_stats_type(), config, &registry);
+  context.info_.upstream_cluster = "up";
+  context.request_.set_path("/a.B/C");
+  context.request_.set(HeaderId::kContentType, "application/grpc");
+  context.response_.set(HeaderId::kContentType, "application/grpc");
+  MadeFilter filter(*factory);
+  const auto told = [&] { return context.info_.filter_state->find("envoy.filters.http.grpc_stats"); };
+  filter->on_request_head(context, false);
+  EXPECT_EQ(context.info_.filter_state, nullptr);
+  Body body = body_of(context, frame_of("x"));
+  filter->on_request_body(context, body, true);
+  ASSERT_NE(context.info_.filter_state, nullptr);
+  EXPECT_EQ(told()->text, "1,0");
+  EXPECT_EQ(told()->json, R"({"requestMessageCount":"1"})");
+  filter->on_response_head(context, false);
+  body = body_of(context, frame_of("x") + frame_of("y"));
+  filter->on_response_body(context, body, true);
+  EXPECT_EQ(told()->text, "1,2");
+  EXPECT_EQ(told()->json, R"({"requestMessageCount":"1","responseMessageCount":"2"})");
 }
 
 }  // namespace

@@ -111,6 +111,59 @@ TEST(LocalRateLimit, AnswersWhoComesTooOften) {
   EXPECT_EQ(stats->sum(LocalRateLimitStat::kEnforced), 1);
 }
 
+TEST(LocalRateLimit, WhenToComeBack) {  // (envoy)
+  Proto proto = limit(1);
+  proto.set_enable_retry_after_header(true);
+  auto factory = factory_of(local_ratelimit_type(), proto, nullptr);
+  FakeContext context;
+  EXPECT_EQ(ask(*factory, context), Verdict::kContinue);
+  EXPECT_FALSE(context.response_.find("retry-after"));
+  EXPECT_EQ(ask(*factory, context), Verdict::kReplied);
+  EXPECT_EQ(context.response_.value("retry-after"), "10");
+  auto* header = proto.add_response_headers_to_add()->mutable_header();
+  header->set_key("retry-after");
+  header->set_value("7");
+  factory = factory_of(local_ratelimit_type(), proto, nullptr);
+  ask(*factory, context);
+  EXPECT_EQ(ask(*factory, context), Verdict::kReplied);
+  EXPECT_EQ(context.response_.value("retry-after"), "7");
+}
+
+TEST(LocalRateLimit, ARuleSaysWhetherItsLimitIsTold) {  // (envoy)
+  Proto proto = limit(5);
+  proto.set_enable_x_ratelimit_headers(envoy::extensions::common::ratelimit::v3::DRAFT_VERSION_03);
+  add_client(proto, "a", 2);
+  read_client(proto);
+  proto.mutable_rate_limits(0)->set_x_ratelimit_option(envoy::config::route::v3::RateLimit::OFF);
+  auto factory = factory_of(local_ratelimit_type(), proto, nullptr);
+  FakeContext context;
+  ask(*factory, context, "a");
+  EXPECT_FALSE(context.response_.find("x-ratelimit-limit"));
+  ask(*factory, context, "b");
+  EXPECT_EQ(context.response_.value("x-ratelimit-limit"), "5");
+  proto.mutable_rate_limits(0)->set_x_ratelimit_option(envoy::config::route::v3::RateLimit::DRAFT_VERSION_03);
+  proto.set_enable_x_ratelimit_headers(envoy::extensions::common::ratelimit::v3::OFF);
+  factory = factory_of(local_ratelimit_type(), proto, nullptr);
+  ask(*factory, context, "a");
+  EXPECT_EQ(context.response_.value("x-ratelimit-limit"), "2");
+  ask(*factory, context, "b");
+  EXPECT_FALSE(context.response_.find("x-ratelimit-limit"));
+}
+
+TEST(LocalRateLimit, HitsThatAreGivenBack) {  // (envoy)
+  Proto proto = limit(5);
+  add_client(proto, "a", 2);
+  read_client(proto);
+  proto.mutable_rate_limits(0)->mutable_hits_addend()->mutable_number()->set_value(2);
+  auto takes = factory_of(local_ratelimit_type(), proto, nullptr);
+  FakeContext context;
+  EXPECT_EQ(ask(*takes, context, "a"), Verdict::kContinue);
+  EXPECT_EQ(ask(*takes, context, "a"), Verdict::kReplied);
+  proto.mutable_rate_limits(0)->mutable_hits_addend()->set_is_negative_hits(true);
+  auto gives = factory_of(local_ratelimit_type(), proto, nullptr);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(*gives, context, "a"), Verdict::kContinue);
+}
+
 TEST(LocalRateLimit, NotEnforcedItTellsTheUpstream) {
   Proto proto = limit(0, 0);
   auto* header = proto.add_request_headers_to_add_when_not_enforced()->mutable_header();

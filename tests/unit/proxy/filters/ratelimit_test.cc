@@ -116,6 +116,71 @@ TEST_F(RateLimitTest, OverTheLimit) {
   (*filter_)->on_done(context_);
 }
 
+TEST_F(RateLimitTest, ARuleSaysWhetherItsLimitIsTold) {
+  routing::RateLimitRules rules(2);
+  for (auto& rule : rules) {
+    rule.actions.emplace_back();
+    rule.actions[0].key = rule.actions[0].value = "a";
+  }
+  const auto told = [&](routing::TellLimit first, routing::TellLimit second, bool by_filter) {
+    rules[0].tell = first;
+    rules[1].tell = second;
+    auto forward = std::make_shared<routing::Forward>();
+    forward->rate_limits = std::make_shared<const routing::RateLimitRules>(rules);
+    context_.route_.action = std::shared_ptr<const routing::Forward>(forward);
+    proto_.set_enable_x_ratelimit_headers(by_filter ? RateLimitProto::DRAFT_VERSION_03 : RateLimitProto::OFF);
+    context_.response_.clear();
+    EXPECT_EQ(start(), Verdict::kWait);
+    Answer within;
+    within.set_overall_code(Answer::OK);
+    for (uint32_t remaining : {2u, 5u}) {
+      auto* status = within.add_statuses();
+      status->mutable_current_limit()->set_requests_per_unit(remaining + 10);
+      status->mutable_current_limit()->set_unit(Answer::RateLimit::MINUTE);
+      status->set_limit_remaining(remaining);
+    }
+    answer(within);
+    (*filter_)->on_response_head(context_, true);
+    (*filter_)->on_done(context_);
+    return std::string(context_.response_.value("x-ratelimit-limit"));
+  };
+  using enum routing::TellLimit;
+  EXPECT_EQ(told(kAsFilter, kAsFilter, true), "12, 12;w=60, 15;w=60");
+  EXPECT_EQ(told(kAsFilter, kNever, true), "12, 12;w=60");
+  EXPECT_EQ(told(kNever, kAsFilter, true), "");  // it is the nearest
+  EXPECT_EQ(told(kAlways, kAsFilter, false), "12, 12;w=60");
+  EXPECT_EQ(told(kAsFilter, kAlways, false), "");
+}
+
+TEST_F(RateLimitTest, WhenToComeBack) {
+  proto_.set_enable_retry_after_header(true);
+  const auto told = [&](std::vector<std::pair<bool, int>> statuses, const char* own = nullptr) {
+    context_.response_.clear();
+    start();
+    Answer over;
+    over.set_overall_code(Answer::OVER_LIMIT);
+    for (const auto& [is_over, seconds] : statuses) {
+      auto* status = over.add_statuses();
+      status->set_code(is_over ? Answer::OVER_LIMIT : Answer::OK);
+      status->mutable_duration_until_reset()->set_seconds(seconds);
+    }
+    if (own) {
+      auto* header = over.add_response_headers_to_add();
+      header->set_key("Retry-After");
+      header->set_value(own);
+    }
+    answer(over);
+    (*filter_)->on_response_head(context_, true);
+    (*filter_)->on_done(context_);
+    return std::string(context_.response_.value("retry-after"));
+  };
+  EXPECT_EQ(told({{true, 9}, {true, 30}, {false, 60}}), "30");
+  EXPECT_EQ(told({{true, 0}}), "1");
+  EXPECT_EQ(told({{true, 9}}, "77"), "77");
+  proto_.mutable_rate_limited_status()->set_code(envoy::type::v3::ServiceUnavailable);
+  EXPECT_EQ(told({{true, 9}}), "");
+}
+
 TEST_F(RateLimitTest, WhoCannotBeAskedLetsPassUnlessToldOtherwise) {
   start();
   context_.caller_.answer_to->on_failed(observe::ResponseFlag::kUpstreamRequestTimeout, "timeout");

@@ -167,6 +167,34 @@ TEST(Forwarded, ProtoFollowsTheConnectionUnlessAProxyIsTrusted) {  // (envoy)
   }
 }
 
+TEST(Forwarded, ProtoByThePortThatAProxyNames) {  // (envoy)
+  struct Case {
+    bool restored;
+    uint16_t port;
+    uint32_t hops;
+    bool edge;
+    const char* before;
+    const char* after;
+  } cases[] = {{true, 443, 0, true, "", "https"},     {true, 443, 0, true, "ftp", "https"}, {true, 80, 0, true, "https", "http"},
+               {true, 8080, 0, true, "", "https"},    {true, 81, 0, true, "", "http"},      {true, 443, 1, true, "", "https"},
+               {true, 443, 1, true, "ftp", "ftp"},    {true, 443, 0, false, "", "https"},   {true, 443, 0, false, "ftp", "ftp"},
+               {false, 443, 0, true, "https", "http"}};
+  for (const Case& c : cases) {
+    TestHead request("/", {}, "GET", "");
+    if (*c.before) request.head.add("x-forwarded-proto", c.before);
+    ForwardedOptions options;
+    options.use_remote_address = c.edge;
+    options.xff_num_trusted_hops = c.hops;
+    options.https_ports = {443, 8080};
+    options.http_ports = {80, 8080};
+    Client client = loopback();
+    client.local_port = c.port;
+    client.local_restored = c.restored;
+    mutate_request(request, options, client);
+    EXPECT_EQ(request["x-forwarded-proto"], c.after) << c.port << c.before;
+  }
+}
+
 TEST(Forwarded, RequestIdIsKeptFromWithinAndMadeAnewAtTheEdge) {  // (envoy)
   struct Case {
     bool edge, preserve, generate;

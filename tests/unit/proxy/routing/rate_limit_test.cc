@@ -99,6 +99,38 @@ TEST_F(RateLimitTest, MetadataOfFiltersAndRoutes) {
   EXPECT_FALSE(of({action(Kind::kMetadata, "p")}).has_value());  // nothing has been noted at all
 }
 
+TEST_F(RateLimitTest, AddressesInRanges) {  // (envoy)
+  format::RequestInfo info;
+  info.request = &request_;
+  const RateLimitSubject subject{request_, "up", "10.0.0.1:80", &info};
+  RateLimitAction by_address = action(Kind::kAddressMatch, "k", "d");
+  by_address.format = std::make_shared<const format::Formatter>(std::move(*format::Formatter::text("%REQ(x-who)%", {.omit_empty = true})));
+  by_address.ranges = {{boost::asio::ip::make_address("10.0.0.0"), 8}};
+  RateLimitRule rule{0, {by_address}};
+  EXPECT_EQ(rate_limit_descriptor(rule, subject), (RateLimitDescriptor{{"k", "d"}}));
+  request_.add("x-who", "z");
+  EXPECT_EQ(rate_limit_descriptor(rule, subject), (RateLimitDescriptor{{"k", "z"}}));
+  rule.actions[0].expect_match = false;
+  EXPECT_FALSE(rate_limit_descriptor(rule, subject).has_value());
+  EXPECT_TRUE(rate_limit_descriptor(rule, {request_, "up", "11.0.0.1:80", &info}).has_value());
+  rule.actions[0].value.clear();
+  request_.remove("x-who");
+  EXPECT_FALSE(rate_limit_descriptor(rule, {request_, "up", "11.0.0.1:80", &info}).has_value());
+}
+
+TEST_F(RateLimitTest, WhatARuleSaysOfItself) {
+  RateLimitRule rule{0, {action(Kind::kGenericKey, "g", "v")}};
+  rule.fixed_limit = RateLimitOverride{7, "DAY"};
+  rule.gives_hits = true;
+  rule.tell = TellLimit::kNever;
+  const auto hits = rate_limit_hits(rule, {request_, "up", "10.0.0.1:80"});
+  ASSERT_TRUE(hits && hits->limit);
+  EXPECT_EQ(hits->limit->requests, 7u);
+  EXPECT_EQ(hits->limit->unit, "DAY");
+  EXPECT_TRUE(hits->gives_hits);
+  EXPECT_EQ(hits->tell, TellLimit::kNever);
+}
+
 TEST_F(RateLimitTest, HitsAndLimits) {
   format::RequestInfo info;
   info.request = &request_;

@@ -72,6 +72,22 @@ TEST(EndpointSet, KeepsDoublesOfAStaticCluster) {
   EXPECT_EQ(states.size(), 3u);
 }
 
+TEST(EndpointSet, TriesTheAddressesOfAHostByTurnsOfTheFamilies) {
+  const auto v4 = [](unsigned n) { return net::Endpoint(boost::asio::ip::address_v4(n), 80); };
+  const auto v6 = [](unsigned char n) {
+    boost::asio::ip::address_v6::bytes_type bytes{};
+    bytes[15] = n;
+    return net::Endpoint(boost::asio::ip::address_v6(bytes), 80);
+  };
+  const net::Addresses all{v4(1), v4(2), v4(3), v6(1), v6(2)};
+  using First = AddressOrder::First;
+  EXPECT_EQ(*in_order(all, {}), (net::Addresses{v4(1), v6(1), v4(2), v6(2), v4(3)}));
+  EXPECT_EQ(*in_order(all, {First::kV6, 1}), (net::Addresses{v6(1), v4(1), v6(2), v4(2), v4(3)}));
+  EXPECT_EQ(*in_order(all, {First::kV4, 2}), (net::Addresses{v4(1), v4(2), v6(1), v4(3), v6(2)}));
+  EXPECT_EQ(*in_order({v4(1)}, {First::kV6, 3}), (net::Addresses{v4(1)}));
+  EXPECT_TRUE(in_order({}, {})->empty());
+}
+
 TEST(EndpointSet, CountsItsMembersAsEnvoyDoes) {
   HostStates states;
   auto set = endpoints({{.health = Health::kHealthy},

@@ -156,6 +156,22 @@ TEST(LoadBalancer, PicksAgainWhenTheHostWasTried) {
   EXPECT_NE(lb->pick({.tried = both, .max_host_attempts = 3}).host, nullptr);
 }
 
+TEST(LoadBalancer, AvoidsCanariesAndLabels) {
+  Host host;
+  host.state = std::make_shared<HostState>();
+  host.labels = std::make_shared<const Labels>(Labels{{"stage", "\"new\""}, {"version", "2"}});
+  const Labels one{{"version", "2"}}, both{{"version", "2"}, {"stage", "\"new\""}}, other{{"version", "2"}, {"stage", "\"old\""}};
+  EXPECT_FALSE(PickContext{}.avoids(host));
+  EXPECT_TRUE(PickContext{.avoid_labels = &one}.avoids(host));
+  EXPECT_TRUE(PickContext{.avoid_labels = &both}.avoids(host));
+  EXPECT_FALSE(PickContext{.avoid_labels = &other}.avoids(host));
+  EXPECT_FALSE(PickContext{.avoid_canaries = true}.avoids(host));
+  host.canary = true;
+  EXPECT_TRUE(PickContext{.avoid_canaries = true}.avoids(host));
+  host.labels = nullptr;
+  EXPECT_FALSE(PickContext{.avoid_labels = &one}.avoids(host));
+}
+
 TEST(LoadBalancer, LeavesOutThePrioritiesThatWereTried) {
   HostStates states;
   for (Policy policy : {Policy::kRoundRobin, Policy::kRandom, Policy::kRingHash}) {
