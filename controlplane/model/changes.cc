@@ -1,5 +1,7 @@
 #include "controlplane/model/changes.h"
 
+#include <algorithm>
+
 namespace weft::model {
 namespace {
 
@@ -66,6 +68,12 @@ Changes difference(const View& before, const View& after) {
     const bool workload = key.kind == "Pod" || key.kind == "WorkloadEntry";
     if (workload && !(old && now && same_workload(*old, *now))) changes.workloads.insert(key);
   });
+
+  // What services are seen by default, and where calls to others go.
+  const bool mesh = std::any_of(changes.keys.begin(), changes.keys.end(), [](const Key& key) { return key.kind == "MeshConfig"; });
+  if (mesh)
+    for (const ServiceInfo* service : after.services()) changes.services.insert(service->hostname);
+  if (mesh) changes.sidecars.insert({"MeshConfig", std::string(kRootNamespace), {}});
 
   using Identity = std::pair<std::string_view, std::string_view>;
   std::map<Identity, const ServiceInfo*> old;

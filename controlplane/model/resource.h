@@ -5,6 +5,7 @@
 #include "controlplane/model/gateway.h"
 #include "controlplane/model/gateway_api.h"
 #include "controlplane/model/kubernetes.h"
+#include "controlplane/model/mesh_config.h"
 #include "controlplane/model/rate_limit.h"
 #include "controlplane/model/service_entry.h"
 #include "controlplane/model/sidecar.h"
@@ -25,7 +26,7 @@ struct KeyHash {
 };
 
 using Spec = std::variant<VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, KubeRoute, KubeGateway, GatewayClass,
-                          ReferenceGrant, Service, Endpoints, EndpointSlice, Pod, Namespace, RateLimit, Sidecar, WorkloadGroup>;
+                          ReferenceGrant, Service, Endpoints, EndpointSlice, Pod, Namespace, RateLimit, Sidecar, WorkloadGroup, MeshConfig>;
 
 // The very text of one object, so that a finding can be shown at its line years later.
 struct Origin {

@@ -88,6 +88,17 @@ struct View::Index {
   std::unordered_set<const VirtualService*> producers;
   std::vector<Typed<RateLimit>> rate_limits;
 
+  MeshConfig mesh;
+  static const std::vector<std::string>& said(const std::vector<std::string>& own, const std::vector<std::string>& otherwise) {
+    return own.empty() ? otherwise : own;
+  }
+  bool sees(const ServiceInfo& service, std::string_view ns) const {
+    return exported(said(service.export_to, mesh.service_export_to), service.ns, ns);
+  }
+  bool sees(const VirtualService& rule, std::string_view own_ns, std::string_view ns) const {
+    return exported(said(rule.export_to, mesh.virtual_service_export_to), own_ns, ns);
+  }
+
   // The Sidecars of a namespace, oldest first, and for those with ingress what stands for the service that no port of theirs has.
   struct OwnSidecar {
     const Resource* resource = nullptr;
@@ -145,7 +156,7 @@ struct View::Index {
     const ServiceInfo* best = nullptr;
     auto rank = [&](const ServiceInfo& s) { return s.kubernetes ? 0 : s.ns == ns ? 1 : 2; };
     for (const ServiceInfo* service : of_hostname) {  // oldest first, so ties keep the oldest
-      if (!exported(service->export_to, service->ns, ns) || !takes(*service)) continue;
+      if (!sees(*service, ns) || !takes(*service)) continue;
       if (!best || rank(*service) < rank(*best)) best = service;
     }
     return best;
@@ -157,7 +168,7 @@ struct View::Index {
     for (const ServiceInfo* service : service_list) {
       if (!takes(*service)) continue;
       const auto& same_host = by_hostname.at(service->hostname);
-      const bool seen = same_host.size() == 1 ? exported(service->export_to, service->ns, ns) : best(same_host, ns, takes) == service;
+      const bool seen = same_host.size() == 1 ? sees(*service, ns) : best(same_host, ns, takes) == service;
       if (seen) out.push_back(service);
     }
     return out;
@@ -206,7 +217,7 @@ struct View::Index {
   const VirtualService* delegate_of(const Resource& resource, const Delegate& delegate) const {
     auto found = by_key.find({"VirtualService", delegate.ns, delegate.name});
     const VirtualService* leaf = found == by_key.end() ? nullptr : found->second->as<VirtualService>();
-    return leaf && leaf->is_delegate() && exported(leaf->export_to, delegate.ns, resource.key.ns) ? leaf : nullptr;
+    return leaf && leaf->is_delegate() && sees(*leaf, delegate.ns, resource.key.ns) ? leaf : nullptr;
   }
 
   const VirtualService* with_delegates(const Resource& resource) {
@@ -283,6 +294,10 @@ std::shared_ptr<const View> View::build(uint64_t revision, std::vector<ResourceP
   index->resources = std::move(resources);
   std::sort(index->resources.begin(), index->resources.end(), [](const ResourcePtr& a, const ResourcePtr& b) { return a->key < b->key; });
   for (const ResourcePtr& resource : index->resources) index->by_key[resource->key] = resource.get();
+  const Resource* mesh = nullptr;
+  for (const ResourcePtr& resource : index->resources)
+    if (resource->as<MeshConfig>() && resource->key.ns == kRootNamespace && (!mesh || older(*resource, *mesh))) mesh = resource.get();
+  if (mesh) index->mesh = *mesh->as<MeshConfig>();
   index->index_services(previous);
   index->index_config();
   index->index_attached(previous ? previous->index_.get() : nullptr);
@@ -312,6 +327,8 @@ Scope View::scope(const Node& node) const {
     scope.sidecar = own->resource->key.ns + "/" + own->resource->key.name;
   return scope;
 }
+
+const MeshConfig& View::mesh() const { return index_->mesh; }
 
 const Sidecar* View::sidecar(const Scope& scope) const {
   const Index::OwnSidecar* own = index_->sidecar_named(scope.sidecar);
@@ -393,7 +410,7 @@ std::vector<Typed<VirtualService>> View::virtual_services(std::string_view clien
   // A client's own namespace overrides what the service's namespace says for all, as the Gateway API has it for a mesh.
   auto own = index_->consumer_hosts.find(std::string(client_ns));
   for (const Typed<VirtualService>& candidate : found->second) {
-    if (!exported(candidate->export_to, candidate.resource->key.ns, client_ns)) continue;
+    if (!index_->sees(*candidate.spec, candidate.resource->key.ns, client_ns)) continue;
     const bool overridden =
         own != index_->consumer_hosts.end() && index_->producers.contains(candidate.spec) && own->second.contains(candidate->hosts.front());
     if (!overridden) visible.push_back(candidate);
@@ -409,7 +426,9 @@ const MergedRule* View::destination_rule(std::string_view hostname, std::string_
   for (std::string_view ns : {service_ns, kRootNamespace}) {
     auto theirs = index_->exported_rules.find(std::string(ns));
     if (theirs == index_->exported_rules.end()) continue;
-    auto visible = [&](const RuleGroup& group) { return exported(group.export_to, ns, client_ns); };
+    auto visible = [&](const RuleGroup& group) {
+      return exported(Index::said(group.export_to, index_->mesh.destination_rule_export_to), ns, client_ns);
+    };
     if (const MergedRule* rule = theirs->second.find(hostname, visible)) return rule;
   }
   return nullptr;

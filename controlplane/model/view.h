@@ -110,6 +110,8 @@ class View {
   // The Sidecar of a proxy: one that selects its workload, else its namespace's, else the root namespace's. Routers have none.
   Scope scope(const Node& node) const;
   const Sidecar* sidecar(const Scope& scope) const;
+  // The oldest of the root namespace; the defaults where there is none.
+  const MeshConfig& mesh() const;
   // What each egress listener knows, in their order. The last one may have no port: it takes what is left.
   std::vector<Egress> egress(const Scope& scope) const;
   const ServiceInfo* find_service(std::string_view hostname, std::string_view client_ns) const;

@@ -64,7 +64,8 @@ std::vector<model::Typed<model::VirtualService>> rules_of(const model::View& vie
 bool allows_any(const model::View& view, const Scope& scope) {
   if (!scope.captured) return false;
   const model::Sidecar* sidecar = view.sidecar(scope);
-  return !sidecar || sidecar->outbound_policy.value_or(model::OutboundPolicy::kAllowAny) == model::OutboundPolicy::kAllowAny;
+  const auto said = sidecar ? sidecar->outbound_policy : std::nullopt;
+  return said.value_or(view.mesh().outbound_policy) == model::OutboundPolicy::kAllowAny;
 }
 
 }  // namespace weft::translate

@@ -44,6 +44,7 @@ constexpr Kind kKinds[] = {
     {"Pod", "", "v1", &kubernetes::kPodTable, kubernetes::build_pod},
     {"Namespace", "", "v1", &kubernetes::kNamespaceTable, kubernetes::build_namespace, false},
     {"RateLimit", "weft.dev", "v1", &rate_limit::kTable, rate_limit::build},
+    {"MeshConfig", "weft.dev", "v1", &mesh_config::kTable, mesh_config::build},
 };
 
 constexpr std::string_view kLater = "remove it; identity and policy come with a later version";

@@ -77,6 +77,10 @@ model::Spec build_pod(const Reader& root);
 model::Spec build_namespace(const Reader& root);
 }  // namespace kubernetes
 
+namespace mesh_config {
+extern const Table kTable;
+model::Spec build(const Reader& root);
+}  // namespace mesh_config
 namespace rate_limit {
 extern const Table kTable;
 model::Spec build(const Reader& root);

@@ -151,6 +151,8 @@ model::Spec build_service(const Reader& root) {
       std::string part = text.substr(start, comma - start);
       part.erase(0, part.find_first_not_of(' '));
       part.erase(part.find_last_not_of(' ') + 1);
+      if (!part.empty() && part != "*" && part != "." && part != "~" && !is_dns_label(part))
+        value.error(codes::kName, "found \"" + part.substr(0, 100) + "\", expected \"*\", \".\", \"~\" or the name of a namespace");
       if (!part.empty()) service.export_to.push_back(part);
       start = comma + 1;
     }

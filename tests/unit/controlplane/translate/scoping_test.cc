@@ -137,6 +137,29 @@ TEST(Sidecar, SaysWhetherOthersMayBeCalled) {
   EXPECT_TRUE(allows(kMesh + istio("Sidecar", "s", "one", "outboundTrafficPolicy: {mode: ALLOW_ANY}")));
 }
 
+std::string mesh_config(const std::string& spec) {
+  return "---\napiVersion: weft.dev/v1\nkind: MeshConfig\nmetadata: {name: mesh, namespace: istio-system}\nspec: {" + spec + "}\n";
+}
+
+TEST(MeshConfig, HoldsWhereNothingElseIsSaid) {
+  const model::Node captured = node_of("sidecar~10.0.0.5~c-1.one~one.svc.cluster.local", "{}");
+  auto allows = [&](const std::string& world) {
+    auto view = view_of(world);
+    return allows_any(*view, scope_of(*view, captured));
+  };
+  const std::string strict = mesh_config("outboundTrafficPolicy: {mode: REGISTRY_ONLY}");
+  EXPECT_FALSE(allows(kMesh + strict));
+  EXPECT_TRUE(allows(kMesh + strict + istio("Sidecar", "s", "one", "outboundTrafficPolicy: {mode: ALLOW_ANY}")));
+  EXPECT_FALSE(allows(kMesh + strict + istio("Sidecar", "s", "one", "egress: [{hosts: [\"./*\"]}]")));
+  const std::string own = mesh_config("defaultServiceExportTo: [\".\"], defaultVirtualServiceExportTo: [\".\"]");
+  EXPECT_EQ(seen_by(*view_of(kMesh + own), client()).clusters, (Names{cluster("a.one"), cluster("b.one", 81)}));
+  const std::string rule = istio("VirtualService", "r", "two", "hosts: [a.one.svc.cluster.local], http: [{directResponse: {status: 200}}]");
+  EXPECT_EQ(view_of(kMesh + rule)->virtual_services("one").size(), 1u);
+  EXPECT_EQ(view_of(kMesh + rule + own)->virtual_services("one").size(), 0u);
+  const model::Changes changes = model::difference(*view_of(kMesh), *view_of(kMesh + own));
+  EXPECT_EQ(changes.services.size(), 4u) << "anybody may see others now";
+}
+
 TEST(Sidecar, AChangeIsSeen) {
   auto before = view_of(kMesh), after = view_of(kMesh + istio("Sidecar", "s", "one", "egress: [{hosts: [\"./*\"]}]"));
   const model::Changes changes = model::difference(*before, *after);

@@ -199,6 +199,21 @@ TEST(PassedOn, RoutesOfTheGatewayApiAreChecked) {
   EXPECT_NE(route("TLSRoute", "hostnames: [10.0.0.1], rules: [" + to + "]").find("found the address 10.0.0.1"), std::string::npos);
 }
 
+TEST(MeshConfig, IsOneOfTheRootNamespaceAndOfFieldsThatAreRead) {
+  auto mesh = [](const std::string& spec, const std::string& ns = "istio-system") {
+    return said_of("apiVersion: weft.dev/v1\nkind: MeshConfig\nmetadata: {name: a, namespace: " + ns + "}\nspec: {" + spec + "}\n");
+  };
+  EXPECT_EQ(mesh("outboundTrafficPolicy: {mode: REGISTRY_ONLY}, defaultServiceExportTo: [\".\"], rootNamespace: istio-system"), "");
+  EXPECT_NE(mesh("", "default").find("expected it in istio-system"), std::string::npos);
+  EXPECT_NE(mesh("rootNamespace: other").find("found the string \"other\", expected istio-system"), std::string::npos);
+  EXPECT_NE(mesh("trustDomain: td").find("spec.trustDomain is not supported"), std::string::npos);
+  EXPECT_NE(mesh("protocolDetectionTimeout: 1s").find("unknown field"), std::string::npos);
+  EXPECT_NE(said_of("apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: {networking.istio.io/exportTo: \"., B_\"}}\n"
+                    "spec: {ports: [{port: 80}]}\n")
+                .find("found \"B_\", expected"),
+            std::string::npos);
+}
+
 TEST(Sidecars, ThatContendAreTold) {
   auto findings = [](const std::string& text) {
     Verdicts verdicts = validate_text(text, "w.yaml");
