@@ -292,6 +292,12 @@ TEST(ProxyHeader, OfAProxyForItself) {
   }
 }
 
+TEST(ProxyHeader, OfDatagramsAsEnvoyTakesIt) {
+  ProxyHeader header;
+  EXPECT_EQ(read_proxy_header("\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c\xc0\0\x02\x01\xc6\x33\x64\x02\x04\x01\xff\xff"s, header), Verdict::kFound);
+  EXPECT_EQ(to_string(header.source), "192.0.2.1:1025");
+}
+
 TEST(ProxyHeader, IsNot) {
   ProxyHeader header;
   for (const std::string& bytes : {"GET / HTTP/1.1\r\n"s, "PROXI"s, "\r\n\r\n\0\r\nQUIT!"s, "\n"s, "proxy "s, "P "s})
@@ -318,7 +324,12 @@ TEST(ProxyHeader, Lies) {
       start + "\x11",                                        // version 1 in binary
       start + "\x22\x11\0\x0c"s + addresses,                 // no such command
       start + "\x21\x00\0\x00"s,                             // no family
-      start + "\x21\x12\0\x0c"s + addresses,                 // datagrams
+      start + "\x21\x13\0\x0c"s + addresses,                 // no such transport
+      start + "\x21\x11\0\x0c"s + std::string(12, '\0'),      // nobody's address
+      start + "\x21\x11\0\x0c"s + std::string(12, '\xff'),    // everybody's
+      "PROXY TCP4 0.0.0.0 5.6.7.8 1 2\r\n",
+      "PROXY TCP4 1.2.3.4 224.0.0.1 1 2\r\n",
+      "PROXY TCP6 ::1 ff02::1 1 2\r\n",
       start + "\x21\x31\0\xd8"s,                             // Unix sockets
       start + "\x21\x11\0\x0b"s,                             // shorter than its addresses
       start + "\x21\x21\0\x0c"s + addresses,                 // likewise
