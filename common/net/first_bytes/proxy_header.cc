@@ -72,8 +72,8 @@ Verdict read_line(std::string_view bytes, ProxyHeader& into) {
   const bool v6 = words[0] == "TCP6";
   asio::ip::address source, destination;
   uint16_t from = 0, to = 0;
-  if (count != words.size() || (!v6 && words[0] != "TCP4") || !parse_address(words[1], v6, source) || !parse_address(words[2], v6, destination) ||
-      !parse_port(words[3], from) || !parse_port(words[4], to))
+  if (count != words.size() || (!v6 && words[0] != "TCP4") || !parse_address(words[1], v6, source) ||
+      !parse_address(words[2], v6, destination) || !parse_port(words[3], from) || !parse_port(words[4], to))
     return Verdict::kMalformed;
   header.source = {source, from};
   header.destination = {destination, to};
