@@ -43,13 +43,12 @@ class NftBackend final : public Backend {
     return lines_of(tables);
   }
 
-  // One table serves both families, so the rules of both are always there.
-  std::vector<std::string> wanted(const std::vector<Rule>& rules, bool) const override { return lines_of(nft_tables(rules)); }
+  std::vector<std::string> wanted(const std::vector<Rule>& rules, bool ipv6) const override { return lines_of(nft_tables(rules, ipv6)); }
 
-  Status replace(const std::vector<Rule>& rules, bool) override {
+  Status replace(const std::vector<Rule>& rules, bool ipv6) override {
     const auto names = tables_in_force();
     if (!names) return names.error();
-    const std::string text = nft_transaction(*names, nft_tables(rules));
+    const std::string text = nft_transaction(*names, nft_tables(rules, ipv6));
     if (text.empty()) return {};
     const std::vector<std::string> command = {"nft", "-f", "-"};
     const auto result = run_(command, text);
@@ -58,8 +57,8 @@ class NftBackend final : public Backend {
     return {};
   }
 
-  std::string script(const std::vector<Rule>& rules, bool) const override {
-    return "# nft -f -\n" + nft_transaction({}, nft_tables(rules));
+  std::string script(const std::vector<Rule>& rules, bool ipv6) const override {
+    return "# nft -f -\n" + nft_transaction({}, nft_tables(rules, ipv6));
   }
 
  private:

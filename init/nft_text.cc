@@ -90,7 +90,7 @@ std::string_view nft_table_name(Table table) {
   return kNames[static_cast<size_t>(table)];
 }
 
-std::vector<NftTable> nft_tables(const std::vector<Rule>& rules) {
+std::vector<NftTable> nft_tables(const std::vector<Rule>& rules, bool ipv6) {
   std::vector<NftTable> tables;
   for (const Table table : kTables) {
     NftTable made{std::string(nft_table_name(table)), {}};
@@ -101,8 +101,11 @@ std::vector<NftTable> nft_tables(const std::vector<Rule>& rules) {
       return made.chains.emplace_back(NftChain{own, nft_hook(table, name), {}});
     };
     for (const Rule& rule : rules) {
-      if (rule.table != table) continue;
-      chain_for(rule.chain).rules.push_back(nft_match(rule.match) + nft_target(rule.target, rule.v6 && !rule.v4));
+      if (rule.table != table || (!rule.v4 && !ipv6)) continue;
+      NftChain& chain = chain_for(rule.chain);
+      const bool other_family_too = !chain.hook.empty() && !ipv6 && rule.v6;
+      chain.rules.push_back((other_family_too ? "meta nfproto ipv4 " : "") + nft_match(rule.match) +
+                            nft_target(rule.target, rule.v6 && !rule.v4));
       if (rule.target.kind == Kind::kJump) chain_for(rule.target.chain);
     }
     if (!made.chains.empty()) tables.push_back(std::move(made));

@@ -1,4 +1,4 @@
-// Rules as nft says them: tables of our own, `inet istio-proxy-nat` and its siblings, for both address families at once.
+// Rules as nft says them: tables of our own, `inet istio-proxy-nat` and its siblings, one for both address families.
 #pragma once
 #include "init/rules.h"
 
@@ -19,7 +19,8 @@ struct NftTable {
   bool operator==(const NftTable&) const = default;
 };
 
-std::vector<NftTable> nft_tables(const std::vector<Rule>& rules);
+// Without `ipv6` nothing of IPv6 comes into a chain of ours.
+std::vector<NftTable> nft_tables(const std::vector<Rule>& rules, bool ipv6);
 std::string_view nft_table_name(Table table);
 
 // What `nft list table inet NAME` printed.

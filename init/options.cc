@@ -18,7 +18,7 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter =
     "\nistio-init's flags may be given by the environment: the name in capitals, with _ for -, such as ISTIO_INBOUND_PORTS; also\n"
-    "ISTIO_META_DNS_CAPTURE, INVALID_DROP, ISTIO_OUTBOUND_OWNER_GROUPS and ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE.\n"
+    "ISTIO_META_DNS_CAPTURE, INVALID_DROP, ISTIO_DUAL_STACK, ISTIO_OUTBOUND_OWNER_GROUPS and ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE.\n"
     "Exit codes: 0 ok, 1 failed or (check) something else is in force, 2 usage, 126 validation failed.\n";
 
 // "-b,--istio-inbound-ports" to "ISTIO_INBOUND_PORTS".
@@ -104,7 +104,8 @@ ParsedOptions parse_options(std::vector<std::string> arguments) {
       {"--redirect-dns", options.capture.redirect_dns, "questions about names go to the proxy, port 15053", "ISTIO_META_DNS_CAPTURE"},
       {"--capture-all-dns", options.capture.capture_all_dns, "those to any server", nullptr},
       {"--drop-invalid", options.capture.drop_invalid, "packets that belong to no connection are dropped", "INVALID_DROP"},
-      {"--dual-stack", options.capture.dual_stack, "IPv6 rules too, even without an IPv6 address", nullptr},
+      {"--dual-stack", options.capture.dual_stack, "IPv6 rules beside those of IPv4 (default: only where the pod has no IPv4 address)",
+       "ISTIO_DUAL_STACK"},
       {"-n,--dry-run", options.dry_run, "print what would be done", nullptr},
       {"--reconcile", options.reconcile, "replace rules of ours that differ (else: refused)", nullptr},
       {"--force-apply", options.force, "apply again what is in force, replace what differs", nullptr},

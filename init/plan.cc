@@ -168,7 +168,7 @@ Result<CapturePlan> plan_of(const CaptureFlags& flags, const Surroundings& surro
   read_groups(reader, flags, surroundings, plan);
   read_dns(reader, flags, surroundings, plan);
   plan.drop_invalid = flags.drop_invalid;
-  plan.ipv6 = flags.dual_stack || surroundings.has_ipv6;
+  plan.ipv6 = flags.dual_stack || surroundings.only_ipv6;
   if (!reader.problems().empty()) return invalid(reader.problems());
   return plan;
 }

@@ -31,14 +31,14 @@ struct CaptureFlags {
   std::string owner_groups_excluded;           // --owner-groups-exclude
   std::string dns_servers;                     // --dns-servers; empty: those of the pod's resolv.conf
   bool redirect_dns = false, capture_all_dns = false, drop_invalid = false;
-  bool dual_stack = false;  // IPv6 rules too, whatever addresses the pod has
+  bool dual_stack = false;  // IPv6 rules beside those of IPv4
 
   bool operator==(const CaptureFlags&) const = default;
 };
 
 // What the place says where the rules shall hold.
 struct Surroundings {
-  bool has_ipv6 = false;                 // an IPv6 address that others can reach
+  bool only_ipv6 = false;                // the addresses that others can reach are of IPv6
   std::vector<std::string> nameservers;  // of resolv.conf
   std::function<std::optional<uint32_t>(const std::string&)> group_id;
 };

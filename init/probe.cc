@@ -153,7 +153,7 @@ Status probe_capture(const CapturePlan& plan, std::chrono::milliseconds patience
   }
   // An address of loopback, but not the one that is never captured.
   if (Status done = probe_one(plan, place_at("127.0.0.6", port), patience); !done) return done;
-  if (const auto address = reachable_ipv6(); plan.ipv6 && address) return probe_one(plan, place_at(*address, port), patience);
+  if (const auto address = reachable_address(true); plan.ipv6 && address) return probe_one(plan, place_at(*address, port), patience);
   return {};
 }
 

@@ -36,16 +36,18 @@ std::vector<std::string> nameservers_of(std::string_view resolv_conf) {
   return servers;
 }
 
-std::optional<std::string> reachable_ipv6() {
+std::optional<std::string> reachable_address(bool v6) {
   std::optional<std::string> found;
   ifaddrs* all = nullptr;
   if (::getifaddrs(&all) != 0) return found;
+  const int family = v6 ? AF_INET6 : AF_INET;
   for (const ifaddrs* one = all; one && !found; one = one->ifa_next) {
-    if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET6 || (one->ifa_flags & IFF_LOOPBACK)) continue;
-    const in6_addr& address = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr)->sin6_addr;
-    if (IN6_IS_ADDR_LINKLOCAL(&address) || IN6_IS_ADDR_LOOPBACK(&address)) continue;
+    if (!one->ifa_addr || one->ifa_addr->sa_family != family || (one->ifa_flags & IFF_LOOPBACK)) continue;
+    const void* address = &reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr;
+    if (v6) address = &reinterpret_cast<const sockaddr_in6*>(one->ifa_addr)->sin6_addr;
+    if (v6 && IN6_IS_ADDR_LINKLOCAL(static_cast<const in6_addr*>(address))) continue;
     char text[INET6_ADDRSTRLEN] = {};
-    if (::inet_ntop(AF_INET6, &address, text, sizeof text)) found = text;
+    if (::inet_ntop(family, address, text, sizeof text)) found = text;
   }
   ::freeifaddrs(all);
   return found;
@@ -53,7 +55,7 @@ std::optional<std::string> reachable_ipv6() {
 
 Surroundings look_around(const std::string& resolv_conf) {
   Surroundings found;
-  found.has_ipv6 = reachable_ipv6().has_value();
+  found.only_ipv6 = reachable_address(true) && !reachable_address(false);
   std::ifstream file(resolv_conf);
   std::ostringstream text;
   if (file) text << file.rdbuf();

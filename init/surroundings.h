@@ -11,8 +11,8 @@ Status enter_network_namespace(const std::string& path);
 Surroundings look_around(const std::string& resolv_conf = "/etc/resolv.conf");
 std::vector<std::string> nameservers_of(std::string_view resolv_conf);
 
-// The first IPv6 address that others can reach.
-std::optional<std::string> reachable_ipv6();
+// The first address of this family that others can reach.
+std::optional<std::string> reachable_address(bool v6);
 
 // Says which capability is missing for changing rules.
 Status may_change_rules();

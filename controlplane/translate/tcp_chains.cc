@@ -47,7 +47,7 @@ bool fits(const L4Match& match, const ChainScope& scope) {
   return model::selects(match.source_labels, scope.labels);
 }
 
-void add_tls(const L4Route& route, const model::Resource& rule, const ChainScope& scope, std::vector<TcpChain>& out) {
+void add_tls_route(const L4Route& route, const model::Resource& rule, const ChainScope& scope, std::vector<TcpChain>& out) {
   for (const L4Match& match : route.matches) {
     if (!fits(match, scope)) continue;
     TcpChain& chain = out.emplace_back(chain_to(route, rule, scope));
@@ -59,7 +59,7 @@ void add_tls(const L4Route& route, const model::Resource& rule, const ChainScope
 }
 
 // Whether the route takes all that is left.
-bool add_tcp(const L4Route& route, const model::Resource& rule, const ChainScope& scope, std::vector<TcpChain>& out) {
+bool add_tcp_route(const L4Route& route, const model::Resource& rule, const ChainScope& scope, std::vector<TcpChain>& out) {
   if (route.matches.empty()) {
     out.push_back(chain_to(route, rule, scope));
     return true;
@@ -100,9 +100,9 @@ std::vector<TcpChain> rule_chains(const ChainScope& scope, const ChainRules& rul
   for (const auto& rule : rules) {
     if (!names(*rule.spec, service.hostname)) continue;
     if (tls)
-      for (const L4Route& route : rule->tls) add_tls(route, *rule.resource, scope, out);
+      for (const L4Route& route : rule->tls) add_tls_route(route, *rule.resource, scope, out);
     for (const L4Route& route : rule->tcp)
-      if (!tls && add_tcp(route, *rule.resource, scope, out)) return out;
+      if (!tls && add_tcp_route(route, *rule.resource, scope, out)) return out;
   }
   return out;
 }
@@ -131,11 +131,11 @@ std::vector<TcpChain> server_chains(const ChainScope& scope, const ChainRules& r
     });
     if (!bound) continue;
     if (server.tls == model::GatewayTls::kPassthrough) {
-      for (const L4Route& route : rule->tls) add_tls(route, *rule.resource, scope, out);
+      for (const L4Route& route : rule->tls) add_tls_route(route, *rule.resource, scope, out);
       continue;
     }
     for (const L4Route& route : rule->tcp)
-      if (add_tcp(route, *rule.resource, scope, out)) return out;
+      if (add_tcp_route(route, *rule.resource, scope, out)) return out;
   }
   return out;
 }

@@ -40,7 +40,8 @@ std::optional<net::Endpoint> endpoint(const core::Address& from, const Where& wh
   boost::system::error_code error;
   const auto ip = boost::asio::ip::make_address(address.address(), error);
   if (error) {
-    Where(socket, "address").fail("malformed IP address: \"" + address.address() + "\"; names are for clusters of type STRICT_DNS and LOGICAL_DNS");
+    Where(socket, "address")
+        .fail("malformed IP address: \"" + address.address() + "\"; names are for clusters of type STRICT_DNS and LOGICAL_DNS");
     return {};
   }
   return net::Endpoint(ip, static_cast<uint16_t>(address.port_value()));

@@ -12,6 +12,7 @@ from meshtest.pods import (APP, PROXY, SO_MARK, Node, Server, main, original_des
 from meshtest.process import run
 
 SIDECAR = ("-p", "15001", "-z", "15006", "-u", "1337", "-m", "REDIRECT", "-i", "*", "-x", "", "-b", "*", "-d", "15090,15021,15020")
+BOTH = (*SIDECAR, "--dual-stack")
 
 
 def place(host, port):
@@ -58,9 +59,9 @@ class World:
         return self.pod.init(*flags, *self.BACKEND)
 
     def apply(self, *flags):
-        code, text = self.init(*SIDECAR, *flags)
+        code, text = self.init(*BOTH, *flags)
         self.assertEqual(0, code, text)
-        self.assertEqual(0, self.init("check", *SIDECAR, *flags)[0])
+        self.assertEqual(0, self.init("check", *BOTH, *flags)[0])
         return text
 
     def everything(self):
@@ -139,6 +140,17 @@ class Traffic(World):
         self.apply("--reconcile", "--owner-groups-exclude", "2000")
         self.assertIn("proxy 15001", self.pod.ask((self.peer.ip, 8080)))
         self.assertIn("peer 8080", self.pod.ask((self.peer.ip, 8080), gid=2000))
+
+    def test_ipv6_is_left_alone_beside_ipv4(self):
+        """As istio-init has it, unless it is told that the pod has two stacks."""
+        Relay(self.pod)
+        self.assertEqual(0, self.init(*SIDECAR)[0])
+        self.assertIn("proxy 15001", self.pod.ask((self.peer.ip, 8080)))
+        self.assertEqual(f"peer 8080 from {self.pod.ip6}", self.pod.ask((self.peer.ip6, 8080)))
+        self.assertEqual(f"pod 8080 from {self.peer.ip6}", self.peer.ask((self.pod.ip6, 8080)))
+        self.pod.check("ip", "-4", "addr", "flush", "dev", "eth0")
+        self.assertEqual(0, self.init(*SIDECAR, "--reconcile")[0])
+        self.assertIn("proxy 15001", self.pod.ask((self.peer.ip6, 8080)))
 
     # -- inbound
 
@@ -244,14 +256,14 @@ class Life(World):
         before = self.everything()
         self.assertIn("in force already", self.apply())
         self.assertEqual(before, self.everything())
-        code, text = self.init(*SIDECAR, "-o", "5432")
+        code, text = self.init(*BOTH, "-o", "5432")
         self.assertEqual(1, code)
         self.assertIn("nothing was changed (--reconcile replaces them)", text)
         self.assertRegex(text, r"\+ .*dport 5432")
         self.assertEqual(before, self.everything())
-        self.assertEqual(1, self.init("check", *SIDECAR, "-o", "5432")[0])
+        self.assertEqual(1, self.init("check", *BOTH, "-o", "5432")[0])
         self.apply("-o", "5432", "--reconcile")
-        self.assertEqual(0, self.init(*SIDECAR, "--force-apply")[0])
+        self.assertEqual(0, self.init(*BOTH, "--force-apply")[0])
         self.assertEqual(sorted(before.splitlines()), sorted(self.everything().splitlines()))
 
     def test_clean_up_removes_ours_alone(self):

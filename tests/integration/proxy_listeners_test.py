@@ -461,8 +461,11 @@ class Changes(Base):
         self.assertEqual(b"x", three.reader.exactly(1))
         self.put(says("a", {"source_prefix_ranges": [cidr("127.0.0.1/32")]}), says("d", {"source_prefix_ranges": [cidr("127.0.0.4/32")]}))
         self.plane.wait_acked(ads.LISTENER)
-        with self.from_(4) as four:
-            self.assertEqual("d", wait_for(lambda: four.request("GET", "/").text, "the new chain"))
+
+        def asked():
+            with self.from_(4) as four:
+                return four.request("GET", "/").text
+        self.assertEqual("d", wait_for(asked, "the new chain"))
         self.proxy.wait_stat("listener_manager.listener_in_place_updated", 1)
         self.assertEqual("a", one.request("GET", "/").text)
         last = two.request("GET", "/")

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from meshtest.bootstrap import STDOUT_LOG, bootstrap, cluster, http2, listener
+from meshtest.bootstrap import STDOUT_LOG, bootstrap, cluster, hcm, http2, listener, routes
 from meshtest.data_plane import DataPlane, data_plane_kind, validate, weft_only
 from meshtest.tunnel import TcpEcho, TunnelUpstream, TunnelUpstream2
 from meshtest.upstream import refused_address
@@ -91,6 +91,8 @@ class World(unittest.TestCase):
             "mirror": [network("echo", "Echo")],
             "said": [network("direct_response", "Config", response={"inline_string": "go away\n"})],
             "silent": [network("direct_response", "Config")],
+            "web": [network("connection_limit", "ConnectionLimit", stat_prefix="web", max_connections=1, delay="0.1s"),
+                    hcm(routes({"match": {"prefix": "/"}, "direct_response": {"status": 200}}))],
             "guarded": [network("connection_limit", "ConnectionLimit", stat_prefix="guard", max_connections=1),
                         network("echo", "Echo")],
         }
@@ -410,6 +412,17 @@ class Filters(World):
     def test_a_direct_response(self):
         self.assertEqual(b"go away\n", self.to_end(self.connect("said")))
         self.assertEqual(b"", self.to_end(self.connect("silent")))
+
+    def test_filters_before_http(self):
+        with self.connect("web") as first:
+            first.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            self.assertTrue(first.recv(1000).startswith(b"HTTP/1.1 200"))
+            second = self.connect("web")
+            self.assertEqual(b"", self.to_end(second))
+        wait_for(lambda: self.proxy.stat("connection_limit.web.active_connections") == 0, "no connection left")
+        with self.connect("web") as third:
+            third.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            self.assertTrue(third.recv(1000).startswith(b"HTTP/1.1 200"))
 
     def test_filters_before_another_terminal(self):
         first = self.connect("guarded")

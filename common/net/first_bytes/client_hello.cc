@@ -100,25 +100,15 @@ bool read_alpn(std::string_view content, std::vector<std::string>& into) {
 bool read_extension(uint16_t type, std::string_view content, Message& message, ClientHello& hello) {
   Octets octets(content);
   switch (type) {
-    case kServerName:
-      message.names_server = true;
-      return read_server_name(content, hello.server_name);
-    case kAlpn:
-      return read_alpn(content, hello.alpn);
-    case kSupportedGroups:
-      message.groups = without_grease(octets.counted(2));
-      return octets.good();
-    case kSignatureAlgorithms:
-      message.signatures = without_grease(octets.counted(2));
-      return octets.good();
-    case kSupportedVersions:
-      message.versions = without_grease(octets.counted(1));
-      return octets.good();
+    case kServerName: message.names_server = true; return read_server_name(content, hello.server_name);
+    case kAlpn: return read_alpn(content, hello.alpn);
+    case kSupportedGroups: message.groups = without_grease(octets.counted(2)); return octets.good();
+    case kSignatureAlgorithms: message.signatures = without_grease(octets.counted(2)); return octets.good();
+    case kSupportedVersions: message.versions = without_grease(octets.counted(1)); return octets.good();
     case kPointFormats:
       for (const char format : octets.counted(1)) message.point_formats.push_back(static_cast<uint8_t>(format));
       return octets.good();
-    default:
-      return true;
+    default: return true;
   }
 }
 
@@ -160,28 +150,21 @@ std::string joined(const std::vector<Value>& values, char between, const char* f
 }
 
 std::string ja3_of(const Message& message) {
-  return md5_hex(std::to_string(message.version) + "," + joined(message.ciphers, '-', "%u") + "," + joined(message.extensions, '-', "%u") + "," +
-                 joined(message.groups, '-', "%u") + "," + joined(message.point_formats, '-', "%u"));
+  return md5_hex(std::to_string(message.version) + "," + joined(message.ciphers, '-', "%u") + "," + joined(message.extensions, '-', "%u") +
+                 "," + joined(message.groups, '-', "%u") + "," + joined(message.point_formats, '-', "%u"));
 }
 
 std::string_view ja4_version(const Message& message) {
   uint32_t highest = message.versions.empty() ? message.version : 0;
   for (const uint16_t version : message.versions) highest = std::max<uint32_t>(highest, version);
   switch (highest) {
-    case 0x0304:
-      return "13";
-    case 0x0303:
-      return "12";
-    case 0x0302:
-      return "11";
-    case 0x0301:
-      return "10";
-    case 0x0300:
-      return "s3";
-    case 0x0002:
-      return "s2";
-    default:
-      return "00";
+    case 0x0304: return "13";
+    case 0x0303: return "12";
+    case 0x0302: return "11";
+    case 0x0301: return "10";
+    case 0x0300: return "s3";
+    case 0x0002: return "s2";
+    default: return "00";
   }
 }
 

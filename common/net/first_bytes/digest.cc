@@ -45,7 +45,8 @@ void md5_block(DigestState<4>& state, const uint8_t* block) {
   // The constants are the sines of 1 to 64, which doubles hold exactly enough.
   static const auto kSines = [] {
     std::array<uint32_t, 64> sines{};
-    for (size_t i = 0; i < 64; ++i) sines[i] = static_cast<uint32_t>(std::floor(std::fabs(std::sin(static_cast<double>(i + 1))) * 4294967296.0));
+    for (size_t i = 0; i < 64; ++i)
+      sines[i] = static_cast<uint32_t>(std::floor(std::fabs(std::sin(static_cast<double>(i + 1))) * 4294967296.0));
     return sines;
   }();
   static constexpr int kShifts[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
@@ -114,8 +115,8 @@ std::string md5_hex(std::string_view bytes) {
 }
 
 std::string sha256_hex(std::string_view bytes) {
-  return digest_hex<8>(bytes, true,
-                       {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}, sha256_block);
+  return digest_hex<8>(bytes, true, {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19},
+                       sha256_block);
 }
 
 }  // namespace weft::net

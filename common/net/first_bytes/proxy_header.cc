@@ -15,6 +15,8 @@ constexpr std::string_view kLineStart = "PROXY ";
 constexpr std::string_view kSignature = "\r\n\r\n\0\r\nQUIT\n"sv;
 constexpr size_t kFixedHead = 16;
 constexpr uint8_t kIpv4Stream = 0x11, kIpv6Stream = 0x21;
+// Envoy takes these for the same.
+constexpr uint8_t kIpv4Datagrams = 0x12, kIpv6Datagrams = 0x22;
 
 uint16_t number_at(std::string_view bytes, size_t at) {
   return static_cast<uint16_t>(static_cast<uint8_t>(bytes[at]) << 8 | static_cast<uint8_t>(bytes[at + 1]));
@@ -36,6 +38,13 @@ bool parse_address(std::string_view text, bool v6, asio::ip::address& into) {
     into = asio::ip::make_address_v4(owned, error);
   return !error;
 }
+
+bool is_somebody(const asio::ip::address& address) {
+  return !address.is_unspecified() && !address.is_multicast() && address != asio::ip::address(address_v4::broadcast());
+}
+
+// Connections are from one to another, never from or to a group.
+bool make_sense(const ProxyHeader& header) { return is_somebody(header.source.address()) && is_somebody(header.destination.address()); }
 
 // PROXY TCP4 192.0.2.1 192.0.2.2 1025 80
 Verdict read_line(std::string_view bytes, ProxyHeader& into) {
@@ -63,11 +72,12 @@ Verdict read_line(std::string_view bytes, ProxyHeader& into) {
   const bool v6 = words[0] == "TCP6";
   asio::ip::address source, destination;
   uint16_t from = 0, to = 0;
-  if (count != words.size() || (!v6 && words[0] != "TCP4") || !parse_address(words[1], v6, source) || !parse_address(words[2], v6, destination) ||
-      !parse_port(words[3], from) || !parse_port(words[4], to))
+  if (count != words.size() || (!v6 && words[0] != "TCP4") || !parse_address(words[1], v6, source) ||
+      !parse_address(words[2], v6, destination) || !parse_port(words[3], from) || !parse_port(words[4], to))
     return Verdict::kMalformed;
   header.source = {source, from};
   header.destination = {destination, to};
+  if (!make_sense(header)) return Verdict::kMalformed;
   into = std::move(header);
   return Verdict::kFound;
 }
@@ -89,21 +99,23 @@ Verdict read_binary(std::string_view bytes, ProxyHeader& into) {
   const bool local = bytes[12] == 0x20;
   const auto family = static_cast<uint8_t>(bytes[13]);
   const size_t announced = number_at(bytes, 14);
-  const size_t addresses = family == kIpv4Stream ? 12 : 36;
-  if (!local && ((family != kIpv4Stream && family != kIpv6Stream) || announced < addresses)) return Verdict::kMalformed;
+  const bool v4 = family == kIpv4Stream || family == kIpv4Datagrams, v6 = family == kIpv6Stream || family == kIpv6Datagrams;
+  const size_t addresses = v4 ? 12 : 36;
+  if (!local && ((!v4 && !v6) || announced < addresses)) return Verdict::kMalformed;
   if (bytes.size() < kFixedHead + announced) return Verdict::kNeedMore;
   ProxyHeader header;
   header.length = kFixedHead + announced;
   header.local = local;
   std::string_view body = bytes.substr(kFixedHead, announced);
   if (!local) {
-    if (family == kIpv4Stream) {
+    if (v4) {
       header.source = endpoint_at<address_v4>(body, 0, 8);
       header.destination = endpoint_at<address_v4>(body, 4, 10);
     } else {
       header.source = endpoint_at<address_v6>(body, 0, 32);
       header.destination = endpoint_at<address_v6>(body, 16, 34);
     }
+    if (!make_sense(header)) return Verdict::kMalformed;
     body.remove_prefix(addresses);
     while (!body.empty()) {
       if (body.size() < 3 || body.size() - 3 < number_at(body, 1)) return Verdict::kMalformed;

@@ -22,7 +22,8 @@ struct ProxyHeader {
 // The longest header of version 1 with its line end, as Envoy has it (one more than the text of the protocol needs).
 inline constexpr size_t kMaxProxyLine = 108;
 
-// `bytes`: from the first of the connection on; `into` is changed by kFound alone. Families other than IPv4 and IPv6 streams are malformed.
+// `bytes`: from the first of the connection on; `into` is changed by kFound alone. Families other than IPv4 and IPv6 are malformed, and so
+// is an address that is nobody's: the unspecified one, a group's, all of them.
 Verdict read_proxy_header(std::string_view bytes, ProxyHeader& into);
 
 // In the header's version. Where one address is IPv6, an IPv4 one beside it is written as mapped. Empty: the TLVs are longer than

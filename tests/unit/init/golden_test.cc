@@ -15,7 +15,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-const Surroundings kPod{true, {"10.96.0.10", "fd00::a"}, [](const std::string& name) -> std::optional<uint32_t> {
+const Surroundings kPod{false, {"10.96.0.10", "fd00::a"}, [](const std::string& name) -> std::optional<uint32_t> {
                           return name == "builders" ? std::optional<uint32_t>(2000) : std::nullopt;
                         }};
 
@@ -58,19 +58,20 @@ TEST_P(Rules, AreAsKept) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Capture, Rules,
-    testing::Values(Golden{"sidecar", with_sidecar({})},
-                    Golden{"outbound-exclusions", with_sidecar({"-x", "10.1.0.0/16,fd01::/16", "-o", "5432,6379", "-q", "9000"})},
-                    Golden{"outbound-ranges", with_sidecar({"-i", "10.96.0.0/12,fd00:1::/32,127.0.0.1/32"})},
+    testing::Values(Golden{"sidecar", with_sidecar({})}, Golden{"dual-stack", with_sidecar({"--dual-stack"})},
+                    Golden{"outbound-exclusions",
+                           with_sidecar({"--dual-stack", "-x", "10.1.0.0/16,fd01::/16", "-o", "5432,6379", "-q", "9000"})},
+                    Golden{"outbound-ranges", with_sidecar({"--dual-stack", "-i", "10.96.0.0/12,fd00:1::/32,127.0.0.1/32"})},
                     Golden{"inbound-ports", with_sidecar({"-b", "8080,8443", "-d", "8443"})},
-                    Golden{"tproxy", with_sidecar({"-m", "TPROXY", "-u", "1337", "-g", "1338"})},
+                    Golden{"tproxy", with_sidecar({"--dual-stack", "-m", "TPROXY", "-u", "1337", "-g", "1338"})},
                     Golden{"tproxy-ports", with_sidecar({"-m", "TPROXY", "-b", "8080", "-t", "1111", "-r", "100", "-c", "eth1"})},
                     Golden{"dns", with_sidecar({"--redirect-dns"})},
-                    Golden{"dns-all", with_sidecar({"--redirect-dns", "--capture-all-dns"})},
+                    Golden{"dns-all", with_sidecar({"--dual-stack", "--redirect-dns", "--capture-all-dns"})},
                     Golden{"owners", with_sidecar({"-u", "1337,0", "-g", "3333"})},
                     Golden{"owner-groups-include", with_sidecar({"--owner-groups-include", "builders,2001", "--redirect-dns"})},
                     Golden{"owner-groups-exclude", with_sidecar({"--owner-groups-exclude", "888"})},
                     Golden{"interfaces", with_sidecar({"-k", "eth1,eth2", "-c", "net+", "--drop-invalid"})},
-                    Golden{"interfaces-ranges", with_sidecar({"-k", "eth1", "-i", "10.0.0.0/8,fd00::/8"})},
+                    Golden{"interfaces-ranges", with_sidecar({"--dual-stack", "-k", "eth1", "-i", "10.0.0.0/8,fd00::/8"})},
                     Golden{"nothing-in-nothing-out", {}}, Golden{"none", with_sidecar({"-m", "NONE"})}),
     [](const auto& info) {
       std::string name = info.param.name;
@@ -108,7 +109,7 @@ TEST(IstioInit, PlainSidecar) {
 }
 
 TEST(IstioInit, Tproxy) {
-  const CapturePlan plan = plan_for(with_sidecar({"-m", "TPROXY"}));
+  const CapturePlan plan = plan_for(with_sidecar({"-m", "TPROXY", "--dual-stack"}));
   EXPECT_EQ(
       rules_in(plan, Table::kMangle, "ISTIO_INBOUND"),
       (Words{"-p tcp -m mark --mark 0x539 -j RETURN", "-s 127.0.0.6/32 -i lo -p tcp -j RETURN",

@@ -170,7 +170,7 @@ TEST(IptablesBackend, TakesTheFirstHalfBack) {
     if (arguments.front() == "iptables-save" && v4_changed) return CommandResult{0, kSaved, ""};
     return CommandResult{};
   };
-  const auto plan = plan_of({.inbound_ports = "*"}, {.has_ipv6 = true});
+  const auto plan = plan_of({.inbound_ports = "*"}, {.only_ipv6 = true});
   const auto backend = iptables_backend(run);
   const Status done = backend->replace(rules_of(*plan), true);
   ASSERT_FALSE(done);
@@ -183,7 +183,7 @@ TEST(NftText, ListedIsWhatWasWritten) {
   const auto plan =
       plan_of({.mode = "TPROXY", .inbound_ports = "*", .service_cidr = "*", .redirect_dns = true, .capture_all_dns = true}, {});
   ASSERT_TRUE(plan);
-  for (const NftTable& table : nft_tables(rules_of(*plan))) {
+  for (const NftTable& table : nft_tables(rules_of(*plan), true)) {
     const std::string text = nft_transaction({}, {table});
     EXPECT_EQ(parse_nft_table(table.name, text), table) << text;
   }

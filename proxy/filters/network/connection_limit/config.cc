@@ -1,6 +1,6 @@
+#include "proxy/filters/matching/config.h"
 #include "common/observe/shapes.h"
 #include "envoy/extensions/filters/network/connection_limit/v3/connection_limit.pb.h"
-#include "proxy/filters/matching/config.h"
 #include "proxy/filters/network/connection_limit/filter.h"
 #include "proxy/filters/network/table.h"
 

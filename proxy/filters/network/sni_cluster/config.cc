@@ -17,7 +17,9 @@ class SniCluster final : public NetworkFilter {
   }
 };
 
-std::shared_ptr<const NetworkFilter> make(const std::string&, const NetworkFilterBuild&, const Where&) { return std::make_shared<SniCluster>(); }
+std::shared_ptr<const NetworkFilter> make(const std::string&, const NetworkFilterBuild&, const Where&) {
+  return std::make_shared<SniCluster>();
+}
 
 }  // namespace
 

@@ -42,7 +42,8 @@ Verdict read(std::string_view bytes, ClientHello* into = nullptr) {
 TEST(Digest, KnownVectors) {
   EXPECT_EQ(md5_hex(""), "d41d8cd98f00b204e9800998ecf8427e");
   EXPECT_EQ(md5_hex("abc"), "900150983cd24fb0d6963f7d28e17f72");
-  EXPECT_EQ(md5_hex("12345678901234567890123456789012345678901234567890123456789012345678901234567890"), "57edf4a22be3c955ac49da2e2107b67a");
+  EXPECT_EQ(md5_hex("12345678901234567890123456789012345678901234567890123456789012345678901234567890"),
+            "57edf4a22be3c955ac49da2e2107b67a");
   EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
@@ -64,12 +65,18 @@ std::vector<Known> known_hellos() {
                 "28c023c027009f009e006b006700ff01000067000000080006000003612e62000b000403000102000a000c000a001d0017001e001900180023000000"
                 "100005000302782d0016000000170000000d002a0028040305030603080708080809080a080b080408050806040105010601030303010302040205020"
                 "602"),
-       "a.b", "104774240db569f8f87b1a28206b25e5", "t12d15087d_d68b136fe8d9_e7e480e5a997", {"x-"}},
+       "a.b",
+       "104774240db569f8f87b1a28206b25e5",
+       "t12d15087d_d68b136fe8d9_e7e480e5a997",
+       {"x-"}},
       {"made up values",
        from_hex("16030100af010000ab0303000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f00000c1a1a130113021303c02bc02f010000"
                 "764a4a00000000000d000b00000845782e414d504c45000a000800065a5a001d0017000b00020100001000050003026832000d000800060403080404"
                 "01002b0007066a6a03040303003300260024001d0020000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f8a8a000100"),
-       "ex.ample", "9201c86601ece3f534c4968372c2ed88", "t13d0507h2_e133e205ac38_5e6a61e7dae5", {"h2"}},
+       "ex.ample",
+       "9201c86601ece3f534c4968372c2ed88",
+       "t13d0507h2_e133e205ac38_5e6a61e7dae5",
+       {"h2"}},
   };
 }
 
@@ -89,7 +96,8 @@ TEST(ClientHello, FingerprintsAreThoseOfEnvoy) {
 
 TEST(ClientHello, CutAtEveryByte) {
   for (const Known& known : known_hellos()) {
-    for (size_t cut = 0; cut < known.bytes.size(); ++cut) EXPECT_EQ(read(std::string_view(known.bytes).substr(0, cut)), Verdict::kNeedMore) << cut;
+    for (size_t cut = 0; cut < known.bytes.size(); ++cut)
+      EXPECT_EQ(read(std::string_view(known.bytes).substr(0, cut)), Verdict::kNeedMore) << cut;
     EXPECT_EQ(read(known.bytes + "what follows"), Verdict::kFound);
   }
 }
@@ -136,7 +144,8 @@ TEST(ClientHello, IsNot) {
 
 TEST(ClientHello, WithoutExtensionsNamesNobody) {
   ClientHello hello{"before", {}, "", ""};
-  EXPECT_EQ(read(record(handshake("\x03\x01"s + std::string(32, 'r') + "\0"s + counted16("\0\x2f"s) + "\x01\0"s)), &hello), Verdict::kFound);
+  EXPECT_EQ(read(record(handshake("\x03\x01"s + std::string(32, 'r') + "\0"s + counted16("\0\x2f"s) + "\x01\0"s)), &hello),
+            Verdict::kFound);
   EXPECT_EQ(hello.server_name, "");
   EXPECT_EQ(hello.ja4, "t10i010000_" + sha256_hex("002f").substr(0, 12) + "_000000000000");
 }
@@ -162,8 +171,8 @@ TEST(ClientHello, Lies) {
       {"an empty protocol", record(message_with(extension(16, counted16("\0"s))))},
       {"no protocols", record(message_with(extension(16, counted16(""))))},
       {"a protocol longer than the list", record(message_with(extension(16, counted16("\x05h2"))))},
-      {"a session id longer than any", record(handshake("\x03\x03"s + std::string(32, 'r') + "\x21"s + std::string(33, 's') + counted16("\x13\x01") +
-                                                        "\x01\0"s))},
+      {"a session id longer than any",
+       record(handshake("\x03\x03"s + std::string(32, 'r') + "\x21"s + std::string(33, 's') + counted16("\x13\x01") + "\x01\0"s))},
       {"half a cipher suite", record(handshake("\x03\x03"s + std::string(32, 'r') + "\0"s + counted16("\x13\x01\x13") + "\x01\0"s))},
       {"no cipher suite", record(handshake("\x03\x03"s + std::string(32, 'r') + "\0"s + counted16("") + "\x01\0"s))},
       {"no compression", record(handshake("\x03\x03"s + std::string(32, 'r') + "\0"s + counted16("\x13\x01") + "\0"s))},
@@ -231,7 +240,11 @@ TEST(HttpSniffer, AsEnvoySeesIt) {
   for (const auto& [bytes, expected] : seen) {
     std::string protocol = "?";
     const Verdict verdict = sniff_http(bytes, protocol);
-    EXPECT_EQ(verdict == Verdict::kFound ? protocol : verdict == Verdict::kNotIt ? "no" : verdict == Verdict::kNeedMore ? "more" : "malformed", expected)
+    EXPECT_EQ(verdict == Verdict::kFound      ? protocol
+              : verdict == Verdict::kNotIt    ? "no"
+              : verdict == Verdict::kNeedMore ? "more"
+                                              : "malformed",
+              expected)
         << bytes.substr(0, 40);
   }
 }
@@ -260,7 +273,8 @@ TEST(ProxyHeader, WrittenAndReadBack) {
       EXPECT_EQ(read.source, header.source);
       EXPECT_EQ(read.destination, header.destination);
       EXPECT_EQ(read.tlvs, header.tlvs);
-      for (size_t cut = 0; cut < bytes.size(); ++cut) EXPECT_EQ(read_proxy_header(std::string_view(bytes).substr(0, cut), read), Verdict::kNeedMore) << cut;
+      for (size_t cut = 0; cut < bytes.size(); ++cut)
+        EXPECT_EQ(read_proxy_header(std::string_view(bytes).substr(0, cut), read), Verdict::kNeedMore) << cut;
     }
   }
 }
@@ -292,6 +306,13 @@ TEST(ProxyHeader, OfAProxyForItself) {
   }
 }
 
+TEST(ProxyHeader, OfDatagramsAsEnvoyTakesIt) {
+  ProxyHeader header;
+  EXPECT_EQ(read_proxy_header("\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c\xc0\0\x02\x01\xc6\x33\x64\x02\x04\x01\xff\xff"s, header),
+            Verdict::kFound);
+  EXPECT_EQ(to_string(header.source), "192.0.2.1:1025");
+}
+
 TEST(ProxyHeader, IsNot) {
   ProxyHeader header;
   for (const std::string& bytes : {"GET / HTTP/1.1\r\n"s, "PROXI"s, "\r\n\r\n\0\r\nQUIT!"s, "\n"s, "proxy "s, "P "s})
@@ -315,14 +336,19 @@ TEST(ProxyHeader, Lies) {
       "PROXY UDP4 1.2.3.4 5.6.7.8 1 2\r\n",
       "PROXY \r\n",
       "PROXY " + std::string(200, 'x'),
-      start + "\x11",                                        // version 1 in binary
-      start + "\x22\x11\0\x0c"s + addresses,                 // no such command
-      start + "\x21\x00\0\x00"s,                             // no family
-      start + "\x21\x12\0\x0c"s + addresses,                 // datagrams
-      start + "\x21\x31\0\xd8"s,                             // Unix sockets
-      start + "\x21\x11\0\x0b"s,                             // shorter than its addresses
-      start + "\x21\x21\0\x0c"s + addresses,                 // likewise
-      start + "\x21\x11\0\x0e"s + addresses + "\x01\0"s,     // half a TLV
+      start + "\x11",                                       // version 1 in binary
+      start + "\x22\x11\0\x0c"s + addresses,                // no such command
+      start + "\x21\x00\0\x00"s,                            // no family
+      start + "\x21\x13\0\x0c"s + addresses,                // no such transport
+      start + "\x21\x11\0\x0c"s + std::string(12, '\0'),    // nobody's address
+      start + "\x21\x11\0\x0c"s + std::string(12, '\xff'),  // everybody's
+      "PROXY TCP4 0.0.0.0 5.6.7.8 1 2\r\n",
+      "PROXY TCP4 1.2.3.4 224.0.0.1 1 2\r\n",
+      "PROXY TCP6 ::1 ff02::1 1 2\r\n",
+      start + "\x21\x31\0\xd8"s,                               // Unix sockets
+      start + "\x21\x11\0\x0b"s,                               // shorter than its addresses
+      start + "\x21\x21\0\x0c"s + addresses,                   // likewise
+      start + "\x21\x11\0\x0e"s + addresses + "\x01\0"s,       // half a TLV
       start + "\x21\x11\0\x10"s + addresses + "\x01\0\x02x"s,  // longer than the header
   };
   for (const std::string& bytes : lies) {

@@ -134,8 +134,9 @@ TEST_F(SnapshotBuilderTest, EqualBytesChangeNothing) {
 TEST_F(SnapshotBuilderTest, TheGoodOnesApplyTheBadOneKeepsItsPredecessor) {
   push(ResourceType::kCluster, {cluster("name: bad"), cluster("name: good")});
   const auto before = values_.clusters.at("bad");
-  const Built built = push(ResourceType::kCluster, {cluster("{name: good, connect_timeout: 2s}"),
-                                                    cluster("{name: bad, health_checks: [{}], track_timeout_budgets: true}"), cluster("name: new")});
+  const Built built =
+      push(ResourceType::kCluster, {cluster("{name: good, connect_timeout: 2s}"),
+                                    cluster("{name: bad, health_checks: [{}], track_timeout_budgets: true}"), cluster("name: new")});
   EXPECT_EQ(built.accepted, (std::vector<std::string>{"good", "new"}));
   EXPECT_EQ(built.update.clusters.size(), 2u);
   ASSERT_EQ(built.rejected.size(), 1u);
@@ -201,8 +202,8 @@ endpoints:
   const Built bad = push(ResourceType::kEndpoints, {endpoints("{cluster_name: e, endpoints: [{lb_endpoints: [{endpoint: {address: "
                                                               "{socket_address: {address: host.name, port_value: 1}}}}, {}]}]}")});
   EXPECT_EQ(bad.nack_detail(),
-            "e: endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: malformed IP address: \"host.name\"; names are not "
-            "resolved by this version; "
+            "e: endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: malformed IP address: \"host.name\"; names are for "
+            "clusters of type STRICT_DNS and LOGICAL_DNS; "
             "endpoints[0].lb_endpoints[1]: needs an endpoint");
 }
 
