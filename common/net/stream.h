@@ -46,7 +46,8 @@ class Stream {
   // Reads once into `in` (which it prepares).
   virtual Transfer try_read(ReadBuffer& in) = 0;
   virtual Transfer try_write(const iovec* vectors, int count) = 0;
-  // One wait of each kind may be pending; asked again, it answers the last who asked. The edge is spent by a read that was not asked for more: see Transfer::more.
+  // One wait of each kind may be pending; asked again, it answers the last who asked. The edge is spent by a read that was not asked for
+  // more: see Transfer::more.
   virtual void wait_readable(Ready& ready) = 0;
   virtual void wait_writable(Ready& ready) = 0;
   // Half-close: no more will be written.

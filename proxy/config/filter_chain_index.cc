@@ -18,11 +18,13 @@ class Table {
  public:
   template <class Like>
   const Value* find(const Like& key) const {
-    const auto at = std::lower_bound(entries_.begin(), entries_.end(), key, [](const auto& entry, const Like& k) { return entry.first < k; });
+    const auto at =
+        std::lower_bound(entries_.begin(), entries_.end(), key, [](const auto& entry, const Like& k) { return entry.first < k; });
     return at != entries_.end() && at->first == key ? &at->second : nullptr;
   }
   Value& operator[](const Key& key) {
-    const auto at = std::lower_bound(entries_.begin(), entries_.end(), key, [](const auto& entry, const Key& k) { return entry.first < k; });
+    const auto at =
+        std::lower_bound(entries_.begin(), entries_.end(), key, [](const auto& entry, const Key& k) { return entry.first < k; });
     if (at != entries_.end() && at->first == key) return at->second;
     return entries_.emplace(at, key, Value())->second;
   }

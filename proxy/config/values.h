@@ -143,8 +143,8 @@ struct TcpProxy {
     uint32_t weight = 1;
   };
   Serves serves = Serves::kCluster;
-  std::string response;     // of kDirectResponse; all that follows is tcp_proxy's
-  std::string stat_prefix;  // empty: no stats of its own
+  std::string response;                   // of kDirectResponse; all that follows is tcp_proxy's
+  std::string stat_prefix;                // empty: no stats of its own
   std::vector<Destination> destinations;  // one, or weighted_clusters
   uint32_t total_weight = 1;
   Milliseconds idle_timeout{3'600'000};

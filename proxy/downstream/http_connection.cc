@@ -103,7 +103,8 @@ void HttpConnection::begin() {
 
 // False: the network filters before the connection manager refuse it.
 bool HttpConnection::passes_gate() {
-  gate_ = std::make_unique<NetworkGate>(loop(), service_->config->before, facts_ ? std::string_view(facts_->server_name) : std::string_view());
+  gate_ =
+      std::make_unique<NetworkGate>(loop(), service_->config->before, facts_ ? std::string_view(facts_->server_name) : std::string_view());
   const auto& refusal = gate_->refusal();
   if (!refusal) return true;
   if (refusal->delay.count() > 0)

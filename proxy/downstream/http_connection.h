@@ -92,7 +92,7 @@ class HttpConnection final : public net::Connection, private http::CodecEvents {
   ConnectionOwner& owner_;
   std::shared_ptr<HttpService> service_;
   const std::shared_ptr<HttpService> opened_with_;  // whose connection counters it moves
-  std::unique_ptr<NetworkGate> gate_;  // null: no network filters stand before the connection manager
+  std::unique_ptr<NetworkGate> gate_;               // null: no network filters stand before the connection manager
   std::unique_ptr<http::Codec> codec_;
   std::unique_ptr<http::Keepalive> keepalive_;
   Output nothing_;

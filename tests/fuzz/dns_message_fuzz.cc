@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Names in data are not compressed again, so a message near the limit may lose records.
   if (!again && written.size() <= dns::kMaxMessage) broken("what is written reads back");
   if (again && !again->truncated && dns::encode(*again) != written) broken("writing is stable");
-  if (read->questions.size() <= 1 && dns::encode(*read, dns::kPlainDatagram).size() > dns::kPlainDatagram + 64 + (read->edns ? read->edns->options.size() : 0))
+  if (read->questions.size() <= 1 &&
+      dns::encode(*read, dns::kPlainDatagram).size() > dns::kPlainDatagram + 64 + (read->edns ? read->edns->options.size() : 0))
     broken("the limit holds");
   for (const dns::Question& question : read->questions)
     if (auto name = dns::Name::from_text(question.name.text()); !name || name->wire() != question.name.wire()) broken("a name's text");

@@ -31,8 +31,8 @@ struct PickContext {
   // For hosts that the client names: its connection and its request. Null: nobody knows.
   const net::ConnectionFacts* connection = nullptr;
   const format::RequestInfo* request = nullptr;
-  bool avoid_canaries = false;              // to be avoided, too
-  const Labels* avoid_labels = nullptr;     // hosts that have all of these, to be avoided, too; null: none
+  bool avoid_canaries = false;           // to be avoided, too
+  const Labels* avoid_labels = nullptr;  // hosts that have all of these, to be avoided, too; null: none
   bool avoids(const Host& host) const;
 };
 

@@ -22,7 +22,8 @@ Message rich() {
   message.questions.push_back({name("Web.Example.COM"), kA, kInternet});
   message.answers.push_back({name("Web.Example.COM"), kCname, kInternet, 30, name("a.example.org").wire()});
   message.answers.push_back({name("a.example.org"), kA, kInternet, 7, bytes({10, 0, 0, 1})});
-  message.answers.push_back({name("_http._tcp.Example.COM"), kSrv, kInternet, 7, bytes({0, 1, 0, 2, 0, 80}) + name("a.example.org").wire()});
+  message.answers.push_back(
+      {name("_http._tcp.Example.COM"), kSrv, kInternet, 7, bytes({0, 1, 0, 2, 0, 80}) + name("a.example.org").wire()});
   message.authorities.push_back(
       {name("example.org"), kSoa, kInternet, 60, name("ns.example.org").wire() + name("me.example.org").wire() + std::string(20, '\1')});
   message.additionals.push_back({name("example.org"), kTxt, kInternet, 60, bytes({2, 'h', 'i'})});

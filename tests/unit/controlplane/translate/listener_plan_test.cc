@@ -36,7 +36,8 @@ TEST(ListenerPlan, OutboundMovesWhereInboundHasThePort) {
                       pod("shop-1", "shop", "127.0.0.5"));
   EXPECT_EQ(show(listener_plan(*view, node_of(kShop))),
             (Lines{"127.0.0.5_80 http 80", "127.0.0.5_5432 tcp 5432", "127.0.0.5_8080 inbound 8080", "127.0.0.5_23080 http 8080"}));
-  EXPECT_EQ(show(listener_plan(*view, node_of(kShop, R"({"INTERCEPTION_MODE":"NONE","OUTBOUND_BIND_ADDRESS":"127.0.1.5","UNPRIVILEGED_POD":"true"})"))),
+  EXPECT_EQ(show(listener_plan(
+                *view, node_of(kShop, R"({"INTERCEPTION_MODE":"NONE","OUTBOUND_BIND_ADDRESS":"127.0.1.5","UNPRIVILEGED_POD":"true"})"))),
             (Lines{"127.0.0.5_8080 inbound 8080", "127.0.1.5_5432 tcp 5432", "127.0.1.5_8080 http 8080", "127.0.1.5_15080 http 80"}));
   EXPECT_EQ(show(listener_plan(*view, node_of(kShop, R"({"INTERCEPTION_MODE":"NONE","OUTBOUND_PORT_OFFSET":1})"))),
             (Lines{"127.0.0.5_80 http 80", "127.0.0.5_5432 tcp 5432", "127.0.0.5_8080 inbound 8080", "127.0.0.5_8081 http 8080"}));

@@ -129,8 +129,7 @@ TEST(FieldCheck, DescendsIntoExtensions) {
 TEST(FieldCheck, NamesARefusedExtension) {
   Listener listener;
   listener.mutable_fcds_config()->set_name("chains");
-  EXPECT_EQ(complaints(listener),
-            "fcds_config: envoy.config.listener.v3.Listener.fcds_config (chains) is not supported by this version\n");
+  EXPECT_EQ(complaints(listener), "fcds_config: envoy.config.listener.v3.Listener.fcds_config (chains) is not supported by this version\n");
 
   Cluster cluster = good_cluster();
   cluster.mutable_transport_socket()->set_name("envoy.transport_sockets.tls");
