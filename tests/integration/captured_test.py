@@ -129,7 +129,7 @@ class Captured(unittest.TestCase):
         yield service_entry("second", ["second.example.com"], 443, "TLS", cls.second.ip)
 
     @classmethod
-    def with_proxy(cls, pod, mode="REDIRECT"):
+    def with_proxy(cls, pod, mode="REDIRECT", **metadata):
         """The rules first, as an init container would; then the proxy, as its own user. Taking a client's address needs more rights than
         that user has: with TPROXY the proxy is root, in the proxy's group."""
         code, text = pod.init(*RULES, "-m", mode)
@@ -137,7 +137,7 @@ class Captured(unittest.TestCase):
             raise AssertionError(text)
         node = {"id": f"sidecar~{pod.ip}~{pod.name}.default~default.svc.cluster.local", "cluster": pod.name,
                 "metadata": {"INTERCEPTION_MODE": mode, "NAMESPACE": "default", "LABELS": {"app": pod.name}, "INSTANCE_IPS": pod.ip,
-                             "DNS_CAPTURE": "true", "DNS_AUTO_ALLOCATE": "true"}}
+                             "DNS_CAPTURE": "true", **metadata}}
         proxy = pod.within(lambda: DataPlane(ads_bootstrap(cls.control.xds, node=node)), PROXY if mode == "REDIRECT" else 0, PROXY)
         cls.addClassCleanup(proxy.stop)
         return proxy
@@ -257,24 +257,45 @@ class Captured(unittest.TestCase):
         self.assertEqual(f"kept greets {INBOUND_SOURCE}", self.greeting(("10.96.0.21", 5432)))
         self.assertEqual("kept", self.get(("10.96.0.20", 80), "kept").json()["upstream"])
 
-    @weft_only("the DNS proxy is the agent's with Istio, and ours in weft-proxy")
-    def test_dns(self):
-        code, text = self.client.init(*RULES, "--redirect-dns", "--dns-servers", "10.96.0.10", "--reconcile")
+    def asking(self, pod):
+        """Has the pod's DNS captured, too; gives what asks a resolver out of reach: (rcode, the last address of the answer)."""
+        code, text = pod.init(*RULES, "--redirect-dns", "--dns-servers", "10.96.0.10", "--reconcile")
         self.assertEqual(0, code, text)
 
         def asked(name):
             question = struct.pack("!6H", 7, 0x0100, 1, 0, 0, 0)
             question += b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0" + struct.pack("!2H", 1, 1)
-            with self.client.socket(kind=socket.SOCK_DGRAM, timeout=1.0) as asking:
+            with pod.socket(kind=socket.SOCK_DGRAM, timeout=1.0) as asking:
                 asking.connect(("10.96.0.10", 53))
                 asking.send(question)
                 answer = asking.recv(1500)
                 return answer[3] & 15, socket.inet_ntoa(answer[-4:])
+        return asked
+
+    @weft_only("the DNS proxy is the agent's with Istio, and ours in weft-proxy")
+    def test_dns(self):
+        asked = self.asking(self.client)
         for name in ("web.default.svc.cluster.local", "web.default", "web"):
             with self.subTest(name):
                 self.assertEqual((0, HTTP_VIP), wait_for(lambda name=name: asked(name), "an answer of the DNS proxy"))
         self.assertEqual((0, self.server.ip), asked("headless.default.svc.cluster.local"))
         self.assertEqual("web", self.get((asked("web.default")[1], 80), "web.default").json()["upstream"])
+
+    @weft_only("the DNS proxy is the agent's with Istio, and ours in weft-proxy")
+    def test_an_automatic_address(self):
+        """A host without an address is given one: DNS says it, and the proxy listens for it."""
+        pod = self.node.pod("named")
+        self.with_proxy(pod, DNS_AUTO_ALLOCATE="true")
+        asked = self.asking(pod)
+        code, address = wait_for(lambda: asked("first.example.com"), "an answer of the DNS proxy")
+        self.assertEqual((0, "240.240"), (code, address.rsplit(".", 2)[0]))
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+        def said():
+            with pod.connect((address, 443)) as connection, context.wrap_socket(connection, server_hostname="first.example.com") as secure:
+                return secure.recv(4096).decode()
+        self.assertEqual("first over TLS", wait_for(said, "TLS to the address"))
 
 
 if __name__ == "__main__":
