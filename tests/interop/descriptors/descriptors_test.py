@@ -180,7 +180,7 @@ class Descriptors(unittest.TestCase):
         known = {*self.theirs.messages, *self.theirs.enums}
         known |= {f"{name}.{value.name}" for name, enum in self.theirs.enums.items() for value in enum.value}
         for name in [*self.ours.messages, *self.ours.enums]:
-            if name not in known and name not in ADDED_SINCE:
+            if name not in known and name not in ADDED_SINCE and not name.startswith("istio."):  # xds-protos holds Envoy's alone
                 self.faults.append(f"{name}: unknown to xds-protos")
         self.faults += [f"{name}: known to xds-protos, strike it from ADDED_SINCE" for name in ADDED_SINCE & known]
 
