@@ -126,7 +126,9 @@ void Server::go_live() {
   for (const auto& [name, why] : failed) log::get(Logger::kMain).critical("{}", why);
   if (!failed.empty()) {
     exit_code_ = 1;
-    return end();
+    state_ = State::kDraining;
+    control_.post([this] { end(); });  // not at once: discovery has called this
+    return;
   }
   state_ = State::kLive;
   observe::Cells& stats = stats_->cells(0);
