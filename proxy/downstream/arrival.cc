@@ -1,5 +1,6 @@
 #include "proxy/downstream/arrival.h"
 
+#include "common/base/base64.h"
 #include "common/net/first_bytes/http_sniffer.h"
 #include "common/net/first_bytes/proxy_header.h"
 #include "common/observe/listener_filter_shapes.h"
@@ -16,17 +17,6 @@ using observe::HttpInspectorStat;
 using observe::ListenerStat;
 using observe::ProxyProtocolStat;
 using observe::TlsInspectorStat;
-
-std::string in_base64(std::string_view bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0);
-    for (size_t k = 0; k < 4; ++k) out += i + k <= bytes.size() ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return out;
-}
 
 // A ClientHello that is malformed because it says that it is longer than anybody reads.
 bool says_too_much(std::string_view bytes) {
@@ -256,7 +246,7 @@ void Arrival::note_tlvs(const config::ProxyProtocol& filter, const std::vector<s
     for (const auto& [type, value] : tlvs) {
       if (type != rule.type) continue;
       if (!metadata_) metadata_ = std::make_shared<format::Metadata>();
-      std::string text = rule.text == Text::kBase64 ? in_base64(value) : rule.text == Text::kSanitized ? sanitized(value) : value;
+      std::string text = rule.text == Text::kBase64 ? to_base64(value) : rule.text == Text::kSanitized ? sanitized(value) : value;
       metadata_->set(rule.name_space, rule.key, {std::move(text)});
     }
   }

@@ -2,6 +2,7 @@
 
 #include "common/observe/shapes.h"
 #include "proxy/downstream/exchange.h"
+#include "proxy/downstream/jitter.h"
 
 #include <atomic>
 
@@ -13,12 +14,6 @@ using observe::ListenerStat;
 using Codec = config::HttpConnectionManager::Codec;
 
 std::atomic<uint64_t> next_id{1};
-
-// Up to `percent` longer: what opened at once does not all end at once.
-std::chrono::milliseconds with_jitter(std::chrono::milliseconds time, double percent, net::Loop& loop) {
-  const auto most = static_cast<uint64_t>(static_cast<double>(time.count()) * percent / 100);
-  return most == 0 ? time : time + std::chrono::milliseconds(loop.random() % (most + 1));
-}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include "proxy/downstream/tcp_session.h"
 
 #include "common/observe/shapes.h"
+#include "proxy/downstream/jitter.h"
 #include "proxy/downstream/tcp_tunnel.h"
 #include "proxy/format/address_text.h"
 #include "proxy/routing/hash_policy.h"
@@ -88,11 +89,8 @@ void TcpSession::Upstream::count_bytes() {
 void TcpSession::begin() {
   if (!config().before.empty() && !passes_gate()) return;
   on_activity();
-  if (config().max_connection_duration.count() > 0) {
-    const auto longest = config().max_connection_duration;
-    const double jitter = config().duration_jitter / 100 * static_cast<double>(loop().random() % 1000) / 1000;
-    loop().wheel().arm(age_, longest + std::chrono::milliseconds(static_cast<int64_t>(static_cast<double>(longest.count()) * jitter)));
-  }
+  if (config().max_connection_duration.count() > 0)
+    loop().wheel().arm(age_, with_jitter(config().max_connection_duration, config().duration_jitter, loop()));
   if (config().log_interval.count() > 0) loop().wheel().arm(log_timeout_, config().log_interval);
   serve();
   if (!over_) start();

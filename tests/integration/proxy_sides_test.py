@@ -1,7 +1,6 @@
 """Statistics of a cluster by whom requests come from and of canaries; lines of attempts that lost; tunnels in the log; connections that
 grow too old; hosts that a retry leaves out; scopes and the filter on_demand."""
 import threading
-import time
 import unittest
 
 from meshtest.bootstrap import STDOUT_LOG, bootstrap, cluster, hcm, listener, router, routes, route, socket_address
@@ -118,7 +117,9 @@ class Sides(FilterTest):
         with Connection(self.proxy.address("old")) as client:
             self.assertIsNone(client.request("GET", "/first").header("connection"))
             wait_for(lambda: self.proxy.stat("http.old.downstream_cx_max_duration_reached") > before, "its age")
-            time.sleep(0.3)  # longer than the drain's timeout: a connection that closed by itself would be gone
+            with Connection(self.proxy.address("old")) as younger:  # longer than the drain's timeout, by another one's age
+                younger.request("GET", "/first")
+                wait_for(lambda: self.proxy.stat("http.old.downstream_cx_max_duration_reached") > before + 1, "the younger one's age")
             answer = client.request("GET", "/second")
             self.assertEqual((200, "close"), (answer.status, answer.header("connection")))
             self.assertTrue(client.is_closed())
